@@ -1,0 +1,32 @@
+//! The Leptos app: shell, router and features.
+use leptos::prelude::*;
+use leptos_router::{
+    Lazy, LazyRoute, components::{Route, Router, Routes}, lazy_route, path,
+};
+
+/// The root component.
+#[component]
+pub fn App() -> impl IntoView {
+    view! {
+        <Router>
+            <Routes fallback=|| "Not found">
+                <Route path=path!("/") view=|| view! { <p>"home"</p> <a href="/settings">"settings"</a> } />
+                <Route path=path!("/settings") view={Lazy::<SettingsPage>::new()} />
+            </Routes>
+        </Router>
+    }
+}
+
+/// A lazily loaded route.
+#[derive(Debug, Clone)]
+pub struct SettingsPage;
+
+#[lazy_route]
+impl LazyRoute for SettingsPage {
+    fn data() -> Self {
+        Self
+    }
+    fn view(_this: Self) -> AnyView {
+        view! { <p>"settings"</p> }.into_any()
+    }
+}
