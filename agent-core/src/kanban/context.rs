@@ -1,0 +1,1 @@
+//! The one bounded text a worker reads.

@@ -1,0 +1,1 @@
+//! Worker identities on disk: the home itself is `default`, others are `profiles/<id>/`.
