@@ -12,7 +12,10 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
-#[command(name = "xtask", about = "Builds and checks Hermes. `make help` lists the usual ways in.")]
+#[command(
+    name = "xtask",
+    about = "Builds and checks Hermes. `make help` lists the usual ways in."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -20,7 +20,7 @@ const SPLIT_LOADER: &str = "./__wasm_split.js";
 /// What the split and bind steps produced.
 pub(super) struct Bound {
     pub(super) outputs: Vec<Output>,
-    /// Lazy function → the files it needs, for a server that wants to preload them.
+    /// Lazy function → the files it needs (without `.wasm`, as leptos wants them), for a server to preload.
     pub(super) prefetch: BTreeMap<String, Vec<String>>,
 }
 
@@ -28,13 +28,24 @@ pub(super) struct Bound {
 pub(super) fn compile(dev: bool, wasm_std: WasmStd) -> Result<PathBuf> {
     let profile = if dev { "dev" } else { "wasm-release" };
     let mut command = cargo_for_wasm("rustc", wasm_std);
-    command.args(["--package", "frontend", "--lib", "--crate-type", "cdylib", "--profile", profile]);
+    command.args([
+        "--package",
+        "frontend",
+        "--lib",
+        "--crate-type",
+        "cdylib",
+        "--profile",
+        profile,
+    ]);
     // Only the last crate is linked, so only it needs the flag: splitting follows the relocations to find out what
     // each lazy route needs. Given as RUSTFLAGS it would make every dependency be compiled once more.
     command.args(["--", "-Clink-args=--emit-relocs"]);
     workspace::run(&mut command)?;
     let directory = if dev { "debug" } else { profile };
-    Ok(workspace::target_dir().join(TARGET).join(directory).join("frontend.wasm"))
+    Ok(workspace::target_dir()
+        .join(TARGET)
+        .join(directory)
+        .join("frontend.wasm"))
 }
 
 /// Splits the lazy routes off, then generates the JavaScript around the main part.
@@ -52,8 +63,8 @@ pub(super) fn split_and_bind(wasm: &[u8], site: &Path, dev: bool) -> Result<Boun
     options.main_out_path = &main;
     options.main_module = "./hermes.js";
     options.link_name = SPLIT_LOADER;
-    let split =
-        wasm_split_cli_support::transform(options).map_err(|error| anyhow!("splitting the client: {error:?}"))?;
+    let split = wasm_split_cli_support::transform(options)
+        .map_err(|error| anyhow!("splitting the client: {error:?}"))?;
 
     Bindgen::new()
         .web(true)?
@@ -73,15 +84,18 @@ pub(super) fn split_and_bind(wasm: &[u8], site: &Path, dev: bool) -> Result<Boun
             bytes = without_custom_sections(&bytes).with_context(|| format!("shrinking {name}"))?;
         }
         let lazy = split.split_modules.iter().any(|path| path.ends_with(&name));
-        outputs.push(Output { load: if lazy { Load::Lazy } else { Load::Eager }, name, bytes });
+        outputs.push(Output {
+            load: if lazy { Load::Lazy } else { Load::Eager },
+            name,
+            bytes,
+        });
     }
     fs::remove_dir_all(&work)?;
 
-    let prefetch = split.prefetch_map.into_iter().map(|(function, mut files)| {
-        files.iter_mut().for_each(|file| file.push_str(".wasm"));
-        (function, files)
-    });
-    Ok(Bound { outputs, prefetch: prefetch.collect() })
+    Ok(Bound {
+        outputs,
+        prefetch: split.prefetch_map.into_iter().collect(),
+    })
 }
 
 /// Removes what a browser never reads: names, producers, relocations, target features. Half of the file.
@@ -94,7 +108,10 @@ fn without_custom_sections(wasm: &[u8]) -> Result<Vec<u8>> {
         let id = wasm[at];
         let (length, size_bytes) = leb128(&wasm[at + 1..])?;
         let end = at + 1 + size_bytes + length;
-        ensure!(end <= wasm.len(), "a section reaches past the end of the file");
+        ensure!(
+            end <= wasm.len(),
+            "a section reaches past the end of the file"
+        );
         if id != 0 {
             kept.extend_from_slice(&wasm[at..end]);
         }
