@@ -1,0 +1,136 @@
+//! `config.yaml`: what people set by hand. Unknown keys are left alone, missing keys have defaults.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::Home;
+
+/// The file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Not readable.
+    #[error("cannot read {path}: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// Not YAML, or a value of the wrong kind.
+    #[error("{path} is not usable: {problem}. Mend that line, or move the file away to start with defaults; nothing was changed")]
+    Broken {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and where.
+        problem: String,
+    },
+}
+
+/// The settings Hermes knows.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Config {
+    /// The model provider.
+    pub model: ModelConfig,
+    /// Board and dispatcher.
+    pub kanban: KanbanConfig,
+    /// The web server.
+    pub server: ServerConfig,
+    /// Push messages.
+    pub push: PushConfig,
+}
+
+/// The model provider.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default)]
+pub struct ModelConfig {
+    /// Base URL of an OpenAI-compatible API.
+    pub base_url: String,
+    /// Model name. The Python product calls it `default`.
+    #[serde(alias = "model", alias = "name")]
+    pub default: String,
+    /// Name of the variable in `.env` that holds the key.
+    pub key_env: Option<String>,
+    /// Dollars per million prompt tokens, when known.
+    pub price_in: Option<f64>,
+    /// Dollars per million completion tokens, when known.
+    pub price_out: Option<f64>,
+    /// Context window in tokens.
+    pub context_tokens: Option<u32>,
+}
+
+/// Board and dispatcher.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct KanbanConfig {
+    /// Workers at once on this machine.
+    pub max_in_progress: u32,
+    /// Failures in a row before a person is asked.
+    pub failure_limit: u32,
+    /// Lease in seconds.
+    pub claim_ttl_seconds: u32,
+    /// A claimed worker must speak within this many seconds.
+    pub start_ttl_seconds: u32,
+    /// Longest run in seconds.
+    pub max_runtime_seconds: u32,
+    /// Model calls of one run.
+    pub max_turns: u32,
+    /// Profile of cards without an assignee.
+    pub default_assignee: String,
+}
+
+impl Default for KanbanConfig {
+    fn default() -> Self {
+        Self {
+            max_in_progress: 3,
+            failure_limit: 2,
+            claim_ttl_seconds: 900,
+            start_ttl_seconds: 30,
+            max_runtime_seconds: 4 * 3600,
+            max_turns: 60,
+            default_assignee: "default".to_owned(),
+        }
+    }
+}
+
+/// The web server.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default)]
+pub struct ServerConfig {
+    /// Where phones open Hermes, for instance `https://machine.tail1234.ts.net`.
+    pub public_url: Option<String>,
+    /// Further host names that requests may carry.
+    pub allowed_hosts: Vec<String>,
+}
+
+/// Push messages.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default)]
+pub struct PushConfig {
+    /// `mailto:` or `https:` address of whoever runs this server (RFC 8292 §2.1); Apple refuses invented ones.
+    pub subject: Option<String>,
+    /// Origins of push services beyond the known ones, for instance a UnifiedPush server.
+    pub allowed_origins: Vec<String>,
+    /// Hide titles and questions in messages, because they show on lock screens.
+    pub hide_details: bool,
+}
+
+impl Config {
+    /// Reads the file; a missing one gives the defaults.
+    ///
+    /// # Errors
+    /// When the file is unreadable or broken.
+    pub fn load(home: &Home) -> Result<Self, ConfigError> {
+        let path = home.config();
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(source) => return Err(ConfigError::Unreadable { path, source }),
+        };
+        if text.trim().is_empty() {
+            return Ok(Self::default());
+        }
+        serde_yaml_ng::from_str(&text).map_err(|error| ConfigError::Broken { path, problem: error.to_string() })
+    }
+}

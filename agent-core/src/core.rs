@@ -1,0 +1,129 @@
+//! The one handle that servers, workers and the command line hold.
+
+use std::sync::Arc;
+use std::sync::RwLock;
+
+use crate::store::{Store, StoreError, WriteTx};
+use crate::{Changes, Clock, Config, ConfigError, Home, HomeError, SystemClock};
+
+/// The core could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum CoreError {
+    /// The home is not usable.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// The configuration is not usable.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The database is not usable.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// How to open the core.
+#[derive(Debug, Clone)]
+pub struct OpenOptions {
+    /// Where everything is.
+    pub home: Home,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl OpenOptions {
+    /// The machine's clock and the given home.
+    #[must_use]
+    pub fn new(home: Home) -> Self {
+        Self { home, clock: Arc::new(SystemClock) }
+    }
+}
+
+/// The core. Clones share everything.
+#[derive(Debug, Clone)]
+pub struct Core {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    home: Home,
+    config: RwLock<Arc<Config>>,
+    clock: Arc<dyn Clock>,
+    store: Store,
+    changes: Changes,
+}
+
+impl Core {
+    /// Opens the home: makes its directories, reads the configuration, opens and migrates the database.
+    ///
+    /// # Errors
+    /// One sentence that says what is wrong and what to do.
+    pub async fn open(options: OpenOptions) -> Result<Self, CoreError> {
+        options.home.create()?;
+        let config = Config::load(&options.home)?;
+        let store = Store::open(&options.home.database()).await?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                home: options.home,
+                config: RwLock::new(Arc::new(config)),
+                clock: options.clock,
+                store,
+                changes: Changes::default(),
+            }),
+        })
+    }
+
+    /// Paths.
+    #[must_use]
+    pub fn home(&self) -> &Home {
+        &self.inner.home
+    }
+
+    /// The configuration as last read.
+    #[must_use]
+    pub fn config(&self) -> Arc<Config> {
+        let guard = self.inner.config.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Arc::clone(&guard)
+    }
+
+    /// Reads the configuration again; the old one stays in force when the file is broken.
+    ///
+    /// # Errors
+    /// When the file is unreadable or broken.
+    pub fn reload_config(&self) -> Result<(), ConfigError> {
+        let fresh = Arc::new(Config::load(&self.inner.home)?);
+        *self.inner.config.write().unwrap_or_else(std::sync::PoisonError::into_inner) = fresh;
+        self.inner.changes.signal();
+        Ok(())
+    }
+
+    /// Unix milliseconds by the core's clock.
+    #[must_use]
+    pub fn now_ms(&self) -> i64 {
+        self.inner.clock.now_ms()
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    /// Starts a write; commit it to make it durable and to wake whoever waits for changes.
+    ///
+    /// # Errors
+    /// When the database is busy or broken.
+    pub async fn write(&self) -> Result<WriteTx<'_>, StoreError> {
+        self.inner.store.write(&self.inner.changes).await
+    }
+
+    /// The signal of new commits.
+    #[must_use]
+    pub fn changes(&self) -> &Changes {
+        &self.inner.changes
+    }
+
+    /// Closes the database cleanly.
+    pub async fn close(&self) {
+        self.inner.store.close().await;
+    }
+}

@@ -1,0 +1,32 @@
+//! What can go wrong with a card, in sentences for people.
+
+use crate::store::StoreError;
+
+/// A refusal or a fault. Every text says what is wrong and, where there is one, the next step.
+#[derive(Debug, thiserror::Error)]
+pub enum KanbanError {
+    /// No such board, card, run or decision.
+    #[error("{0}")]
+    NotFound(String),
+    /// Not legal now: somebody was faster, or the state forbids it.
+    #[error("{0}")]
+    Conflict(String),
+    /// The input is not acceptable.
+    #[error("{0}")]
+    Invalid(String),
+    /// Not this caller's to do.
+    #[error("{0}")]
+    Denied(String),
+    /// The run is no longer the card's: the lease was lost or the card moved on. A worker that meets this stops.
+    #[error("this run no longer owns its card: {0}")]
+    Fenced(String),
+    /// The database failed.
+    #[error(transparent)]
+    Internal(#[from] StoreError),
+}
+
+impl From<sqlx::Error> for KanbanError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Internal(error.into())
+    }
+}

@@ -1,0 +1,328 @@
+//! Opens the database: one writer, several readers, migrations, version check.
+//!
+//! Only this module opens `hermes.db`, and only through SQLite: opening and closing the file by other means
+//! would drop the locks of the whole process (POSIX advisory locks).
+
+use std::ops::{Deref, DerefMut};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
+
+use crate::Changes;
+
+/// The oldest SQLite whose WAL reset fix we rely on.
+const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
+const READERS: u32 = 4;
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
+
+/// The database cannot be used, or a statement failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The SQLite inside the binary is too old.
+    #[error("this build carries SQLite {found}, but {wanted} or newer is needed; build Hermes again with its lockfile")]
+    TooOld {
+        /// Version found.
+        found: String,
+        /// Version wanted.
+        wanted: String,
+    },
+    /// The file could not be opened.
+    #[error("cannot open the database {path}: {source}")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: sqlx::Error,
+    },
+    /// A migration failed.
+    #[error("cannot bring the database {path} up to date: {source}. A copy from before is beside it")]
+    Migrate {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: sqlx::migrate::MigrateError,
+    },
+    /// A newer Hermes has used this database.
+    #[error("the database {path} was made by a newer Hermes; run that version, or restore the copy it made")]
+    Newer {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The disk is full.
+    #[error("the disk is full; nothing was changed. Free some space and try again")]
+    DiskFull,
+    /// Another process holds the database for too long.
+    #[error("the database is busy; nothing was changed. Try again in a moment")]
+    Busy,
+    /// Anything else.
+    #[error("the database failed: {0}")]
+    Sql(#[source] sqlx::Error),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        // Result codes: https://sqlite.org/rescode.html, the low byte is the primary code.
+        let primary = match &error {
+            sqlx::Error::Database(database) => {
+                database.code().and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xff)
+            }
+            _ => None,
+        };
+        match primary {
+            Some(13) => Self::DiskFull,
+            Some(5 | 6) => Self::Busy,
+            _ => Self::Sql(error),
+        }
+    }
+}
+
+/// The database.
+#[derive(Debug, Clone)]
+pub struct Store {
+    writer: SqlitePool,
+    readers: SqlitePool,
+    path: PathBuf,
+}
+
+/// A transaction on the writer; rolled back when dropped without a commit.
+#[derive(Debug)]
+pub struct WriteTx<'a> {
+    tx: sqlx::Transaction<'static, sqlx::Sqlite>,
+    changes: &'a Changes,
+}
+
+impl WriteTx<'_> {
+    /// Makes the writes durable and wakes whoever waits for changes.
+    ///
+    /// # Errors
+    /// When the commit fails; nothing was written then.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        self.tx.commit().await?;
+        self.changes.signal();
+        Ok(())
+    }
+}
+
+impl Deref for WriteTx<'_> {
+    type Target = SqliteConnection;
+    fn deref(&self) -> &SqliteConnection {
+        &self.tx
+    }
+}
+
+impl DerefMut for WriteTx<'_> {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        &mut self.tx
+    }
+}
+
+impl Store {
+    /// Opens or makes the database and brings it up to date.
+    ///
+    /// # Errors
+    /// When the file, its version or a migration is not usable.
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        let open_error = |source| StoreError::Open { path: path.to_path_buf(), source };
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT)
+            .disable_statement_logging();
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(Duration::from_secs(30))
+            .connect_with(options.clone())
+            .await
+            .map_err(open_error)?;
+        check_version(&writer).await?;
+        migrate(&writer, path).await?;
+        restrict_to_owner(path);
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(Duration::from_secs(30))
+            .connect_with(options.create_if_missing(false).read_only(true))
+            .await
+            .map_err(open_error)?;
+        Ok(Self { writer, readers, path: path.to_path_buf() })
+    }
+
+    /// The pool for reads.
+    #[must_use]
+    pub fn reader(&self) -> &SqlitePool {
+        &self.readers
+    }
+
+    /// The database file, for messages only.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Starts a write (`BEGIN IMMEDIATE`): from here on no other process writes until commit or drop.
+    ///
+    /// # Errors
+    /// When another process holds the write lock for more than five seconds.
+    pub async fn write<'a>(&self, changes: &'a Changes) -> Result<WriteTx<'a>, StoreError> {
+        let tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        Ok(WriteTx { tx, changes })
+    }
+
+    /// Copies the whole database to a new file, consistently, while it is in use.
+    ///
+    /// # Errors
+    /// When the target exists or cannot be written.
+    pub async fn back_up_to(&self, target: &Path) -> Result<(), StoreError> {
+        let target = target.to_string_lossy().into_owned();
+        sqlx::query("VACUUM INTO ?1").bind(target).execute(&self.readers).await?;
+        Ok(())
+    }
+
+    /// A connection of its own that watches for commits of any process.
+    ///
+    /// # Errors
+    /// When the file cannot be opened.
+    pub async fn watch(&self) -> Result<CommitWatch, StoreError> {
+        let connection = SqliteConnectOptions::new()
+            .filename(&self.path)
+            .read_only(true)
+            .busy_timeout(BUSY_TIMEOUT)
+            .disable_statement_logging()
+            .connect()
+            .await?;
+        Ok(CommitWatch { connection, last: None })
+    }
+
+    /// Closes every connection; the last one out folds the log into the file.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+/// Notices commits by `PRAGMA data_version`, which changes whenever another connection has committed.
+#[derive(Debug)]
+pub struct CommitWatch {
+    connection: SqliteConnection,
+    last: Option<i64>,
+}
+
+impl CommitWatch {
+    /// Whether anything was committed since the last call. The first call says yes.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn changed(&mut self) -> Result<bool, StoreError> {
+        let version: i64 = sqlx::query_scalar("PRAGMA data_version").fetch_one(&mut self.connection).await?;
+        let changed = self.last != Some(version);
+        self.last = Some(version);
+        Ok(changed)
+    }
+
+    /// Closes the connection.
+    pub async fn close(self) {
+        if let Err(error) = self.connection.close().await {
+            tracing::debug!(%error, "closing the watching connection failed");
+        }
+    }
+}
+
+async fn check_version(pool: &SqlitePool) -> Result<(), StoreError> {
+    let found: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(pool).await?;
+    let mut numbers = found.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    let mut next = || numbers.next().unwrap_or(0);
+    if (next(), next(), next()) < OLDEST_SQLITE {
+        let (major, minor, patch) = OLDEST_SQLITE;
+        return Err(StoreError::TooOld { found, wanted: format!("{major}.{minor}.{patch}") });
+    }
+    Ok(())
+}
+
+/// Applies what is missing, after putting a copy of an older database beside it.
+async fn migrate(pool: &SqlitePool, path: &Path) -> Result<(), StoreError> {
+    let has_table: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = '_sqlx_migrations'")
+            .fetch_one(pool)
+            .await?;
+    if has_table > 0 {
+        let applied: i64 =
+            sqlx::query_scalar("SELECT COALESCE(max(version), 0) FROM _sqlx_migrations").fetch_one(pool).await?;
+        let newest = MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0);
+        if applied > newest {
+            return Err(StoreError::Newer { path: path.to_path_buf() });
+        }
+        if applied == newest {
+            return Ok(());
+        }
+        let copy = path.with_extension(format!("before-{newest}.db"));
+        if !copy.exists() {
+            sqlx::query("VACUUM INTO ?1").bind(copy.to_string_lossy().into_owned()).execute(pool).await?;
+        }
+    }
+    MIGRATOR.run(pool).await.map_err(|source| StoreError::Migrate { path: path.to_path_buf(), source })
+}
+
+/// The database holds everything the owner said: nobody else may read it. Rights only, the file is not opened.
+fn restrict_to_owner(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    if let Err(error) = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)) {
+        tracing::warn!(%error, path = %path.display(), "could not restrict the database to its owner");
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::Store;
+
+    /// Prepares statements on a freshly migrated database: what a compile-time check would do, without a database at
+    /// compile time.
+    pub(crate) async fn prepare_all(statements: &[&'static str]) {
+        use sqlx::Executor;
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("hermes.db")).await.unwrap();
+        for statement in statements {
+            if let Err(error) = store.reader().prepare(sqlx::SqlStr::from_static(statement)).await {
+                panic!("{error}\n{statement}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn opening_twice_migrates_once_and_keeps_what_was_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hermes.db");
+        let changes = crate::Changes::default();
+        let store = Store::open(&path).await.unwrap();
+        let mut tx = store.write(&changes).await.unwrap();
+        sqlx::query("UPDATE kanban_counter SET next_number = 7").execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+        store.close().await;
+        let store = Store::open(&path).await.unwrap();
+        let next: i64 =
+            sqlx::query_scalar("SELECT next_number FROM kanban_counter").fetch_one(store.reader()).await.unwrap();
+        assert_eq!(next, 7);
+    }
+
+    #[tokio::test]
+    async fn a_commit_of_another_connection_is_noticed_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hermes.db");
+        let changes = crate::Changes::default();
+        let store = Store::open(&path).await.unwrap();
+        let mut watch = store.watch().await.unwrap();
+        assert!(watch.changed().await.unwrap());
+        assert!(!watch.changed().await.unwrap());
+        let other = Store::open(&path).await.unwrap();
+        let mut tx = other.write(&changes).await.unwrap();
+        sqlx::query("UPDATE kanban_counter SET next_number = 9").execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+        assert!(watch.changed().await.unwrap());
+        assert!(!watch.changed().await.unwrap());
+    }
+}

@@ -1,0 +1,172 @@
+//! Decisions: what only a person can settle, and the only thing that pushes.
+
+use serde::{Deserialize, Serialize};
+
+use crate::kanban::closed_enum;
+use crate::{CardId, CardLink, DecisionId, UndoId};
+
+closed_enum! {
+    /// What is asked.
+    DecisionKind {
+        /// Look at finished work.
+        Review => "review",
+        /// Answer a question.
+        Question => "question",
+        /// Allow a tool call.
+        Approval => "approval",
+        /// Sign in somewhere.
+        Auth => "auth",
+        /// Say what happens after repeated failures.
+        Failed => "failed",
+        /// Say what happens to work that went quiet.
+        Stale => "stale",
+        /// Say whether more may be spent.
+        Budget => "budget",
+    }
+}
+
+closed_enum! {
+    /// Where a decision stands.
+    DecisionState {
+        /// Waits for a person.
+        Open => "open",
+        /// A person settled it.
+        Settled => "settled",
+        /// The card moved on without it (archived, completed by hand, …).
+        Withdrawn => "withdrawn",
+        /// Its time ran out.
+        Expired => "expired",
+    }
+}
+
+closed_enum! {
+    /// A person's answer.
+    DecisionVerb {
+        /// The work is accepted; the card is done.
+        Approve => "approve",
+        /// The work needs another round; wants a comment.
+        SendBack => "send_back",
+        /// An answer to a question; wants a comment.
+        Answer => "answer",
+        /// Try again as it is.
+        Retry => "retry",
+        /// Put the card away.
+        Archive => "archive",
+    }
+}
+
+impl DecisionVerb {
+    /// Whether the verb is refused without a comment.
+    #[must_use]
+    pub fn needs_comment(self) -> bool {
+        matches!(self, Self::SendBack | Self::Answer)
+    }
+}
+
+impl DecisionKind {
+    /// The verbs that settle a decision of this kind, main verb first.
+    #[must_use]
+    pub fn verbs(self) -> &'static [DecisionVerb] {
+        use DecisionVerb::{Answer, Approve, Archive, Retry, SendBack};
+        match self {
+            Self::Review => &[Approve, SendBack],
+            Self::Question => &[Answer, Archive],
+            Self::Approval => &[Approve, SendBack],
+            Self::Auth | Self::Failed | Self::Stale | Self::Budget => &[Retry, Archive],
+        }
+    }
+}
+
+/// Who settled a decision, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settlement {
+    /// The verb.
+    pub verb: DecisionVerb,
+    /// The comment, plain text.
+    pub comment: String,
+    /// A person's name.
+    pub by: String,
+    /// The device it came from, for instance "iPhone" or "command line".
+    pub device: String,
+    /// Unix ms.
+    pub at: i64,
+    /// Whether the caller's own request settled it.
+    pub by_you: bool,
+    /// Present while it can be taken back.
+    pub undo: Option<UndoId>,
+}
+
+/// A decision as its page and the inbox show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecisionView {
+    /// Id.
+    pub id: DecisionId,
+    /// Version; settling names the one it saw.
+    pub version: i64,
+    /// Kind.
+    pub kind: DecisionKind,
+    /// State.
+    pub state: DecisionState,
+    /// The card it belongs to.
+    pub card: CardLink,
+    /// Board slug.
+    pub board: String,
+    /// What is asked, plain text.
+    pub ask: String,
+    /// The worker's summary of what it did, as sanitised HTML.
+    pub summary_html: String,
+    /// Suggested answers, at most 6.
+    pub options: Vec<String>,
+    /// Profile that asks.
+    pub profile: String,
+    /// Cost of the run, millionths of a dollar.
+    pub cost_micros: Option<i64>,
+    /// Seconds the run took.
+    pub run_seconds: Option<i64>,
+    /// Unix ms.
+    pub created_at: i64,
+    /// Set once settled.
+    pub settlement: Option<Settlement>,
+}
+
+/// The inbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inbox {
+    /// Open decisions, oldest first, at most 100.
+    pub open: Vec<DecisionView>,
+    /// Open decisions altogether.
+    pub total: i64,
+    /// Runs under way.
+    pub running: u32,
+    /// Event sequence this view contains.
+    pub seq: i64,
+    /// Server clock, Unix ms.
+    pub now: i64,
+}
+
+/// Settles a decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettleDecisionParams {
+    /// Decision.
+    pub id: DecisionId,
+    /// The version the person saw.
+    pub version: i64,
+    /// The verb.
+    pub verb: DecisionVerb,
+    /// Plain text; needed by some verbs.
+    #[serde(default)]
+    pub comment: String,
+}
+
+/// What became of a request to settle. The first one wins; a second one is told who did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettleDecisionOutcome {
+    /// The decision as it is now.
+    pub decision: DecisionView,
+    /// The card's page.
+    pub card_id: CardId,
+    /// The next open decision, if any.
+    pub next: Option<DecisionId>,
+    /// Open decisions that are left.
+    pub left: i64,
+}

@@ -1,0 +1,27 @@
+//! The closed set of error codes a caller can branch on.
+
+use serde::{Deserialize, Serialize};
+
+/// What kind of failure a request met. The sentence for people travels beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    /// Nobody is signed in. HTTP 401.
+    Unauthenticated,
+    /// Signed in, but not allowed. HTTP 403.
+    Denied,
+    /// No such thing. HTTP 404.
+    NotFound,
+    /// Somebody else was faster, or the move is not legal now. HTTP 409.
+    Conflict,
+    /// The input is not acceptable. HTTP 422.
+    Invalid,
+    /// Too many attempts; try later. HTTP 429.
+    TooMany,
+    /// The machine cannot do it now, for instance the disk is full. HTTP 503.
+    Unavailable,
+    /// The request did not reach the server or its answer was lost.
+    Network,
+    /// A fault of ours. HTTP 500.
+    Internal,
+}
