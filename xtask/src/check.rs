@@ -159,7 +159,7 @@ impl Browsers {
                     brew: &["--cask", "chromium"],
                 })?;
                 chromium().context(
-                    "Chromium was installed but is not on the PATH; set HERMES_CHROMIUM to it",
+                    "Chromium was installed but is not on the PATH; set CHROMIUM_BIN to it",
                 )?
             }
         };
@@ -178,7 +178,7 @@ impl Browsers {
             .current_dir(&self.directory);
         command
             .env("HERMES_BIN", hermes)
-            .env("HERMES_CHROMIUM", &self.chromium);
+            .env("CHROMIUM_BIN", &self.chromium);
         let counts = tests_run::run(&mut command)?;
         ensure!(counts.passed > 0, "no browser test ran");
         Ok(counts)
@@ -186,7 +186,7 @@ impl Browsers {
 }
 
 fn chromium() -> Option<PathBuf> {
-    if let Some(chosen) = std::env::var_os("HERMES_CHROMIUM").filter(|path| !path.is_empty()) {
+    if let Some(chosen) = std::env::var_os("CHROMIUM_BIN").filter(|path| !path.is_empty()) {
         return Some(chosen.into());
     }
     find(&[
