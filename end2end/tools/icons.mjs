@@ -9,7 +9,7 @@ const source = await readFile(`${root}manifest/icons/icon.svg`, 'utf8');
 const inner = source.replace(/^[\s\S]*?<svg[^>]*>/, '').replace(/<\/svg>\s*$/, '');
 
 /** The mark alone: Android draws badges from the shape and ignores colours. */
-const monochrome = inner.replace(/<rect id="ground"[^>]*\/>/, '')
+const monochrome = inner.replace(/<rect id="ground"[^>]*\/>/, '');
 /** Maskable icons may lose everything outside a circle of 80 % (W3C manifest, icon masks): the mark shrinks into it. */
 const shrunk = inner.replace('id="mark"', 'id="mark" transform="translate(512 512) scale(.84) translate(-512 -512)"');
 /** Browser tabs show no mask, so the corners are rounded here. */
