@@ -23,14 +23,13 @@ function showAsk() {
   const text = location.pathname.startsWith('/d/') ? textOfFragment() : '';
   byId('ask').hidden = !text;
   byId('ask-text').textContent = text;
-  byId('title').hidden = Boolean(text);
   byId('later').hidden = !text;
 }
 
 function retry() {
-  byId('retry').disabled = true;
-  byId('reason').hidden = true;
-  byId('trying').hidden = false;
+  const button = byId('retry');
+  button.disabled = true;
+  button.textContent = button.dataset.busy;
   // At its own address this page would only find itself again.
   if (location.pathname === '/offline') location.replace('/');
   else location.reload();

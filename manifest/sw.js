@@ -1,8 +1,8 @@
 // The service worker: shows every push, answers from the cache what never changes, and says so when the server is out
 // of reach. It must never cache a page or an answer that belongs to a signed-in person.
 //
-// The server replaces __VERSION__ (changes with any byte of what is cached here) and __ASSETS__ (a JSON array with the
-// addresses of the client's files), so a new build is a new worker.
+// The server fills in the two constants: the version changes with any byte of what is cached here, so that a new build
+// is a new worker, and the assets are a JSON array with the addresses of the client's files.
 'use strict';
 
 const VERSION = '__VERSION__';
@@ -80,17 +80,16 @@ async function cacheFirst(request) {
 
 /** From the network and never from a cache: what a page says is true now, or it is not shown. */
 async function navigate(request) {
-  let timer;
-  const tooLong = new Promise((_, reject) => {
-    timer = setTimeout(reject, NAVIGATION_TIMEOUT_MS, new Error('the server did not answer in time'));
-  });
+  const abort = new AbortController();
+  // A request left hanging would hold up the next one for the same address, so it is given up, not only overtaken.
+  const timer = setTimeout(() => abort.abort(), NAVIGATION_TIMEOUT_MS);
   try {
-    // The request goes out as it came: with options it would no longer count as a navigation of its origin.
-    return await Promise.race([fetch(request), tooLong]);
+    return await fetch(request, { signal: abort.signal });
   } catch {
     const cache = await caches.open(CACHE);
     return (await cache.match(OFFLINE_PAGE)) ?? Response.error();
   } finally {
+    // Once the headers are there, the page may take its time.
     clearTimeout(timer);
   }
 }

@@ -6,10 +6,13 @@ import crypto from 'node:crypto';
 /** The keys a browser makes when it subscribes (RFC 8291 §3.1). */
 export class SubscriberKeys {
   private readonly ecdh = crypto.createECDH('prime256v1');
-  private readonly secret = crypto.randomBytes(16);
+  private readonly secret: Buffer;
 
-  constructor() {
-    this.ecdh.generateKeys();
+  /** New keys, or given ones: private key and authentication secret in base64url. */
+  constructor(given?: { privateKey: string; auth: string }) {
+    if (given) this.ecdh.setPrivateKey(given.privateKey, 'base64url');
+    else this.ecdh.generateKeys();
+    this.secret = given ? Buffer.from(given.auth, 'base64url') : crypto.randomBytes(16);
   }
 
   get p256dh(): string {
@@ -91,7 +94,9 @@ export function selfSigned(): { key: string; cert: string } {
   const { privateKey, publicKey } = crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const der = (tag: number, ...parts: Buffer[]) => {
     const body = Buffer.concat(parts);
-    const length = body.length < 128 ? [body.length] : [0x82, body.length >> 8, body.length & 255];
+    // DER wants the shortest form of the length.
+    const long = body.length < 256 ? [0x81, body.length] : [0x82, body.length >> 8, body.length & 255];
+    const length = body.length < 128 ? [body.length] : long;
     return Buffer.concat([Buffer.from([tag, ...length]), body]);
   };
   const hex = (text: string) => Buffer.from(text, 'hex');
