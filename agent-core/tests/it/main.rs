@@ -1,0 +1,3 @@
+//! The core against a real database, real files and real processes.
+
+mod text;
