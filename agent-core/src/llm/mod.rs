@@ -32,7 +32,10 @@ pub enum ModelError {
 pub async fn provider(core: &Core) -> Result<ProviderView, ModelError> { unimplemented!() }
 /// Whether agent runs can start: a base URL and a model are set (a local server needs no key).
 #[must_use]
-pub fn is_ready(core: &Core) -> bool { unimplemented!() }
+pub fn is_ready(core: &Core) -> bool {
+    let config = core.config();
+    !config.model.base_url.trim().is_empty() && !config.model.default.trim().is_empty()
+}
 /// Stores base URL and model in `config.yaml` (other keys and comments kept) and the key in `.env` (0600).
 pub async fn save_provider(core: &Core, actor: &Actor, params: SaveProviderParams) -> Result<ProviderView, ModelError> { unimplemented!() }
 /// Asks the model for one word with these settings, before or after they are stored.

@@ -1,3 +1,6 @@
-//! The core against a real database, real files and real processes.
+//! One binary for all core tests: real temporary databases, real processes.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+mod kanban;
+mod support;
 mod text;
