@@ -241,8 +241,12 @@ impl<'a> Rewriter<'a> {
         while let Some(start) = text[from..].find("http").map(|at| from + at) {
             from = start + "http".len();
             let follows_word = text[..start].chars().next_back().is_some_and(char::is_alphanumeric);
-            let Some(length) = (if follows_word { None } else { bare_address(&text[start..]) }) else { continue };
-            let address = &text[start..start + length];
+            let Some(bare) = (if follows_word { None } else { bare_address(&text[start..]) }) else { continue };
+            from = start + bare.length;
+            if !bare.linked {
+                continue;
+            }
+            let address = &text[start..from];
             if done < start {
                 self.text(text[done..start].to_owned().into());
             }
@@ -250,7 +254,6 @@ impl<'a> Rewriter<'a> {
             self.out.push(Event::Start(Tag::Link { link_type: LinkType::Autolink, dest_url, title: NO_TEXT, id: NO_TEXT }));
             self.text(address.to_owned().into());
             self.out.push(Event::End(TagEnd::Link));
-            from = start + length;
             done = from;
         }
         if done == 0 {
@@ -261,14 +264,24 @@ impl<'a> Rewriter<'a> {
     }
 }
 
-/// The length of the address a text starts with, without the punctuation of the sentence around it.
-fn bare_address(text: &str) -> Option<usize> {
+/// An address in the middle of a text.
+struct Bare {
+    length: usize,
+    /// Too long ones stay text.
+    linked: bool,
+}
+
+/// The address a text starts with, without the punctuation of the sentence around it.
+fn bare_address(text: &str) -> Option<Bare> {
     const ENDS: &[char] = &['<', '>', '"', '`', '|', '，', '。', '；', '：', '、', '！', '？', '（', '）', '「', '」', '『', '』', '【', '】'];
     let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
     if !host.starts_with(|char: char| char.is_alphanumeric() || char == '[') {
         return None;
     }
     let end = text.find(|char: char| char.is_whitespace() || char.is_control() || ENDS.contains(&char)).unwrap_or(text.len());
+    if end > MAX_ADDRESS_BYTES {
+        return Some(Bare { length: end, linked: false });
+    }
     let mut address = &text[..end];
     // Counted once: a bracket belongs to the address only when it was opened inside it.
     let mut surplus = [('(', ')'), ('[', ']')].map(|(open, close)| {
@@ -284,7 +297,7 @@ fn bare_address(text: &str) -> Option<usize> {
         }
         address = &address[..address.len() - last.len_utf8()];
     }
-    (address.len() <= MAX_ADDRESS_BYTES).then_some(address.len())
+    Some(Bare { length: address.len(), linked: true })
 }
 
 /// Whether a link may lead there: an absolute address of a kind that runs nothing.

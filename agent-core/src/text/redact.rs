@@ -5,8 +5,8 @@
 
 /// What stands where a secret stood.
 const HIDDEN: &str = "[redacted]";
-/// Longest key with dots in it; keeps a chain of half keys from being read again and again.
-const MAX_DOTTED: usize = 2048;
+/// How far a key with dots in it is judged; keeps a chain of half keys from being read again and again.
+const JUDGED_BYTES: usize = 128;
 
 /// Beginnings of well-known keys and the least number of key characters that must follow.
 const PREFIXES: &[(&str, usize)] = &[
@@ -111,12 +111,14 @@ fn known_key(text: &str, at: usize, word_len: usize) -> Option<Secret> {
     }
     let (prefix, least) = PREFIXES.iter().find(|(prefix, _)| word.starts_with(prefix))?;
     let dotted = matches!(*prefix, "SG" | "ya29" | "pypi-");
-    let end = at + if dotted { run(text, at, |byte| is_word_byte(byte) || byte == b'.').min(MAX_DOTTED) } else { word_len };
-    let body = &text[at + prefix.len()..end];
+    let is_key_byte = |byte| is_word_byte(byte) || (dotted && byte == b'.');
+    let judged = text.len().min(at + JUDGED_BYTES);
+    let keep = at + prefix.len();
+    let body = &text.as_bytes()[keep..keep + run_in(&text.as_bytes()[keep..judged.max(keep)], is_key_byte)];
     // Words joined by hyphens ("sk-learn-like-names-are-fine") are no key: one carries digits or capitals.
-    let mixed = body.bytes().any(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase());
-    let dotted_enough = *prefix != "SG" || body.starts_with('.');
-    (body.len() >= *least && mixed && dotted_enough).then_some(Secret { keep: at + prefix.len(), end })
+    let mixed = body.iter().any(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase());
+    let dotted_enough = *prefix != "SG" || body.starts_with(b".");
+    (body.len() >= *least && mixed && dotted_enough).then(|| Secret { keep, end: keep + run(text, keep, is_key_byte) })
 }
 
 /// A messenger bot's token: `123456789:AA…`.
@@ -248,5 +250,10 @@ fn is_secret_value(value: &str) -> bool {
 
 /// How many bytes from `from` on satisfy `keep`.
 fn run(text: &str, from: usize, keep: impl Fn(u8) -> bool) -> usize {
-    text.as_bytes().get(from..).unwrap_or_default().iter().take_while(|byte| keep(**byte)).count()
+    run_in(text.as_bytes().get(from..).unwrap_or_default(), keep)
+}
+
+/// How many bytes at the start satisfy `keep`.
+fn run_in(bytes: &[u8], keep: impl Fn(u8) -> bool) -> usize {
+    bytes.iter().take_while(|byte| keep(**byte)).count()
 }

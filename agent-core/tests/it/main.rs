@@ -4,3 +4,4 @@
 mod kanban;
 mod random_operations;
 mod support;
+mod text;
