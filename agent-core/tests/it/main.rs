@@ -2,5 +2,6 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod kanban;
+mod profiles;
 mod support;
 mod text;
