@@ -3,5 +3,6 @@
 
 mod kanban;
 mod profiles;
+mod random_operations;
 mod support;
 mod text;
