@@ -129,11 +129,15 @@ CREATE INDEX kanban_run_lease ON kanban_run (lease_until) WHERE ended_at IS NULL
 -- Processes that must be gone before anything forgets them.
 CREATE TABLE kanban_process (
     run_id      BLOB    NOT NULL PRIMARY KEY REFERENCES kanban_run (id) ON DELETE CASCADE,
+    card_id     BLOB    NOT NULL REFERENCES kanban_card (id) ON DELETE CASCADE,
     host        TEXT    NOT NULL,
     pid         INTEGER NOT NULL,
     pid_started INTEGER NOT NULL,
+    -- When it was first asked to end (SIGTERM); SIGKILL follows 5 s later.
     asked_at    INTEGER
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX kanban_process_card ON kanban_process (card_id);
+
 
 -- What a run did: streamed to whoever looks, kept for whoever comes later.
 CREATE TABLE kanban_run_event (
@@ -182,13 +186,6 @@ CREATE TABLE kanban_undo (
 ) STRICT;
 CREATE INDEX kanban_undo_age ON kanban_undo (created_at);
 
--- Who dispatches on this database, renewed while it lives; lets the command line say "no dispatcher is running".
-CREATE TABLE kanban_dispatcher (
-    owner      TEXT    NOT NULL PRIMARY KEY,
-    slots      INTEGER NOT NULL,
-    alive_at   INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-
 CREATE TABLE decision (
     id         BLOB    NOT NULL PRIMARY KEY,
     version    INTEGER NOT NULL DEFAULT 1,
@@ -208,6 +205,8 @@ CREATE TABLE decision (
     device     TEXT,
     settled_at INTEGER,
     undo_id    BLOB,
+    -- The worker asked to go on after an approval instead of finishing.
+    then_continue INTEGER NOT NULL DEFAULT 0,
     CHECK ((state = 'settled') = (settled_at IS NOT NULL))
 ) STRICT;
 CREATE INDEX decision_open ON decision (created_at, id) WHERE state = 'open';

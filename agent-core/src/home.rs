@@ -96,6 +96,11 @@ impl Home {
     pub fn profiles(&self) -> PathBuf {
         self.root.join("profiles")
     }
+    /// Locked (flock) by the one server that runs on this home.
+    #[must_use]
+    pub fn server_lock(&self) -> PathBuf {
+        self.root.join("server.lock")
+    }
     /// Keys of our own, for instance the VAPID key, 0700.
     #[must_use]
     pub fn keys(&self) -> PathBuf {

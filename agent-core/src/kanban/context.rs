@@ -1,1 +1,179 @@
-//! The one bounded text a worker reads.
+//! What a worker reads about its card: one bounded text for agents, one JSON for programs.
+
+use protocol::CardId;
+use sqlx::{Row, SqliteConnection};
+
+use super::card_row::CardRow;
+use super::{KanbanError, view};
+use crate::{Core, text};
+
+const MAX_BODY: usize = 8 * 1024;
+const MAX_FIELD: usize = 4 * 1024;
+const MAX_COMMENT: usize = 2 * 1024;
+const ATTEMPTS: usize = 10;
+const COMMENTS: usize = 30;
+const PARENTS: i64 = 20;
+
+const PARENT_RESULTS: &str = "SELECT p.number, p.title, substr(p.summary, 1, ?2) AS summary, p.state_at
+      FROM kanban_link l JOIN kanban_card p ON p.id = l.parent_id
+     WHERE l.child_id = ?1 AND p.state IN ('done', 'archived') AND p.summary IS NOT NULL AND p.deleted_at IS NULL
+     ORDER BY p.state_at DESC LIMIT ?3";
+
+/// The text an agent reads first. Everything in it has a limit, so the whole has one too.
+pub(super) async fn text(
+    core: &Core,
+    connection: &mut SqliteConnection,
+    card: &CardRow,
+    profile: &str,
+) -> Result<String, KanbanError> {
+    let now = core.now_ms();
+    let mut out = format!("# Card T-{}: {}\n\n", card.number, card.title);
+    out.push_str(&format!("Assignee: {profile} · attempt {} · created by {}\n", card.attempts, card.created_by));
+    if !card.body.trim().is_empty() {
+        out.push_str("\n## What is asked\n\n");
+        out.push_str(&clip(&card.body, MAX_BODY));
+        out.push('\n');
+    }
+    push_attempts(connection, card, &mut out).await?;
+    push_parents(connection, card.id, now, &mut out).await?;
+    push_comments(connection, card.id, now, &mut out).await?;
+    Ok(out)
+}
+
+async fn push_attempts(
+    connection: &mut SqliteConnection,
+    card: &CardRow,
+    out: &mut String,
+) -> Result<(), KanbanError> {
+    let mut runs = view::runs(connection, card.id).await?;
+    runs.retain(|run| run.ended_at.is_some());
+    if runs.is_empty() {
+        return Ok(());
+    }
+    let earlier = (card.attempts as usize).saturating_sub(1);
+    out.push_str("\n## Earlier attempts\n");
+    if earlier > ATTEMPTS {
+        out.push_str(&format!("\n({} earlier ones are left out)\n", earlier - ATTEMPTS));
+    }
+    for run in runs.iter().take(ATTEMPTS).rev() {
+        let outcome = run.outcome.map_or("ended", protocol::RunOutcome::as_str);
+        out.push_str(&format!("\n### Attempt {} by {}: {outcome}\n", run.attempt, run.profile));
+        for part in [&run.summary, &run.error].into_iter().flatten() {
+            out.push_str(&clip(part, MAX_FIELD));
+            out.push('\n');
+        }
+    }
+    Ok(())
+}
+
+async fn push_parents(
+    connection: &mut SqliteConnection,
+    card: CardId,
+    now: i64,
+    out: &mut String,
+) -> Result<(), KanbanError> {
+    let limit = i64::try_from(MAX_FIELD).unwrap_or(4096);
+    let rows = sqlx::query(PARENT_RESULTS).bind(card.0).bind(limit).bind(PARENTS).fetch_all(connection).await?;
+    if rows.is_empty() {
+        return Ok(());
+    }
+    out.push_str("\n## Results of the cards before this one\n");
+    for row in rows {
+        let number: i64 = row.try_get("number")?;
+        let title: String = row.try_get("title")?;
+        let summary: String = row.try_get("summary")?;
+        let age = ago(now - row.try_get::<i64, _>("state_at")?);
+        out.push_str(&format!("\n### T-{number}: {title} ({age})\n{}\n", clip(&summary, MAX_FIELD)));
+    }
+    Ok(())
+}
+
+async fn push_comments(
+    connection: &mut SqliteConnection,
+    card: CardId,
+    now: i64,
+    out: &mut String,
+) -> Result<(), KanbanError> {
+    let comments = view::raw_comments(connection, card).await?;
+    if comments.is_empty() {
+        return Ok(());
+    }
+    out.push_str("\n## Comments\n");
+    let left_out = comments.len().saturating_sub(COMMENTS);
+    if left_out > 0 {
+        out.push_str(&format!("\n({left_out} earlier ones are left out)\n"));
+    }
+    for (_, author, by_worker, body, at) in comments.iter().skip(left_out) {
+        // A name in backticks cannot be mistaken for an instruction, so backticks in it are dropped.
+        let author: String = author.chars().filter(|c| *c != '`' && !c.is_control()).collect();
+        let who = if *by_worker { "worker" } else { "person" };
+        out.push_str(&format!("\nComment from {who} `{author}`, {}:\n{}\n", ago(now - at), clip(body, MAX_COMMENT)));
+    }
+    Ok(())
+}
+
+/// "18h ago"; clocks that disagree give "just now" instead of the future.
+fn ago(ms: i64) -> String {
+    match ms / 1000 {
+        i64::MIN..=59 => "just now".to_owned(),
+        seconds @ 60..=3599 => format!("{}m ago", seconds / 60),
+        seconds @ 3600..=86_399 => format!("{}h ago", seconds / 3600),
+        seconds => format!("{}d ago", seconds / 86_400),
+    }
+}
+
+fn clip(source: &str, max: usize) -> String {
+    if source.len() <= max {
+        return source.to_owned();
+    }
+    let end = (0..=max).rev().find(|at| source.is_char_boundary(*at)).unwrap_or(0);
+    format!("{}\n… ({} bytes left out; kanban_show has more)", &source[..end], source.len() - end)
+}
+
+/// The card as JSON: what `kanban_show` and `command` executors get.
+pub(super) async fn json(
+    core: &Core,
+    connection: &mut SqliteConnection,
+    card: &CardRow,
+) -> Result<serde_json::Value, KanbanError> {
+    let runs = view::runs(connection, card.id).await?;
+    let comments: Vec<_> = view::raw_comments(connection, card.id)
+        .await?
+        .into_iter()
+        .map(|(_, author, by_worker, body, at)| {
+            serde_json::json!({ "author": author, "by_worker": by_worker, "body": body, "created_at": at })
+        })
+        .collect();
+    let (parents, children) = view::family(connection, card.id).await?;
+    Ok(serde_json::json!({
+        "id": card.id, "number": card.number, "ref": card.label(), "title": card.title, "body": card.body,
+        "state": card.state, "priority": card.priority, "assignee": card.assignee, "created_by": card.created_by,
+        "created_at": card.created_at, "attempts": card.attempts, "failures": card.failures,
+        "last_error": card.last_error.as_deref().map(|error| text::excerpt(error, 2000)), "summary": card.summary,
+        "workspace_path": card.workspace_path, "parents": parents, "children": children, "comments": comments,
+        "runs": runs, "now": core.now_ms(),
+    }))
+}
+
+#[cfg(test)]
+pub(super) const ALL_SQL: &[&str] = &[PARENT_RESULTS];
+
+#[cfg(test)]
+mod tests {
+    use super::{ago, clip};
+
+    #[test]
+    fn ages_are_relative_and_never_in_the_future() {
+        assert_eq!(ago(-5_000), "just now");
+        assert_eq!(ago(90_000), "1m ago");
+        assert_eq!(ago(18 * 3_600_000), "18h ago");
+        assert_eq!(ago(3 * 86_400_000), "3d ago");
+    }
+
+    #[test]
+    fn clipping_never_splits_a_character() {
+        assert_eq!(clip("short", 10), "short");
+        let clipped = clip(&"字".repeat(100), 10);
+        assert!(clipped.starts_with("字字字\n…"));
+    }
+}

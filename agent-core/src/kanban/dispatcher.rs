@@ -1,9 +1,30 @@
 //! Finds ready cards and starts workers; takes cards back from workers that died.
+//!
+//! Event-driven: woken by every commit of any process, by the next moment a held card may start, and by a one-second
+//! sweep as a safety net. Two dispatchers on one database never start a card twice, because claiming compares and
+//! sets on the single writer.
 
 use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
 
+use protocol::RunOutcome;
+use tokio::process::{Child, Command};
+
+use super::claim::{self, Claim};
+use super::{KanbanError, recovery};
 use crate::Core;
-use crate::task::Tasks;
+use crate::process::{self, Identity};
+use crate::task::{self, Tasks};
+
+const SWEEP: Duration = Duration::from_secs(1);
+/// While something is being ended, it is looked at more often.
+const SWEEP_WHILE_ENDING: Duration = Duration::from_millis(200);
+/// Bytes of a dead worker's log that become its error.
+const LOG_TAIL_BYTES: usize = 2_000;
+const MAX_LOG_BYTES: u64 = 2 * 1024 * 1024;
+/// What a worker inherits from the server: nothing secret, nothing that changes what it does.
+const INHERITED: &[&str] = &["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "RUST_LOG"];
 
 /// How to run the dispatcher.
 #[derive(Debug, Clone)]
@@ -12,7 +33,189 @@ pub struct DispatcherOptions {
     pub program: PathBuf,
 }
 
-/// Runs until shutdown. Event-driven; a 1 s sweep is only the safety net.
+/// Runs until shutdown. Workers are left running: they are adopted again by the next dispatcher.
 pub fn start(core: Core, tasks: &Tasks, options: DispatcherOptions) {
-    let _ = (core, tasks, options);
+    let stop = tasks.stopping();
+    let watchers = tasks.clone();
+    tasks.spawn("dispatcher", async move {
+        let owner = format!("{}:{}:{}", super::host_name(), std::process::id(), super::new_id().simple());
+        let mut changes = core.changes().subscribe();
+        let dispatcher = Dispatcher { core, owner, options, tasks: watchers };
+        let mut next_sweep = tokio::time::Instant::now();
+        loop {
+            // Armed before looking, so that a change during the look is not missed.
+            changes.mark_unchanged();
+            let pause = dispatcher.look(&mut next_sweep).await;
+            tokio::select! {
+                () = stop.cancelled() => break,
+                changed = changes.changed() => if changed.is_err() { break },
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    });
+}
+
+/// Whether a server, and with it a dispatcher, is running on this home: it holds a lock for as long as it lives.
+#[must_use]
+pub fn is_running(core: &Core) -> bool {
+    let Ok(file) = std::fs::OpenOptions::new().read(true).open(core.home().server_lock()) else { return false };
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockShared).is_err()
+}
+
+struct Dispatcher {
+    core: Core,
+    owner: String,
+    options: DispatcherOptions,
+    tasks: Tasks,
+}
+
+impl Dispatcher {
+    /// One look: start what can start, and once a second take back what is lost. Returns how long to sleep at most.
+    async fn look(&self, next_sweep: &mut tokio::time::Instant) -> Duration {
+        let mut pause = SWEEP;
+        if tokio::time::Instant::now() >= *next_sweep {
+            match self.sweep().await {
+                Ok(true) => pause = SWEEP_WHILE_ENDING,
+                Ok(false) => {}
+                Err(error) => tracing::error!(%error, "looking after running cards failed; trying again"),
+            }
+            *next_sweep = tokio::time::Instant::now() + pause;
+        }
+        if let Err(error) = self.start_ready().await {
+            tracing::error!(%error, "starting ready cards failed; trying again");
+        }
+        match claim::next_wake(&self.core).await {
+            Ok(Some(at)) => {
+                let wait = u64::try_from(at - self.core.now_ms()).unwrap_or(0);
+                pause.min(Duration::from_millis(wait.max(1)))
+            }
+            Ok(None) => pause,
+            Err(error) => {
+                tracing::error!(%error, "cannot tell when the next card is due");
+                pause
+            }
+        }
+    }
+
+    async fn sweep(&self) -> Result<bool, KanbanError> {
+        claim::release_due(&self.core).await?;
+        recovery::sweep_runs(&self.core).await?;
+        recovery::reap(&self.core).await
+    }
+
+    async fn start_ready(&self) -> Result<(), KanbanError> {
+        // Asking first on a reader keeps an idle dispatcher from taking the write lock at every commit.
+        while claim::any_ready(&self.core).await? {
+            let Some(claim) = claim::claim_next(&self.core, &self.owner).await? else { return Ok(()) };
+            if let Err(error) = self.spawn(&claim).await {
+                let error = format!("the worker could not be started: {error}");
+                recovery::fail_run(&self.core, claim.ticket.run, RunOutcome::SpawnFailed, &error, None).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn spawn(&self, claim: &Claim) -> Result<(), String> {
+        let log_path = self.core.home().logs().join(format!("{}-{}.worker.log", claim.number, claim.attempt));
+        let log = open_log(&log_path).map_err(|error| format!("its log cannot be opened: {error}"))?;
+        let errors = log.try_clone().map_err(|error| error.to_string())?;
+        let mut command = Command::new(&self.options.program);
+        command
+            .args(["worker", "run", "--run", &claim.ticket.run.to_string()])
+            .args(["--fence", &claim.ticket.fence.to_string()])
+            .env_clear()
+            .env("HERMES_HOME", self.core.home().root())
+            .current_dir(self.core.home().root())
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(errors)
+            .kill_on_drop(false);
+        for name in INHERITED {
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
+            }
+        }
+        let child = command.spawn().map_err(|error| format!("{}: {error}", self.options.program.display()))?;
+        self.watch(claim.clone(), child, log_path);
+        Ok(())
+    }
+
+    /// Waits for the worker in a task of its own. The worker writes its own process into its run; the dispatcher does
+    /// so too, because a worker that dies at once cannot.
+    fn watch(&self, claim: Claim, mut child: Child, log_path: PathBuf) {
+        let core = self.core.clone();
+        let stop = self.tasks.stopping();
+        let handle = task::spawn("worker-watch", async move {
+            let process = child.id().and_then(|pid| process::identity_of(pid).ok().flatten());
+            if let Some(process) = process {
+                note_process(&core, &claim, process).await;
+            }
+            let status = tokio::select! {
+                status = child.wait() => status,
+                // The server ends, the worker goes on.
+                () = stop.cancelled() => return,
+            };
+            let (outcome, error) = match status {
+                Ok(status) => verdict(status, &log_path),
+                Err(error) => (RunOutcome::Crashed, format!("the worker cannot be watched: {error}")),
+            };
+            match recovery::fail_run(&core, claim.ticket.run, outcome, &error, None).await {
+                Ok(true) => tracing::warn!(card = claim.number, outcome = %outcome, "a worker ended without a result"),
+                Ok(false) => {}
+                Err(error) => tracing::error!(%error, card = claim.number, "a worker's end cannot be recorded"),
+            }
+            if let Err(error) = recovery::reap(&core).await {
+                tracing::error!(%error, "what a worker left running cannot be ended yet; the sweep tries again");
+            }
+        });
+        drop(handle);
+    }
+}
+
+async fn note_process(core: &Core, claim: &Claim, process: Identity) {
+    if let Err(error) = claim::remember_claimed(core, claim.ticket, process).await {
+        tracing::error!(%error, pid = process.pid, "a worker's process cannot be recorded");
+    }
+}
+
+/// What an exit without a result means. A run that was completed or blocked is closed already and is not touched.
+fn verdict(status: std::process::ExitStatus, log_path: &std::path::Path) -> (RunOutcome, String) {
+    use std::os::unix::process::ExitStatusExt;
+    let tail = log_tail(log_path);
+    let (outcome, what) = match (status.code(), status.signal()) {
+        (Some(0), _) => {
+            (RunOutcome::ProtocolViolation, "the worker ended without completing or blocking the card".to_owned())
+        }
+        // EX_TEMPFAIL of sysexits(3).
+        (Some(75), _) => (RunOutcome::RateLimited, "the worker was told to try again later".to_owned()),
+        (Some(code), _) => (RunOutcome::Crashed, format!("the worker ended with exit code {code}")),
+        (None, Some(signal)) => (RunOutcome::Crashed, format!("the worker was killed by signal {signal}")),
+        (None, None) => (RunOutcome::Crashed, "the worker ended in an unknown way".to_owned()),
+    };
+    if tail.is_empty() { (outcome, what) } else { (outcome, format!("{what}. Its last words: {tail}")) }
+}
+
+fn log_tail(path: &std::path::Path) -> String {
+    use std::io::{Read, Seek, SeekFrom};
+    let read = || -> std::io::Result<String> {
+        let mut file = std::fs::File::open(path)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(LOG_TAIL_BYTES as u64)))?;
+        let mut bytes = Vec::new();
+        file.take(LOG_TAIL_BYTES as u64).read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
+    };
+    read().unwrap_or_else(|error| {
+        tracing::debug!(%error, "a worker's log cannot be read");
+        String::new()
+    })
+}
+
+/// Opens a worker's log for appending; an overlong one of an earlier attempt makes room.
+fn open_log(path: &std::path::Path) -> std::io::Result<std::fs::File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    if std::fs::metadata(path).is_ok_and(|meta| meta.len() > MAX_LOG_BYTES) {
+        std::fs::rename(path, path.with_extension("log.1"))?;
+    }
+    std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path)
 }

@@ -1,10 +1,42 @@
 //! What a worker may do with its own card, and nothing else. Every call names the run and its fencing token;
 //! a late one is refused and changes nothing.
 
-use protocol::{BlockKind, CardRef, ExecutorKind, RunEventKind, RunId, RunOutcome, SessionId};
+use std::path::PathBuf;
 
-use super::KanbanError;
-use crate::Core;
+use protocol::{
+    BlockKind, CardRef, CardState, DecisionKind, ExecutorKind, RunEventKind, RunId, RunOutcome, SessionId,
+    WorkspaceKind,
+};
+use sqlx::{Row, SqliteConnection};
+use uuid::Uuid;
+
+use super::card_row::{self, CardRow, load, word};
+use super::event::{self, NewEvent};
+use super::transition::{self, Cause, Failures, RunEnd, Transition};
+use super::{KanbanError, cards, claim, context, input, recovery, store};
+use crate::process::Identity;
+use crate::{Actor, Core, decisions, profiles, text};
+
+/// Longest entry of a run's activity, in bytes.
+const MAX_EVENT_BYTES: usize = 16 * 1024;
+/// Entries of one run that are kept; later ones are counted, not stored.
+const MAX_RUN_EVENTS: i64 = 20_000;
+
+const OWNED: &str = "SELECT r.card_id, r.profile, r.executor, r.session_id, r.events, r.claimed_at
+      FROM kanban_run r JOIN kanban_card c ON c.id = r.card_id AND c.current_run_id = r.id AND c.fence = r.fence
+     WHERE r.id = ?1 AND r.fence = ?2 AND r.ended_at IS NULL AND c.deleted_at IS NULL";
+const RUN_STATE: &str = "SELECT outcome, error FROM kanban_run WHERE id = ?1";
+const START: &str = "UPDATE kanban_run
+    SET started_at = COALESCE(started_at, ?2), heartbeat_at = ?2, lease_until = ?3, workspace = ?4 WHERE id = ?1";
+const RENEW: &str = "UPDATE kanban_run SET heartbeat_at = ?2, lease_until = ?3 WHERE id = ?1";
+const INSERT_EVENT: &str =
+    "INSERT INTO kanban_run_event (run_id, seq, kind, name, detail, ok, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+const COUNT_EVENTS: &str = "UPDATE kanban_run SET events = ?2 WHERE id = ?1";
+const ADD_USAGE: &str = "UPDATE kanban_run SET tokens_in = tokens_in + ?2, tokens_out = tokens_out + ?3,
+    cost_micros = CASE WHEN ?4 IS NULL THEN cost_micros ELSE COALESCE(cost_micros, 0) + ?4 END WHERE id = ?1";
+const ADD_CARD_COST: &str =
+    "UPDATE kanban_card SET cost_micros = COALESCE(cost_micros, 0) + ?2 WHERE id = ?1";
+const SET_WORKSPACE: &str = "UPDATE kanban_card SET workspace_path = ?2 WHERE id = ?1";
 
 /// A worker's proof that the card is its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +54,8 @@ pub struct Assignment {
     pub ticket: RunTicket,
     /// Card number, title and body.
     pub number: i64,
+    /// 1 for the first attempt.
+    pub attempt: u32,
     /// Title.
     pub title: String,
     /// Body.
@@ -35,7 +69,9 @@ pub struct Assignment {
     /// Program and arguments of a `command` profile.
     pub command: Vec<String>,
     /// Working directory; exists.
-    pub workspace: std::path::PathBuf,
+    pub workspace: PathBuf,
+    /// Whether the workspace is the card's own and not somebody's directory.
+    pub workspace_kind: WorkspaceKind,
     /// The run's conversation.
     pub session: SessionId,
     /// The bounded text an agent reads first: card, earlier attempts, parents' results, comments.
@@ -74,24 +110,442 @@ pub struct Usage {
     pub cost_micros: Option<i64>,
 }
 
+/// The run behind a ticket that is still good.
+struct Owned {
+    card: CardRow,
+    profile: String,
+    executor: ExecutorKind,
+    session: SessionId,
+    events: i64,
+    claimed_at: i64,
+}
+
+impl Owned {
+    fn actor(&self, ticket: RunTicket) -> Actor {
+        Actor::Worker { run: ticket.run, profile: self.profile.clone() }
+    }
+}
+
+async fn own(tx: &mut SqliteConnection, ticket: RunTicket) -> Result<Owned, KanbanError> {
+    let row = sqlx::query(OWNED).bind(ticket.run.0).bind(ticket.fence).fetch_optional(&mut *tx).await?;
+    let Some(row) = row else { return Err(fenced(tx, ticket).await?) };
+    let session: Option<Uuid> = row.try_get("session_id")?;
+    let card: Uuid = row.try_get("card_id")?;
+    Ok(Owned {
+        profile: row.try_get("profile")?,
+        executor: word(&row, "executor")?,
+        session: SessionId(session.unwrap_or_default()),
+        events: row.try_get("events")?,
+        claimed_at: row.try_get("claimed_at")?,
+        card: load(tx, CardRef::Id(protocol::CardId(card))).await?,
+    })
+}
+
+async fn fenced(tx: &mut SqliteConnection, ticket: RunTicket) -> Result<KanbanError, KanbanError> {
+    let row: Option<(Option<String>, Option<String>)> =
+        sqlx::query_as(RUN_STATE).bind(ticket.run.0).fetch_optional(tx).await?;
+    Ok(KanbanError::Fenced(match row {
+        None => "there is no such run".to_owned(),
+        Some((Some(outcome), error)) => match error {
+            Some(error) => format!("it ended as {outcome} ({error})"),
+            None => format!("it ended as {outcome}"),
+        },
+        Some((None, _)) => "the fencing token is not this run's".to_owned(),
+    }))
+}
+
+fn lease_until(core: &Core) -> i64 {
+    core.now_ms() + i64::from(core.config().kanban.claim_ttl_seconds) * 1000
+}
+
 /// The worker's first words: takes the lease over from the dispatcher and returns what to do.
 /// `pid` and `pid_started` are those of the calling process (see [`crate::process`]).
-pub async fn start(core: &Core, ticket: RunTicket, pid: u32, pid_started: i64) -> Result<Assignment, KanbanError> { unimplemented!() }
-/// Renews the lease. `Fenced` means stop at once.
-pub async fn heartbeat(core: &Core, ticket: RunTicket) -> Result<(), KanbanError> { unimplemented!() }
+///
+/// # Errors
+/// `Fenced` when the card is no longer this run's; `Invalid` when its workspace or profile cannot be used.
+pub async fn start(core: &Core, ticket: RunTicket, pid: u32, pid_started: i64) -> Result<Assignment, KanbanError> {
+    let mut tx = core.write().await?;
+    let owned = own(&mut tx, ticket).await?;
+    let process = Identity { pid, started: pid_started };
+    claim::remember_process_in(&mut tx, ticket.run, owned.card.id.0, process).await?;
+    let workspace = prepare_workspace(core, &owned.card)?;
+    let shown = workspace.to_string_lossy().into_owned();
+    sqlx::query(START)
+        .bind(ticket.run.0)
+        .bind(core.now_ms())
+        .bind(lease_until(core))
+        .bind(&shown)
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query(SET_WORKSPACE).bind(owned.card.id.0).bind(&shown).execute(&mut *tx).await?;
+    let started = NewRunEvent { kind: RunEventKind::Started, name: String::new(), detail: shown, ok: true };
+    append(core, &mut tx, ticket, owned.events, vec![started]).await?;
+    let actor = owned.actor(ticket);
+    let event = NewEvent {
+        card: &owned.card,
+        run: Some(ticket.run),
+        kind: "started",
+        actor: &actor,
+        detail: serde_json::json!({ "attempt": owned.card.attempts }),
+        at: core.now_ms(),
+    };
+    event::append(&mut tx, event).await?;
+    let board = store::board_by_id(&mut tx, owned.card.board_id).await?;
+    let context = context::text(core, &mut tx, &owned.card, &owned.profile).await?;
+    let card_json = context::json(core, &mut tx, &owned.card).await?;
+    tx.commit().await?;
+    let profile = profiles::find(core.home(), &owned.profile)
+        .map_err(|error| KanbanError::Invalid(error.to_string()))?
+        .ok_or_else(|| KanbanError::Invalid(format!("there is no profile \"{}\" on this machine", owned.profile)))?;
+    let kanban = &core.config().kanban;
+    let runtime = owned.card.max_runtime_s.unwrap_or(kanban.max_runtime_seconds);
+    Ok(Assignment {
+        ticket,
+        number: owned.card.number,
+        attempt: owned.card.attempts,
+        title: owned.card.title,
+        body: owned.card.body,
+        board: board.slug,
+        profile: owned.profile,
+        executor: owned.executor,
+        command: profile.command,
+        workspace,
+        workspace_kind: owned.card.workspace_kind,
+        session: owned.session,
+        context,
+        card_json,
+        deadline: owned.claimed_at + i64::from(runtime) * 1000,
+        max_turns: kanban.max_turns,
+        lease_seconds: kanban.claim_ttl_seconds,
+    })
+}
+
+/// The directory to work in. A scratch directory is made; somebody's directory must exist.
+fn prepare_workspace(core: &Core, card: &CardRow) -> Result<PathBuf, KanbanError> {
+    use std::os::unix::fs::DirBuilderExt;
+    match card.workspace_kind {
+        WorkspaceKind::Dir => {
+            let path = PathBuf::from(card.workspace_path.as_deref().unwrap_or_default());
+            if path.is_absolute() && path.is_dir() {
+                return Ok(path);
+            }
+            Err(KanbanError::Invalid(format!(
+                "the card's directory {} is gone; make it again or edit the card",
+                path.display()
+            )))
+        }
+        WorkspaceKind::Scratch => {
+            let path = core.home().workspaces().join(card.label());
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(|error| {
+                KanbanError::Invalid(format!("the workspace {} cannot be made: {error}", path.display()))
+            })?;
+            Ok(path)
+        }
+    }
+}
+
+/// Renews the lease.
+///
+/// # Errors
+/// `Fenced` means stop at once.
+pub async fn heartbeat(core: &Core, ticket: RunTicket) -> Result<(), KanbanError> {
+    let mut tx = core.write().await?;
+    own(&mut tx, ticket).await?;
+    renew(core, &mut tx, ticket).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn renew(core: &Core, tx: &mut SqliteConnection, ticket: RunTicket) -> Result<(), KanbanError> {
+    sqlx::query(RENEW).bind(ticket.run.0).bind(core.now_ms()).bind(lease_until(core)).execute(tx).await?;
+    Ok(())
+}
+
 /// Appends activity; renews the lease too.
-pub async fn record(core: &Core, ticket: RunTicket, events: Vec<NewRunEvent>) -> Result<(), KanbanError> { unimplemented!() }
+///
+/// # Errors
+/// `Fenced` when the card is no longer this run's.
+pub async fn record(core: &Core, ticket: RunTicket, events: Vec<NewRunEvent>) -> Result<(), KanbanError> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let mut tx = core.write().await?;
+    let owned = own(&mut tx, ticket).await?;
+    append(core, &mut tx, ticket, owned.events, events).await?;
+    renew(core, &mut tx, ticket).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn append(
+    core: &Core,
+    tx: &mut SqliteConnection,
+    ticket: RunTicket,
+    already: i64,
+    events: Vec<NewRunEvent>,
+) -> Result<(), KanbanError> {
+    let now = core.now_ms();
+    let mut seq = already;
+    for event in events {
+        seq += 1;
+        if seq > MAX_RUN_EVENTS {
+            if seq == MAX_RUN_EVENTS + 1 {
+                tracing::warn!(run = %ticket.run, "the run's activity is too long; what follows is only in its log");
+            }
+            continue;
+        }
+        let detail = if seq == MAX_RUN_EVENTS {
+            "The activity is longer than is kept here; the rest is in the run's log.".to_owned()
+        } else {
+            cut(&event.detail)
+        };
+        insert_event(tx, ticket.run, seq, event.kind, &event.name, &detail, event.ok, now).await?;
+    }
+    sqlx::query(COUNT_EVENTS).bind(ticket.run.0).bind(seq).execute(tx).await?;
+    Ok(())
+}
+
+#[allow(clippy::too_many_arguments, reason = "one column each, named at the only two call sites")]
+pub(super) async fn insert_event(
+    tx: &mut SqliteConnection,
+    run: RunId,
+    seq: i64,
+    kind: RunEventKind,
+    name: &str,
+    detail: &str,
+    ok: bool,
+    now: i64,
+) -> Result<(), KanbanError> {
+    sqlx::query(INSERT_EVENT)
+        .bind(run.0)
+        .bind(seq)
+        .bind(kind.as_str())
+        .bind(name)
+        .bind(detail)
+        .bind(ok)
+        .bind(now)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// Keeps the head and the tail of a long text, cut at character borders.
+fn cut(text: &str) -> String {
+    if text.len() <= MAX_EVENT_BYTES {
+        return text.to_owned();
+    }
+    let half = MAX_EVENT_BYTES / 2 - 50;
+    let head_end = (0..=half).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let tail_start = (text.len() - half..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+    let left_out = tail_start - head_end;
+    format!("{}\n… {left_out} bytes left out …\n{}", &text[..head_end], &text[tail_start..])
+}
+
 /// Adds to the run's tokens and cost.
-pub async fn add_usage(core: &Core, ticket: RunTicket, usage: Usage) -> Result<(), KanbanError> { unimplemented!() }
-/// Comments on any card, in the profile's name.
-pub async fn comment(core: &Core, ticket: RunTicket, card: CardRef, body: &str) -> Result<(), KanbanError> { unimplemented!() }
-/// Finishes the card. `summary` must not be blank.
-pub async fn complete(core: &Core, ticket: RunTicket, summary: &str, metadata: Option<serde_json::Value>) -> Result<(), KanbanError> { unimplemented!() }
-/// Stops for a person (or a dependency). A reason starting "review-required:" is a review whatever the kind.
-pub async fn block(core: &Core, ticket: RunTicket, kind: Option<BlockKind>, reason: &str, summary: &str, options: Vec<String>) -> Result<BlockKind, KanbanError> { unimplemented!() }
+///
+/// # Errors
+/// `Fenced` when the card is no longer this run's.
+pub async fn add_usage(core: &Core, ticket: RunTicket, usage: Usage) -> Result<(), KanbanError> {
+    let mut tx = core.write().await?;
+    let owned = own(&mut tx, ticket).await?;
+    sqlx::query(ADD_USAGE)
+        .bind(ticket.run.0)
+        .bind(usage.tokens_in)
+        .bind(usage.tokens_out)
+        .bind(usage.cost_micros)
+        .execute(&mut *tx)
+        .await?;
+    if let Some(cost) = usage.cost_micros {
+        sqlx::query(ADD_CARD_COST).bind(owned.card.id.0).bind(cost).execute(&mut *tx).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Comments on any card of the same board, in the profile's name.
+///
+/// # Errors
+/// `Fenced`, or `NotFound` for an unknown card.
+pub async fn comment(core: &Core, ticket: RunTicket, card: CardRef, body: &str) -> Result<(), KanbanError> {
+    let body = text::redact(input::needed_text("comment", body)?);
+    let mut tx = core.write().await?;
+    let owned = own(&mut tx, ticket).await?;
+    let target = load(&mut tx, card).await?;
+    if target.board_id != owned.card.board_id {
+        return Err(KanbanError::Denied(format!("{} is on another board", target.label())));
+    }
+    cards::comment_in(&mut tx, &owned.actor(ticket), &target, &body, core.now_ms()).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Finishes the card.
+///
+/// # Errors
+/// `Fenced`, or `Invalid` for a blank summary.
+pub async fn complete(
+    core: &Core,
+    ticket: RunTicket,
+    summary: &str,
+    metadata: Option<serde_json::Value>,
+) -> Result<(), KanbanError> {
+    let summary = text::redact(input::needed_text("summary", summary)?);
+    let metadata = check_metadata(metadata)?;
+    let mut tx = core.write().await?;
+    let owned = own(&mut tx, ticket).await?;
+    let mut transition = Transition::new(Cause::Complete, CardState::Done, "completed");
+    transition.failures = Failures::Reset;
+    transition.summary = Some(summary.clone());
+    transition.detail = serde_json::json!({ "summary": text::excerpt(&summary, 400) });
+    transition.run_end =
+        Some(RunEnd { outcome: RunOutcome::Completed, summary: Some(summary), error: None, metadata });
+    finish(core, &mut tx, ticket, &owned, transition, RunOutcome::Completed).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+fn check_metadata(metadata: Option<serde_json::Value>) -> Result<Option<String>, KanbanError> {
+    match metadata {
+        None | Some(serde_json::Value::Null) => Ok(None),
+        Some(value @ serde_json::Value::Object(_)) => {
+            let json = value.to_string();
+            Ok(Some(text::redact(input::long_text("metadata", &json)?)))
+        }
+        Some(_) => Err(KanbanError::Invalid("metadata must be a JSON object".into())),
+    }
+}
+
+/// The last entry of the activity, and the change of state.
+async fn finish(
+    core: &Core,
+    tx: &mut SqliteConnection,
+    ticket: RunTicket,
+    owned: &Owned,
+    transition: Transition,
+    outcome: RunOutcome,
+) -> Result<CardRow, KanbanError> {
+    let ended = NewRunEvent {
+        kind: RunEventKind::Ended,
+        name: outcome.as_str().to_owned(),
+        detail: transition.run_end.as_ref().and_then(|end| end.error.clone()).unwrap_or_default(),
+        ok: !outcome.is_failure(),
+    };
+    append(core, tx, ticket, owned.events, vec![ended]).await?;
+    transition::apply(core, tx, &owned.actor(ticket), &owned.card, transition).await
+}
+
+/// Stops for a person, or for a parent that is unfinished. A reason starting "review-required:" is a review whatever
+/// the kind. Returns the kind it became.
+///
+/// # Errors
+/// `Fenced`, or `Invalid` for a blank reason.
+pub async fn block(
+    core: &Core,
+    ticket: RunTicket,
+    kind: Option<BlockKind>,
+    reason: &str,
+    summary: &str,
+    options: Vec<String>,
+) -> Result<BlockKind, KanbanError> {
+    let reason = text::redact(input::needed_text("reason", reason)?.trim());
+    let summary = text::redact(input::long_text("summary", summary)?.trim());
+    let (kind, reason) = match reason.strip_prefix("review-required:") {
+        Some(rest) => (BlockKind::Review, if rest.trim().is_empty() { summary.clone() } else { rest.trim().to_owned() }),
+        None => (kind.unwrap_or(BlockKind::NeedsInput), reason),
+    };
+    let mut tx = core.write().await?;
+    let owned = own(&mut tx, ticket).await?;
+    let waits = store::has_unfinished_parent(&mut tx, owned.card.id).await?;
+    let kind = if kind == BlockKind::Dependency && !waits { BlockKind::NeedsInput } else { kind };
+    let (cause, to, outcome) = match kind {
+        BlockKind::Review => (Cause::AskReview, CardState::Review, RunOutcome::Review),
+        BlockKind::Dependency => (Cause::AwaitParent, CardState::Todo, RunOutcome::Blocked),
+        BlockKind::NeedsInput | BlockKind::Capability | BlockKind::Transient => {
+            (Cause::AskInput, CardState::Blocked, RunOutcome::Blocked)
+        }
+    };
+    let mut transition = Transition::new(cause, to, "blocked");
+    transition.failures = Failures::Reset;
+    transition.detail = serde_json::json!({ "kind": kind.as_str(), "reason": text::excerpt(&reason, 400) });
+    let said = if summary.is_empty() { reason.clone() } else { summary.clone() };
+    transition.run_end = Some(RunEnd { outcome, summary: Some(said), error: None, metadata: None });
+    let card = finish(core, &mut tx, ticket, &owned, transition, outcome).await?;
+    if to != CardState::Todo {
+        let new = decisions::NewDecision {
+            kind: if kind == BlockKind::Review { DecisionKind::Review } else { DecisionKind::Question },
+            card: &card,
+            run: Some(ticket.run),
+            profile: &owned.profile,
+            ask: &reason,
+            summary: &summary,
+            options: &options,
+            then_continue: false,
+        };
+        decisions::open(core, &mut tx, new).await?;
+    }
+    tx.commit().await?;
+    Ok(kind)
+}
+
 /// Ends the run without a result: counts as the outcome says. `retry_after_ms` delays the next attempt.
-pub async fn fail(core: &Core, ticket: RunTicket, outcome: RunOutcome, error: &str, retry_after_ms: Option<i64>) -> Result<(), KanbanError> { unimplemented!() }
+///
+/// # Errors
+/// `Fenced` when the card is no longer this run's.
+pub async fn fail(
+    core: &Core,
+    ticket: RunTicket,
+    outcome: RunOutcome,
+    error: &str,
+    retry_after_ms: Option<i64>,
+) -> Result<(), KanbanError> {
+    let error = text::redact(error);
+    let mut tx = core.write().await?;
+    let owned = own(&mut tx, ticket).await?;
+    let failed = recovery::FailedRun { run: ticket.run, card: &owned.card, profile: &owned.profile, events: owned.events };
+    recovery::fail_in(core, &mut tx, &failed, outcome, &error, retry_after_ms).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
 /// Whether the run still owns its card.
-pub async fn owns(core: &Core, ticket: RunTicket) -> Result<bool, KanbanError> { unimplemented!() }
+///
+/// # Errors
+/// When the database fails.
+pub async fn owns(core: &Core, ticket: RunTicket) -> Result<bool, KanbanError> {
+    let mut reader = core.store().reader().acquire().await.map_err(crate::store::StoreError::from)?;
+    match own(&mut reader, ticket).await {
+        Ok(_) => Ok(true),
+        Err(KanbanError::Fenced(_)) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// A card as JSON for `kanban_show`: fields, parents, children, comments, runs.
-pub async fn show(core: &Core, card: CardRef) -> Result<serde_json::Value, KanbanError> { unimplemented!() }
+///
+/// # Errors
+/// `NotFound` when there is no such card.
+pub async fn show(core: &Core, card: CardRef) -> Result<serde_json::Value, KanbanError> {
+    let mut tx = core.store().reader().begin().await?;
+    let row = card_row::load(&mut tx, card).await?;
+    let json = context::json(core, &mut tx, &row).await?;
+    tx.rollback().await?;
+    Ok(json)
+}
+
+#[cfg(test)]
+pub(super) const ALL_SQL: &[&str] =
+    &[OWNED, RUN_STATE, START, RENEW, INSERT_EVENT, COUNT_EVENTS, ADD_USAGE, ADD_CARD_COST, SET_WORKSPACE];
+
+#[cfg(test)]
+mod tests {
+    use super::{MAX_EVENT_BYTES, cut};
+
+    #[test]
+    fn long_output_keeps_head_and_tail_and_stays_valid_text() {
+        assert_eq!(cut("short"), "short");
+        let long = format!("head{}tail", "字".repeat(MAX_EVENT_BYTES));
+        let kept = cut(&long);
+        assert!(kept.len() <= MAX_EVENT_BYTES);
+        assert!(kept.starts_with("head") && kept.ends_with("tail") && kept.contains("left out"));
+    }
+}

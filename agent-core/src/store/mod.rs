@@ -275,3 +275,54 @@ fn restrict_to_owner(path: &Path) {
         tracing::warn!(%error, path = %path.display(), "could not restrict the database to its owner");
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::Store;
+
+    /// Prepares statements on a freshly migrated database: what a compile-time check would do, without a database at
+    /// compile time.
+    pub(crate) async fn prepare_all(statements: &[&'static str]) {
+        use sqlx::Executor;
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("hermes.db")).await.unwrap();
+        for statement in statements {
+            if let Err(error) = store.reader().prepare(sqlx::SqlStr::from_static(statement)).await {
+                panic!("{error}\n{statement}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn opening_twice_migrates_once_and_keeps_what_was_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hermes.db");
+        let changes = crate::Changes::default();
+        let store = Store::open(&path).await.unwrap();
+        let mut tx = store.write(&changes).await.unwrap();
+        sqlx::query("UPDATE kanban_counter SET next_number = 7").execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+        store.close().await;
+        let store = Store::open(&path).await.unwrap();
+        let next: i64 =
+            sqlx::query_scalar("SELECT next_number FROM kanban_counter").fetch_one(store.reader()).await.unwrap();
+        assert_eq!(next, 7);
+    }
+
+    #[tokio::test]
+    async fn a_commit_of_another_connection_is_noticed_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hermes.db");
+        let changes = crate::Changes::default();
+        let store = Store::open(&path).await.unwrap();
+        let mut watch = store.watch().await.unwrap();
+        assert!(watch.changed().await.unwrap());
+        assert!(!watch.changed().await.unwrap());
+        let other = Store::open(&path).await.unwrap();
+        let mut tx = other.write(&changes).await.unwrap();
+        sqlx::query("UPDATE kanban_counter SET next_number = 9").execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+        assert!(watch.changed().await.unwrap());
+        assert!(!watch.changed().await.unwrap());
+    }
+}

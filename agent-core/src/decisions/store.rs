@@ -1,0 +1,194 @@
+//! SQL of decisions.
+
+use protocol::{DecisionId, DecisionState, DecisionView, SettleDecisionParams, Settlement, UndoId};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+use uuid::Uuid;
+
+use super::NewDecision;
+use crate::kanban::{self, KanbanError, UNDO_WINDOW_MS, word};
+use crate::{Actor, text};
+
+/// Longest ask and summary a view carries, in bytes; the whole text is on the card's page.
+const MAX_VIEW_BYTES: i64 = 16_000;
+
+macro_rules! view_columns {
+    () => {
+        "SELECT d.id AS decision_id, d.version, d.kind, d.state AS decision_state, substr(d.ask, 1, ?1) AS ask,
+                substr(d.summary, 1, ?1) AS summary, d.options, d.profile, d.created_at, d.verb, d.comment,
+                d.settled_by, d.device, d.settled_at, d.undo_id, b.slug AS board, c.id, c.number, c.title, c.state,
+                r.cost_micros, CASE WHEN r.started_at IS NULL THEN NULL
+                    ELSE max(COALESCE(r.ended_at, r.heartbeat_at, r.started_at) - r.started_at, 0) / 1000
+                END AS run_seconds
+           FROM decision d JOIN kanban_card c ON c.id = d.card_id JOIN kanban_board b ON b.id = c.board_id
+           LEFT JOIN kanban_run r ON r.id = d.run_id "
+    };
+}
+
+const VIEW: &str = concat!(view_columns!(), "WHERE d.id = ?2 AND c.deleted_at IS NULL");
+const OPEN_VIEWS: &str = concat!(
+    view_columns!(),
+    "WHERE d.state = 'open' AND c.deleted_at IS NULL ORDER BY d.created_at, d.id LIMIT 100"
+);
+const OPEN_COUNT: &str = "SELECT count(*) FROM decision WHERE state = 'open'";
+const FIRST_OPEN: &str = "SELECT id FROM decision WHERE state = 'open' ORDER BY created_at, id LIMIT 1";
+const INSERT: &str = "INSERT INTO decision
+    (id, kind, card_id, run_id, profile, ask, summary, options, created_at, then_continue)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+const SETTLE: &str = "UPDATE decision
+    SET state = 'settled', verb = ?3, comment = ?4, settled_by = ?5, device = ?6, settled_at = ?7
+    WHERE id = ?1 AND version = ?2 AND state = 'open' RETURNING summary, then_continue";
+const WITHDRAW: &str = "UPDATE decision SET state = 'withdrawn' WHERE id = ?1 AND state = 'open'";
+const REOPEN: &str = "UPDATE decision
+    SET state = 'open', version = version + 1, verb = NULL, comment = NULL, settled_by = NULL, device = NULL,
+        settled_at = NULL, undo_id = NULL
+    WHERE id = ?1 AND state IN ('settled', 'withdrawn')";
+const SET_UNDO: &str = "UPDATE decision SET undo_id = ?2 WHERE id = ?1";
+
+pub(super) async fn insert(
+    tx: &mut SqliteConnection,
+    id: DecisionId,
+    new: &NewDecision<'_>,
+    options: &str,
+    now: i64,
+) -> Result<(), KanbanError> {
+    sqlx::query(INSERT)
+        .bind(id.0)
+        .bind(new.kind.as_str())
+        .bind(new.card.id.0)
+        .bind(new.run.map(|run| run.0))
+        .bind(new.profile)
+        .bind(new.ask)
+        .bind(new.summary)
+        .bind(options)
+        .bind(now)
+        .bind(new.then_continue)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// What a settled decision leaves to its card.
+pub(super) struct Settled {
+    pub(super) summary: String,
+    pub(super) then_continue: bool,
+}
+
+/// `None` when somebody else was faster or the version is old.
+pub(super) async fn settle(
+    tx: &mut SqliteConnection,
+    params: &SettleDecisionParams,
+    comment: &str,
+    actor: &Actor,
+    now: i64,
+) -> Result<Option<Settled>, KanbanError> {
+    let row: Option<(String, bool)> = sqlx::query_as(SETTLE)
+        .bind(params.id.0)
+        .bind(params.version)
+        .bind(params.verb.as_str())
+        .bind(comment)
+        .bind(actor.name())
+        .bind(actor.device())
+        .bind(now)
+        .fetch_optional(tx)
+        .await?;
+    Ok(row.map(|(summary, then_continue)| Settled { summary, then_continue }))
+}
+
+pub(super) async fn withdraw(tx: &mut SqliteConnection, id: DecisionId, _now: i64) -> Result<(), KanbanError> {
+    sqlx::query(WITHDRAW).bind(id.0).execute(tx).await?;
+    Ok(())
+}
+
+pub(super) async fn reopen(tx: &mut SqliteConnection, id: DecisionId) -> Result<(), KanbanError> {
+    sqlx::query(REOPEN).bind(id.0).execute(tx).await?;
+    Ok(())
+}
+
+pub(super) async fn set_undo(
+    tx: &mut SqliteConnection,
+    id: DecisionId,
+    undo: Option<UndoId>,
+) -> Result<(), KanbanError> {
+    sqlx::query(SET_UNDO).bind(id.0).bind(undo.map(|undo| undo.0)).execute(tx).await?;
+    Ok(())
+}
+
+pub(super) async fn open_count(connection: &mut SqliteConnection) -> Result<i64, KanbanError> {
+    Ok(sqlx::query_scalar(OPEN_COUNT).fetch_one(connection).await?)
+}
+
+pub(super) async fn first_open(connection: &mut SqliteConnection) -> Result<Option<DecisionId>, KanbanError> {
+    let id: Option<Uuid> = sqlx::query_scalar(FIRST_OPEN).fetch_optional(connection).await?;
+    Ok(id.map(DecisionId))
+}
+
+pub(super) async fn view(
+    connection: &mut SqliteConnection,
+    id: DecisionId,
+    now: i64,
+) -> Result<Option<DecisionView>, KanbanError> {
+    let row = sqlx::query(VIEW).bind(MAX_VIEW_BYTES).bind(id.0).fetch_optional(connection).await?;
+    Ok(row.map(|row| decision_view(&row, now)).transpose()?)
+}
+
+pub(super) async fn open_views(connection: &mut SqliteConnection) -> Result<Vec<DecisionView>, KanbanError> {
+    // A list shows one line of each, so it carries less of their texts.
+    let rows = sqlx::query(OPEN_VIEWS).bind(400_i64).fetch_all(connection).await?;
+    let views = rows.iter().map(|row| decision_view(row, 0)).collect::<Result<_, sqlx::Error>>()?;
+    Ok(views)
+}
+
+fn decision_view(row: &SqliteRow, now: i64) -> Result<DecisionView, sqlx::Error> {
+    let state: DecisionState = word(row, "decision_state")?;
+    let settled_at: Option<i64> = row.try_get("settled_at")?;
+    let settlement = match settled_at {
+        Some(at) => Some(Settlement {
+            verb: word(row, "verb")?,
+            comment: row.try_get::<Option<String>, _>("comment")?.unwrap_or_default(),
+            by: row.try_get::<Option<String>, _>("settled_by")?.unwrap_or_default(),
+            device: row.try_get::<Option<String>, _>("device")?.unwrap_or_default(),
+            at,
+            by_you: false,
+            undo: row.try_get::<Option<Uuid>, _>("undo_id")?.map(UndoId).filter(|_| now - at < UNDO_WINDOW_MS),
+        }),
+        None => None,
+    };
+    let summary: String = row.try_get("summary")?;
+    let options: String = row.try_get("options")?;
+    Ok(DecisionView {
+        id: DecisionId(row.try_get("decision_id")?),
+        version: row.try_get("version")?,
+        kind: word(row, "kind")?,
+        state,
+        card: kanban::link_from_row(row)?,
+        board: row.try_get("board")?,
+        ask: row.try_get("ask")?,
+        summary_html: text::markdown(&summary),
+        options: serde_json::from_str(&options).map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+        profile: row.try_get("profile")?,
+        cost_micros: row.try_get("cost_micros")?,
+        run_seconds: row.try_get("run_seconds")?,
+        created_at: row.try_get("created_at")?,
+        settlement,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #[tokio::test]
+    async fn every_statement_prepares() {
+        crate::store::tests::prepare_all(&[
+            super::VIEW,
+            super::OPEN_VIEWS,
+            super::OPEN_COUNT,
+            super::FIRST_OPEN,
+            super::INSERT,
+            super::SETTLE,
+            super::WITHDRAW,
+            super::REOPEN,
+            super::SET_UNDO,
+        ])
+        .await;
+    }
+}

@@ -1,0 +1,185 @@
+//! Claiming: the one way a card becomes `running`.
+
+use protocol::{CardRef, CardState, ExecutorKind, RunId};
+use sqlx::SqliteConnection;
+use uuid::Uuid;
+
+use super::card_row::{CardRow, card_columns, load};
+use super::readiness::Readiness;
+use super::transition::{self, Cause, Transition};
+use super::worker::RunTicket;
+use super::{KanbanError, store};
+use crate::process::Identity;
+use crate::{Actor, Core};
+
+// A card whose earlier worker is not known to be gone is not offered: never two live workers on one card.
+const NEXT_READY: &str = concat!(
+    "SELECT ",
+    card_columns!(),
+    " FROM kanban_card c
+      WHERE c.state = 'ready' AND c.deleted_at IS NULL AND c.demo = 0
+        AND COALESCE(c.hold_until, 0) <= ?1 AND COALESCE(c.backoff_until, 0) <= ?1
+        AND COALESCE(c.assignee, ?2) IN (SELECT value FROM json_each(?3))
+        AND NOT EXISTS (SELECT 1 FROM kanban_process p WHERE p.card_id = c.id)
+      ORDER BY c.priority DESC, c.created_at, c.id LIMIT 1"
+);
+// The earliest moment at which a card that is only held back by time can start.
+const NEXT_WAKE: &str = "SELECT min(at) FROM (
+        SELECT max(COALESCE(hold_until, 0), COALESCE(backoff_until, 0)) AS at FROM kanban_card
+         WHERE state = 'ready' AND deleted_at IS NULL AND demo = 0
+           AND max(COALESCE(hold_until, 0), COALESCE(backoff_until, 0)) > ?1
+        UNION ALL
+        SELECT min(scheduled_at) FROM kanban_card WHERE state = 'scheduled' AND deleted_at IS NULL)";
+const DUE: &str = concat!(
+    "SELECT ",
+    card_columns!(),
+    " FROM kanban_card c WHERE c.state = 'scheduled' AND c.deleted_at IS NULL AND c.demo = 0
+       AND c.scheduled_at <= ?1 ORDER BY c.scheduled_at LIMIT 100"
+);
+const ANY_READY: &str = "SELECT EXISTS (SELECT 1 FROM kanban_card
+    WHERE state = 'ready' AND deleted_at IS NULL AND demo = 0
+      AND COALESCE(hold_until, 0) <= ?1 AND COALESCE(backoff_until, 0) <= ?1)";
+const CARD_OF_RUN: &str = "SELECT card_id FROM kanban_run WHERE id = ?1";
+const INSERT_PROCESS: &str = "INSERT INTO kanban_process (run_id, card_id, host, pid, pid_started)
+    VALUES (?1, ?2, ?3, ?4, ?5)
+    ON CONFLICT (run_id) DO UPDATE SET host = ?3, pid = ?4, pid_started = ?5";
+const SET_PID: &str = "UPDATE kanban_run SET pid = ?2, pid_started = ?3 WHERE id = ?1";
+
+/// A claimed card, for which a worker must be started now.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// The proof the worker gets.
+    pub ticket: RunTicket,
+    /// Card number.
+    pub number: i64,
+    /// 1 for the first attempt.
+    pub attempt: u32,
+    /// Profile that shall work.
+    pub profile: String,
+}
+
+/// Claims the next ready card, if a slot is free and a card can run.
+///
+/// # Errors
+/// When the database fails. Losing a race is no error: the answer is `None` then.
+pub async fn claim_next(core: &Core, owner: &str) -> Result<Option<Claim>, KanbanError> {
+    let mut tx = core.write().await?;
+    let readiness = Readiness::read(core, &mut tx).await?;
+    if readiness.slots.used >= readiness.slots.limit {
+        return Ok(None);
+    }
+    let runnable = serde_json::json!(readiness.runnable()).to_string();
+    loop {
+        let query = sqlx::query_as(NEXT_READY).bind(readiness.now).bind(&readiness.default_assignee).bind(&runnable);
+        let found: Option<CardRow> = query.fetch_optional(&mut *tx).await?;
+        let Some(card) = found else {
+            tx.commit().await?;
+            return Ok(None);
+        };
+        if store::has_unfinished_parent(&mut tx, card.id).await? {
+            let transition = Transition::new(Cause::Demote, CardState::Todo, "demoted");
+            transition::apply(core, &mut tx, &Actor::System, &card, transition).await?;
+            continue;
+        }
+        let claim = claim_card(core, &mut tx, &card, &readiness, owner).await?;
+        tx.commit().await?;
+        return Ok(Some(claim));
+    }
+}
+
+async fn claim_card(
+    core: &Core,
+    tx: &mut SqliteConnection,
+    card: &CardRow,
+    readiness: &Readiness,
+    owner: &str,
+) -> Result<Claim, KanbanError> {
+    let profile = readiness.profile_of(card).to_owned();
+    let executor = readiness.profiles.get(&profile).copied().unwrap_or(ExecutorKind::Agent);
+    let run = RunId(store::new_id());
+    let start_ttl = i64::from(core.config().kanban.start_ttl_seconds) * 1000;
+    store::insert_run(
+        tx,
+        &store::NewRun {
+            id: run,
+            card,
+            profile: &profile,
+            executor,
+            owner,
+            lease_until: readiness.now + start_ttl,
+            now: readiness.now,
+        },
+    )
+    .await?;
+    let mut transition = Transition::new(Cause::Claim, CardState::Running, "claimed");
+    transition.claimed_run = Some(run);
+    transition.detail = serde_json::json!({ "profile": profile, "attempt": card.attempts + 1 });
+    let claimed = transition::apply(core, tx, &Actor::System, card, transition).await?;
+    Ok(Claim {
+        ticket: RunTicket { run, fence: claimed.fence },
+        number: card.number,
+        attempt: claimed.attempts,
+        profile,
+    })
+}
+
+/// Whether a look by the writer may find something to start; errs on the side of yes.
+pub(super) async fn any_ready(core: &Core) -> Result<bool, KanbanError> {
+    Ok(sqlx::query_scalar(ANY_READY).bind(core.now_ms()).fetch_one(core.store().reader()).await?)
+}
+
+/// Remembers the process that was started for a claim until it is known to be gone.
+pub(super) async fn remember_claimed(core: &Core, ticket: RunTicket, process: Identity) -> Result<(), KanbanError> {
+    let mut tx = core.write().await?;
+    let card: Option<Uuid> = sqlx::query_scalar(CARD_OF_RUN).bind(ticket.run.0).fetch_optional(&mut *tx).await?;
+    if let Some(card) = card {
+        remember_process_in(&mut tx, ticket.run, card, process).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+pub(super) async fn remember_process_in(
+    tx: &mut SqliteConnection,
+    run: RunId,
+    card: Uuid,
+    process: Identity,
+) -> Result<(), KanbanError> {
+    sqlx::query(INSERT_PROCESS)
+        .bind(run.0)
+        .bind(card)
+        .bind(super::host_name())
+        .bind(process.pid)
+        .bind(process.started)
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query(SET_PID).bind(run.0).bind(process.pid).bind(process.started).execute(tx).await?;
+    Ok(())
+}
+
+/// Moves scheduled cards whose time has come.
+pub(super) async fn release_due(core: &Core) -> Result<(), KanbanError> {
+    let now = core.now_ms();
+    let mut reader = core.store().reader().acquire().await.map_err(crate::store::StoreError::from)?;
+    let due: Vec<CardRow> = sqlx::query_as(DUE).bind(now).fetch_all(&mut *reader).await?;
+    drop(reader);
+    for card in due {
+        let mut tx = core.write().await?;
+        let card = load(&mut tx, CardRef::Id(card.id)).await?;
+        if card.state == CardState::Scheduled && card.scheduled_at.is_none_or(|at| at <= now) {
+            let waits = store::has_unfinished_parent(&mut tx, card.id).await?;
+            let to = if waits { CardState::Todo } else { CardState::Ready };
+            transition::apply(core, &mut tx, &Actor::System, &card, Transition::new(Cause::Due, to, "due")).await?;
+            tx.commit().await?;
+        }
+    }
+    Ok(())
+}
+
+/// When the dispatcher must look again although nothing was written, Unix ms.
+pub(super) async fn next_wake(core: &Core) -> Result<Option<i64>, KanbanError> {
+    Ok(sqlx::query_scalar(NEXT_WAKE).bind(core.now_ms()).fetch_one(core.store().reader()).await?)
+}
+
+#[cfg(test)]
+pub(super) const ALL_SQL: &[&str] = &[NEXT_READY, NEXT_WAKE, DUE, ANY_READY, CARD_OF_RUN, INSERT_PROCESS, SET_PID];

@@ -1,0 +1,250 @@
+//! Taking cards back from workers that died, went quiet or ran too long, and making sure that they are gone.
+
+use protocol::{CardId, CardRef, CardState, DecisionKind, RunEventKind, RunId, RunOutcome};
+use rustix::process::Signal;
+use sqlx::{Row, SqliteConnection};
+use uuid::Uuid;
+
+use super::card_row::{CardRow, load};
+use super::transition::{self, Cause, Failures, RunEnd, Transition};
+use super::{KanbanError, worker};
+use crate::process::{self, Identity};
+use crate::{Actor, Core, decisions, text};
+
+/// Between SIGTERM and SIGKILL.
+const KILL_AFTER_MS: i64 = 5_000;
+/// A worker that reported its end is given this long to leave by itself.
+const LEAVE_MS: i64 = 3_000;
+const FIRST_BACKOFF_MS: i64 = 2_000;
+const LONGEST_BACKOFF_MS: i64 = 5 * 60_000;
+const RATE_LIMIT_BACKOFF_MS: i64 = 30_000;
+
+const OVERDUE: &str = "SELECT r.id, r.started_at, r.lease_until, r.claimed_at, c.max_runtime_s, r.pid, r.pid_started,
+        p.host
+    FROM kanban_run r JOIN kanban_card c ON c.id = r.card_id LEFT JOIN kanban_process p ON p.run_id = r.id
+    WHERE r.ended_at IS NULL AND c.demo = 0 LIMIT 1000";
+const OPEN_RUN: &str = "SELECT card_id, profile, events FROM kanban_run WHERE id = ?1 AND ended_at IS NULL";
+const LEFT_OVER: &str = "SELECT p.run_id, p.pid, p.pid_started, p.asked_at, r.ended_at, r.outcome
+    FROM kanban_process p JOIN kanban_run r ON r.id = p.run_id
+    WHERE p.host = ?1 AND r.ended_at IS NOT NULL LIMIT 1000";
+const ASKED: &str = "UPDATE kanban_process SET asked_at = ?2 WHERE run_id = ?1";
+const FORGET: &str = "DELETE FROM kanban_process WHERE run_id = ?1";
+const COUNT_EVENTS: &str = "UPDATE kanban_run SET events = ?2 WHERE id = ?1";
+
+/// An open run that failed.
+pub(super) struct FailedRun<'a> {
+    pub(super) run: RunId,
+    pub(super) card: &'a CardRow,
+    pub(super) profile: &'a str,
+    pub(super) events: i64,
+}
+
+/// Ends a run that failed: the card goes back to ready with a pause, or to a person after too many failures.
+pub(super) async fn fail_in(
+    core: &Core,
+    tx: &mut SqliteConnection,
+    failed: &FailedRun<'_>,
+    outcome: RunOutcome,
+    error: &str,
+    retry_after_ms: Option<i64>,
+) -> Result<(), KanbanError> {
+    let now = core.now_ms();
+    let card = failed.card;
+    let limit = card.max_attempts.unwrap_or(core.config().kanban.failure_limit).max(1);
+    let failures = card.failures + u32::from(outcome.is_failure());
+    let gives_up = outcome == RunOutcome::Budget || (outcome.is_failure() && failures >= limit);
+    let seq = failed.events + 1;
+    worker::insert_event(tx, failed.run, seq, RunEventKind::Ended, outcome.as_str(), error, false, now).await?;
+    sqlx::query(COUNT_EVENTS).bind(failed.run.0).bind(seq).execute(&mut *tx).await?;
+
+    let (cause, to) =
+        if gives_up { (Cause::GiveUp, CardState::Blocked) } else { (Cause::Recover, CardState::Ready) };
+    let mut transition = Transition::new(cause, to, if gives_up { "gave_up" } else { "run_failed" });
+    transition.detail = serde_json::json!({
+        "outcome": outcome.as_str(), "error": text::excerpt(error, 400), "failures": failures, "limit": limit,
+    });
+    transition.failures =
+        if outcome.is_failure() { Failures::Add(error.to_owned()) } else { Failures::Note(error.to_owned()) };
+    transition.run_end = Some(RunEnd { outcome, summary: None, error: Some(error.to_owned()), metadata: None });
+    transition.backoff_until = Some(now + backoff(outcome, failures, retry_after_ms));
+    let after = transition::apply(core, tx, &Actor::System, card, transition).await?;
+    if gives_up {
+        let kind = if outcome == RunOutcome::Budget { DecisionKind::Budget } else { DecisionKind::Failed };
+        let ask = format!("{} in a row: {}", failures_in_words(failures), text::excerpt(error, 300));
+        let new = decisions::NewDecision {
+            kind,
+            card: &after,
+            run: Some(failed.run),
+            profile: failed.profile,
+            ask: &ask,
+            summary: error,
+            options: &[],
+            then_continue: false,
+        };
+        decisions::open(core, tx, new).await?;
+    }
+    Ok(())
+}
+
+fn failures_in_words(failures: u32) -> String {
+    if failures == 1 { "1 failure".to_owned() } else { format!("{failures} failures") }
+}
+
+fn backoff(outcome: RunOutcome, failures: u32, retry_after_ms: Option<i64>) -> i64 {
+    if let Some(wanted) = retry_after_ms {
+        return wanted.clamp(0, 24 * 3_600_000);
+    }
+    if outcome == RunOutcome::RateLimited {
+        return RATE_LIMIT_BACKOFF_MS;
+    }
+    let doublings = failures.saturating_sub(1).min(16);
+    (FIRST_BACKOFF_MS << doublings).min(LONGEST_BACKOFF_MS)
+}
+
+/// Ends a run from outside its worker, if it is still open. Returns whether it was.
+pub(super) async fn fail_run(
+    core: &Core,
+    run: RunId,
+    outcome: RunOutcome,
+    error: &str,
+    retry_after_ms: Option<i64>,
+) -> Result<bool, KanbanError> {
+    let mut tx = core.write().await?;
+    let row: Option<(Uuid, String, i64)> =
+        sqlx::query_as(OPEN_RUN).bind(run.0).fetch_optional(&mut *tx).await?;
+    let Some((card, profile, events)) = row else { return Ok(false) };
+    let card = load(&mut tx, CardRef::Id(CardId(card))).await?;
+    let failed = FailedRun { run, card: &card, profile: &profile, events };
+    fail_in(core, &mut tx, &failed, outcome, &text::redact(error), retry_after_ms).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// Looks at every open run of this machine: dead, quiet and overlong ones are ended. Cost grows with the runs under
+/// way, not with the board.
+pub(super) async fn sweep_runs(core: &Core) -> Result<(), KanbanError> {
+    let now = core.now_ms();
+    let rows = sqlx::query(OVERDUE).fetch_all(core.store().reader()).await?;
+    for row in rows {
+        let run = RunId(row.try_get("id")?);
+        let started: Option<i64> = row.try_get("started_at")?;
+        let lease: Option<i64> = row.try_get("lease_until")?;
+        let claimed: i64 = row.try_get("claimed_at")?;
+        let limit = row
+            .try_get::<Option<u32>, _>("max_runtime_s")?
+            .unwrap_or(core.config().kanban.max_runtime_seconds);
+        let host: Option<String> = row.try_get("host")?;
+        let ours = host.as_deref() == Some(super::host_name());
+        let process = match (row.try_get::<Option<u32>, _>("pid")?, row.try_get::<Option<i64>, _>("pid_started")?) {
+            (Some(pid), Some(started)) if ours => Some(Identity { pid, started }),
+            _ => None,
+        };
+        // The server's clock may have jumped; a process that is seen to be dead is a fact whatever the clock says.
+        if let Some(process) = process
+            && !process::is_alive(process).unwrap_or(true)
+        {
+            fail_run(core, run, RunOutcome::Crashed, "the worker's process is gone", None).await?;
+        } else if now - claimed > i64::from(limit) * 1000 {
+            let error = format!("the run took longer than the {} allowed", duration_in_words(limit));
+            fail_run(core, run, RunOutcome::TimedOut, &error, None).await?;
+        } else if lease.is_some_and(|until| until < now) {
+            let (outcome, error) = match started {
+                None => (RunOutcome::SpawnFailed, "the worker was started but never reported; see its log"),
+                Some(_) => (RunOutcome::Lost, "the worker gave no sign of life within its lease"),
+            };
+            fail_run(core, run, outcome, error, None).await?;
+        }
+    }
+    Ok(())
+}
+
+fn duration_in_words(seconds: u32) -> String {
+    match seconds {
+        0..=119 => format!("{seconds} s"),
+        120..=7199 => format!("{} min", seconds / 60),
+        _ => format!("{} h", seconds / 3600),
+    }
+}
+
+/// Ends what is left of workers whose run is over: SIGTERM, 5 s, SIGKILL, and forgets a process only when it and its
+/// whole session are gone. Returns whether any is left.
+///
+/// # Errors
+/// When the database fails.
+pub async fn reap(core: &Core) -> Result<bool, KanbanError> {
+    let now = core.now_ms();
+    let rows = sqlx::query(LEFT_OVER).bind(super::host_name()).fetch_all(core.store().reader()).await?;
+    let mut left = false;
+    for row in rows {
+        let run = RunId(row.try_get("run_id")?);
+        let process = Identity { pid: row.try_get("pid")?, started: row.try_get("pid_started")? };
+        let asked: Option<i64> = row.try_get("asked_at")?;
+        let ended: i64 = row.try_get("ended_at")?;
+        let outcome: String = row.try_get("outcome")?;
+        match process::session_is_alive(process) {
+            Ok(false) => forget(core, run).await?,
+            Ok(true) => {
+                left = true;
+                // Whoever reported its own end is on its way out.
+                let leaving = matches!(outcome.as_str(), "completed" | "review" | "blocked") && now - ended < LEAVE_MS;
+                if !leaving {
+                    ask_to_end(core, run, process, asked, now).await?;
+                }
+            }
+            Err(error) => {
+                left = true;
+                tracing::warn!(%error, pid = process.pid, "cannot tell whether a worker is still running");
+            }
+        }
+    }
+    Ok(left)
+}
+
+async fn ask_to_end(
+    core: &Core,
+    run: RunId,
+    process: Identity,
+    asked: Option<i64>,
+    now: i64,
+) -> Result<(), KanbanError> {
+    let signal = match asked {
+        None => Signal::TERM,
+        Some(at) if now - at >= KILL_AFTER_MS => Signal::KILL,
+        Some(_) => return Ok(()),
+    };
+    if let Err(error) = process::signal_session(process, signal) {
+        tracing::warn!(%error, pid = process.pid, "a worker cannot be signalled");
+    }
+    if asked.is_none() {
+        let mut tx = core.write().await?;
+        sqlx::query(ASKED).bind(run.0).bind(now).execute(&mut *tx).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn forget(core: &Core, run: RunId) -> Result<(), KanbanError> {
+    let mut tx = core.write().await?;
+    sqlx::query(FORGET).bind(run.0).execute(&mut *tx).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+#[cfg(test)]
+pub(super) const ALL_SQL: &[&str] = &[OVERDUE, OPEN_RUN, LEFT_OVER, ASKED, FORGET, COUNT_EVENTS];
+
+#[cfg(test)]
+mod tests {
+    use protocol::RunOutcome;
+
+    use super::backoff;
+
+    #[test]
+    fn pauses_double_and_end_somewhere_and_the_providers_word_counts() {
+        assert_eq!(backoff(RunOutcome::Crashed, 1, None), 2_000);
+        assert_eq!(backoff(RunOutcome::Crashed, 3, None), 8_000);
+        assert_eq!(backoff(RunOutcome::Crashed, 60, None), 300_000);
+        assert_eq!(backoff(RunOutcome::RateLimited, 0, None), 30_000);
+        assert_eq!(backoff(RunOutcome::RateLimited, 0, Some(7_000)), 7_000);
+    }
+}

@@ -1,0 +1,7 @@
+//! One binary for all core tests: real temporary databases, real processes.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+mod kanban;
+mod random_operations;
+mod support;
+mod text;

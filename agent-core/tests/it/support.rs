@@ -1,0 +1,162 @@
+//! A core on a real temporary database with a clock that the test moves, and the checks that hold after every step.
+
+use std::sync::Arc;
+
+use agent_core::kanban::worker::RunTicket;
+use agent_core::kanban::{self, Claim};
+use agent_core::{Actor, Core, Home, OpenOptions, TestClock};
+use protocol::{CardState, CreateCardParams, TaskCard, UserId};
+use sqlx::Connection;
+
+/// Start of every test's clock: 2026-01-01 00:00 UTC.
+pub const START_MS: i64 = 1_767_225_600_000;
+
+pub struct World {
+    pub core: Core,
+    pub clock: Arc<TestClock>,
+    pub dir: tempfile::TempDir,
+}
+
+impl World {
+    /// A fresh home whose default profile runs a program, so that cards can be claimed without a model.
+    pub async fn new() -> Self {
+        Self::with_config("kanban:\n  max_in_progress: 1000\n").await
+    }
+
+    pub async fn with_config(config: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("config.yaml"), format!("{config}\n  default_assignee: runner\n")).unwrap();
+        let profile = dir.path().join("profiles/runner");
+        std::fs::create_dir_all(&profile).unwrap();
+        std::fs::write(profile.join("config.yaml"), "executor: command\ncommand: [\"true\"]\n").unwrap();
+        let clock = Arc::new(TestClock::at(START_MS));
+        let core = open(&dir, &clock).await;
+        Self { core, clock, dir }
+    }
+
+    /// A second handle on the same database, as another process has it.
+    pub async fn second_core(&self) -> Core {
+        open(&self.dir, &self.clock).await
+    }
+
+    pub async fn create(&self, title: &str) -> TaskCard {
+        self.create_with(CreateCardParams { title: title.into(), ..CreateCardParams::default() }).await
+    }
+
+    pub async fn create_with(&self, params: CreateCardParams) -> TaskCard {
+        kanban::create_card(&self.core, &ada(), params).await.unwrap().card
+    }
+
+    pub async fn card(&self, card: &TaskCard) -> TaskCard {
+        kanban::card(&self.core, protocol::CardRef::Id(card.id)).await.unwrap()
+    }
+
+    pub async fn state(&self, card: &TaskCard) -> CardState {
+        self.card(card).await.state
+    }
+
+    pub async fn claim(&self) -> Claim {
+        kanban::claim_next(&self.core, "test").await.unwrap().expect("a card to claim")
+    }
+
+    /// Claims the next card and lets its worker speak, in this very process.
+    pub async fn claim_and_start(&self) -> RunTicket {
+        let claim = self.claim().await;
+        let own = agent_core::process::own_identity().unwrap();
+        kanban::worker::start(&self.core, claim.ticket, own.pid, own.started).await.unwrap();
+        claim.ticket
+    }
+
+    /// The invariants of the reference, §9.2, on the database itself.
+    pub async fn check_invariants(&self) {
+        let path = self.core.home().database();
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).read_only(true);
+        let mut db = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+        for (name, sql) in INVARIANTS {
+            let bad: i64 = sqlx::query_scalar(*sql).fetch_one(&mut db).await.unwrap();
+            assert_eq!(bad, 0, "{name} is broken by {bad} row(s)");
+        }
+        let fk: Vec<(String,)> = sqlx::query_as("SELECT \"table\" FROM pragma_foreign_key_check").fetch_all(&mut db).await.unwrap();
+        assert!(fk.is_empty(), "dangling references in {fk:?}");
+        db.close().await.unwrap();
+    }
+}
+
+async fn open(dir: &tempfile::TempDir, clock: &Arc<TestClock>) -> Core {
+    let clock: Arc<TestClock> = Arc::clone(clock);
+    Core::open(OpenOptions { home: Home::at(dir.path()), clock }).await.unwrap()
+}
+
+pub fn ada() -> Actor {
+    Actor::Person { id: UserId(uuid::Uuid::nil()), name: "Ada".into(), device: "iPhone".into() }
+}
+
+pub fn bob() -> Actor {
+    Actor::Person { id: UserId(uuid::Uuid::max()), name: "Bob".into(), device: "Mac".into() }
+}
+
+const INVARIANTS: &[(&str, &str)] = &[
+    (
+        "I1 the current run exists and is open",
+        "SELECT count(*) FROM kanban_card c WHERE c.current_run_id IS NOT NULL AND NOT EXISTS
+           (SELECT 1 FROM kanban_run r WHERE r.id = c.current_run_id AND r.ended_at IS NULL AND r.card_id = c.id)",
+    ),
+    (
+        "I2 an open run is its card's current one",
+        "SELECT count(*) FROM kanban_run r WHERE r.ended_at IS NULL AND NOT EXISTS
+           (SELECT 1 FROM kanban_card c WHERE c.id = r.card_id AND c.current_run_id = r.id)",
+    ),
+    ("I5 a closed run does not end before it starts", "SELECT count(*) FROM kanban_run WHERE started_at > ended_at"),
+    ("I6 an outcome means an end", "SELECT count(*) FROM kanban_run WHERE (outcome IS NULL) <> (ended_at IS NULL)"),
+    (
+        "I8 an event's run exists",
+        "SELECT count(*) FROM kanban_event e WHERE e.run_id IS NOT NULL AND NOT EXISTS
+           (SELECT 1 FROM kanban_run r WHERE r.id = e.run_id)",
+    ),
+    (
+        "I9 nothing waits in todo for finished parents only",
+        "SELECT count(*) FROM kanban_card c WHERE c.state = 'todo' AND c.deleted_at IS NULL AND NOT EXISTS
+           (SELECT 1 FROM kanban_link l JOIN kanban_card p ON p.id = l.parent_id
+             WHERE l.child_id = c.id AND p.state NOT IN ('done', 'archived') AND p.deleted_at IS NULL)",
+    ),
+    (
+        "I9b nothing is ready while a parent is unfinished",
+        "SELECT count(*) FROM kanban_card c WHERE c.state = 'ready' AND c.deleted_at IS NULL AND EXISTS
+           (SELECT 1 FROM kanban_link l JOIN kanban_card p ON p.id = l.parent_id
+             WHERE l.child_id = c.id AND p.state NOT IN ('done', 'archived') AND p.deleted_at IS NULL)",
+    ),
+    (
+        "I10 running means a run with a lease",
+        "SELECT count(*) FROM kanban_card c LEFT JOIN kanban_run r ON r.id = c.current_run_id
+           WHERE c.state = 'running' AND (r.id IS NULL OR r.lease_until IS NULL)",
+    ),
+    (
+        "I11 links have no cycle",
+        "WITH RECURSIVE walk (start, at) AS (
+            SELECT parent_id, child_id FROM kanban_link
+            UNION SELECT walk.start, l.child_id FROM walk JOIN kanban_link l ON l.parent_id = walk.at)
+         SELECT count(*) FROM walk WHERE start = at",
+    ),
+    (
+        "a card asks exactly when its decision is open",
+        "SELECT count(*) FROM kanban_card c WHERE c.deleted_at IS NULL AND
+           (c.open_decision_id IS NOT NULL) <> EXISTS
+           (SELECT 1 FROM decision d WHERE d.card_id = c.id AND d.state = 'open' AND d.id IS c.open_decision_id)",
+    ),
+    (
+        "only review and blocked cards ask, and they do",
+        "SELECT count(*) FROM kanban_card WHERE deleted_at IS NULL
+           AND (state IN ('review', 'blocked')) <> (open_decision_id IS NOT NULL)",
+    ),
+    (
+        "column counts are right",
+        "SELECT count(*) FROM (
+            SELECT board_id, state, count(*) AS n FROM kanban_card WHERE deleted_at IS NULL GROUP BY 1, 2
+            EXCEPT SELECT board_id, state, cards FROM kanban_column_count)",
+    ),
+    (
+        "every card has one comment count",
+        "SELECT count(*) FROM kanban_card c WHERE c.comment_count <>
+           (SELECT count(*) FROM kanban_comment m WHERE m.card_id = c.id)",
+    ),
+];
