@@ -1,0 +1,16 @@
+//! The board and its cards.
+use leptos::prelude::*;
+
+/// The board.
+#[component]
+pub fn BoardRoute() -> impl IntoView {}
+
+/// A card's page.
+#[component]
+pub fn CardRoute() -> impl IntoView {}
+
+/// The dialog for a new card.
+#[component]
+pub fn NewCardDialog(open: RwSignal<bool>) -> impl IntoView {
+    let _ = open;
+}
