@@ -3,6 +3,8 @@
 //! It holds no state that matters: everything it shows comes from the core through server functions and the live
 //! stream. It must never contain SQL, spawn work or know a model.
 
+#![allow(unreachable_pub)] // `#[component]` re-exports a pub props type per component
+
 pub mod error;
 pub mod features;
 pub mod i18n;
@@ -13,8 +15,10 @@ pub mod ui;
 #[cfg(feature = "ssr")]
 pub mod ctx;
 
+#[cfg(feature = "ssr")]
 mod document;
 
+#[cfg(feature = "ssr")]
 pub use document::{ClientFiles, shell};
 
 use leptos::prelude::*;

@@ -11,6 +11,8 @@ pub fn CardRoute() -> impl IntoView {}
 
 /// The dialog for a new card.
 #[component]
-pub fn NewCardDialog(open: RwSignal<bool>) -> impl IntoView {
+pub fn NewCardDialog(
+    /// Whether it is open.
+    open: RwSignal<bool>) -> impl IntoView {
     let _ = open;
 }
