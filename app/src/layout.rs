@@ -23,6 +23,12 @@ pub fn Layout(children: Children) -> impl IntoView {
         if bare { None } else { crate::features::home::read_home().await.ok() }
     });
     provide_context(home);
+    let live = expect_context::<Live>();
+    Effect::new(move |_| {
+        if !bare.get() {
+            live.start();
+        }
+    });
     view! {
         <a class="skip" href="#content">{t::shell_skip()}</a>
         <div class="shell" class:is-bare=move || bare.get()>

@@ -37,9 +37,9 @@ use features::settings::SettingsPage;
 #[component]
 pub fn App() -> impl IntoView {
     leptos_meta::provide_meta_context();
-    ui::Toasts::provide();
+    let toasts = ui::Toasts::provide();
     ui::Overlays::provide();
-    live::Live::provide();
+    live::Live::provide(toasts);
     // Controls look ready before they are; tests, and nobody else, wait for this sign.
     Effect::new(|_| {
         if let Some(root) = document().document_element() {
