@@ -1,1 +1,3 @@
-//! Being written.
+//! Tools.
+mod places;
+mod policy;
