@@ -1,6 +1,6 @@
 //! Where things are, and how cargo is called.
 use std::{
-    env,
+    env, fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -8,15 +8,13 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 /// The directory that holds the workspace's `Cargo.toml`.
-pub(crate) fn root() -> &'static Path {
-    // Compiled into the tool: it is always run from the clone it was built in.
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-    manifest.parent().unwrap_or(manifest)
-}
-
-/// Cargo's build cache, which several clones may share.
-pub(crate) fn target_dir() -> PathBuf {
-    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |dir| root().join(dir))
+pub(crate) fn root() -> PathBuf {
+    // Cargo says at run time whose tool it starts. What was compiled in is only a fallback: clones share a build
+    // cache, and another clone may have replaced this executable since.
+    let manifest =
+        env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    let manifest = PathBuf::from(manifest);
+    manifest.parent().map_or(manifest.clone(), Path::to_owned)
 }
 
 /// What belongs to this clone alone. Clones share a build cache, so what one of them produced (the site, the binary
@@ -68,4 +66,24 @@ fn show(command: &Command) -> String {
             .map(|arg| arg.to_string_lossy().into_owned()),
     );
     words.join(" ")
+}
+
+/// The files below a directory, as sorted paths relative to it with forward slashes.
+pub(crate) fn files_below(dir: &Path) -> Result<Vec<String>> {
+    fn visit(dir: &Path, prefix: &str, found: &mut Vec<String>) -> Result<()> {
+        for entry in fs::read_dir(dir).with_context(|| format!("listing {}", dir.display()))? {
+            let entry = entry?;
+            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            if entry.file_type()?.is_dir() {
+                visit(&entry.path(), &format!("{name}/"), found)?;
+            } else {
+                found.push(name);
+            }
+        }
+        Ok(())
+    }
+    let mut found = Vec::new();
+    visit(dir, "", &mut found)?;
+    found.sort();
+    Ok(found)
 }

@@ -2,4 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod kanban;
+mod profiles;
+mod random_operations;
 mod support;
+mod text;

@@ -108,8 +108,8 @@ pub(super) fn write(
         previous,
     };
     // The manifest is what makes a directory current, so it comes last and in one step.
-    replace(site, EMBED, &embed_lines(&manifest))?;
-    replace(site, MANIFEST, &serde_json::to_string_pretty(&manifest)?)?;
+    replace(&site.join(EMBED), embed_lines(&manifest).as_bytes())?;
+    replace(&site.join(MANIFEST), &serde_json::to_vec_pretty(&manifest)?)?;
     remove_old(&pkg, &manifest)?;
     Ok(manifest)
 }
@@ -130,10 +130,16 @@ fn embed_lines(manifest: &Manifest) -> String {
     lines.join("\n") + "\n"
 }
 
-fn replace(site: &Path, name: &str, text: &str) -> Result<()> {
-    let staged = site.join(format!("{name}.new"));
-    fs::write(&staged, text)?;
-    fs::rename(&staged, site.join(name))?;
+/// Replaces a file in one step. One that already says the same keeps its time, or the server would be compiled again
+/// for nothing.
+fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    if fs::read(path).is_ok_and(|old| old == bytes) {
+        return Ok(());
+    }
+    let mut staged = path.as_os_str().to_owned();
+    staged.push(".new");
+    fs::write(&staged, bytes)?;
+    fs::rename(&staged, path)?;
     Ok(())
 }
 
@@ -183,9 +189,9 @@ fn compress(output: &Output, dir: &Path, dev: bool) -> Result<File> {
     let br = brotli(&output.bytes, dev)?;
     let gz = gzip(&output.bytes, dev)?;
     let path = |suffix: &str| dir.join(format!("{}{suffix}", output.name));
-    fs::write(path(""), &output.bytes)?;
-    fs::write(path(".br"), &br)?;
-    fs::write(path(".gz"), &gz)?;
+    replace(&path(""), &output.bytes)?;
+    replace(&path(".br"), &br)?;
+    replace(&path(".gz"), &gz)?;
     Ok(File {
         name: output.name.clone(),
         load: output.load,

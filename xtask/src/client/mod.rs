@@ -9,7 +9,7 @@ mod wasm;
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::{Instant, UNIX_EPOCH},
 };
 
@@ -115,24 +115,4 @@ fn stamp(wasm: &[u8], style: &str, dev: bool) -> Result<String> {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The files below a directory, as sorted paths relative to it with forward slashes.
-fn files_below(dir: &Path) -> Result<Vec<String>> {
-    fn visit(dir: &Path, prefix: &str, found: &mut Vec<String>) -> Result<()> {
-        for entry in fs::read_dir(dir).with_context(|| format!("listing {}", dir.display()))? {
-            let entry = entry?;
-            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
-            if entry.file_type()?.is_dir() {
-                visit(&entry.path(), &format!("{name}/"), found)?;
-            } else {
-                found.push(name);
-            }
-        }
-        Ok(())
-    }
-    let mut found = Vec::new();
-    visit(dir, "", &mut found)?;
-    found.sort();
-    Ok(found)
 }

@@ -8,10 +8,11 @@ use std::{
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use wasm_bindgen_cli_support::Bindgen;
 
-use super::{Load, Output, files_below};
+use super::{Load, Output};
 use crate::{
-    wasm_std::{TARGET, WasmStd, cargo_for_wasm},
-    workspace,
+    build::{WITH_MESSAGES, artifact},
+    wasm_std::{WasmStd, cargo_for_wasm},
+    workspace::files_below,
 };
 
 /// The loader of the lazy parts. `hermes.js` imports it, and it imports `hermes.js`: both by relative name.
@@ -28,24 +29,24 @@ pub(super) struct Bound {
 pub(super) fn compile(dev: bool, wasm_std: WasmStd) -> Result<PathBuf> {
     let profile = if dev { "dev" } else { "wasm-release" };
     let mut command = cargo_for_wasm("rustc", wasm_std);
-    command.args([
-        "--package",
-        "frontend",
-        "--lib",
-        "--crate-type",
-        "cdylib",
-        "--profile",
-        profile,
-    ]);
+    command.args(["--package", "frontend", "--lib", "--crate-type", "cdylib"]);
+    command.args(["--profile", profile, WITH_MESSAGES]);
     // Only the last crate is linked, so only it needs the flag: splitting follows the relocations to find out what
     // each lazy route needs. Given as RUSTFLAGS it would make every dependency be compiled once more.
     command.args(["--", "-Clink-args=--emit-relocs"]);
-    workspace::run(&mut command)?;
-    let directory = if dev { "debug" } else { profile };
-    Ok(workspace::target_dir()
-        .join(TARGET)
-        .join(directory)
-        .join("frontend.wasm"))
+    artifact(&mut command, |message| {
+        if message["target"]["name"] != "frontend" {
+            return None;
+        }
+        let files = message["filenames"]
+            .as_array()?
+            .iter()
+            .filter_map(|file| file.as_str());
+        files.map(PathBuf::from).find(|file| {
+            file.extension()
+                .is_some_and(|extension| extension == "wasm")
+        })
+    })
 }
 
 /// Splits the lazy routes off, then generates the JavaScript around the main part.

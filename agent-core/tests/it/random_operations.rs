@@ -1,0 +1,202 @@
+//! Random sequences of everything people, workers and the core can do; the invariants hold after every step.
+
+use agent_core::kanban::worker::{self, RunTicket};
+use agent_core::kanban::{self, KanbanError};
+use agent_core::decisions;
+use protocol::{
+    BlockKind, CardRef, CardState, CreateCardParams, DecisionVerb, EditCardParams, MoveCardParams, RunOutcome,
+    SettleDecisionParams, UndoId,
+};
+use proptest::prelude::{Just, Strategy, any, prop, prop_oneof};
+use proptest::test_runner::{Config, TestRunner};
+
+use crate::support::{World, ada};
+
+#[derive(Debug, Clone)]
+enum Operation {
+    Create { parent: Option<u8>, blocked: bool, triage: bool },
+    Move { card: u8, to: u8 },
+    Edit { card: u8 },
+    Link { parent: u8, child: u8 },
+    Unlink { parent: u8, child: u8 },
+    Block { card: u8 },
+    Delete { card: u8 },
+    Claim,
+    Start,
+    Complete { run: u8 },
+    Ask { run: u8, kind: u8 },
+    Fail { run: u8, outcome: u8 },
+    Settle { card: u8, verb: u8 },
+    Undo { which: u8 },
+    Wait { seconds: u16 },
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    let small = || 0_u8..12;
+    prop_oneof![
+        3 => (prop::option::of(small()), any::<bool>(), any::<bool>()).prop_map(|(parent, blocked, triage)| {
+            Operation::Create { parent, blocked: blocked && triage, triage: triage && !blocked }
+        }),
+        4 => (small(), 0_u8..9).prop_map(|(card, to)| Operation::Move { card, to }),
+        1 => small().prop_map(|card| Operation::Edit { card }),
+        2 => (small(), small()).prop_map(|(parent, child)| Operation::Link { parent, child }),
+        1 => (small(), small()).prop_map(|(parent, child)| Operation::Unlink { parent, child }),
+        1 => small().prop_map(|card| Operation::Block { card }),
+        1 => small().prop_map(|card| Operation::Delete { card }),
+        2 => Just(Operation::Claim),
+        5 => Just(Operation::Start),
+        3 => small().prop_map(|run| Operation::Complete { run }),
+        3 => (small(), 0_u8..5).prop_map(|(run, kind)| Operation::Ask { run, kind }),
+        2 => (small(), 0_u8..11).prop_map(|(run, outcome)| Operation::Fail { run, outcome }),
+        3 => (small(), 0_u8..5).prop_map(|(card, verb)| Operation::Settle { card, verb }),
+        3 => small().prop_map(|which| Operation::Undo { which }),
+        2 => (1_u16..700).prop_map(|seconds| Operation::Wait { seconds }),
+    ]
+}
+
+/// What the sequence has made so far: later operations name old things too, on purpose.
+#[derive(Default)]
+struct Memory {
+    cards: i64,
+    runs: Vec<RunTicket>,
+    undos: Vec<UndoId>,
+}
+
+impl Memory {
+    fn card(&self, index: u8) -> CardRef {
+        CardRef::Number(i64::from(index) % self.cards.max(1) + 1)
+    }
+
+    fn run(&self, index: u8) -> Option<RunTicket> {
+        let newest_first = self.runs.len().checked_sub(1 + usize::from(index) % self.runs.len().max(1))?;
+        self.runs.get(newest_first).copied()
+    }
+}
+
+#[test]
+fn invariants_hold_after_every_step() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let cases = std::env::var("HERMES_RANDOM_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(40);
+    let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
+    let sequences = prop::collection::vec(operation(), 1..50);
+    let result = runner.run(&sequences, |operations| {
+        runtime.block_on(play(operations));
+        Ok(())
+    });
+    result.unwrap();
+}
+
+async fn play(operations: Vec<Operation>) {
+    let world = World::new().await;
+    let mut memory = Memory::default();
+    for operation in operations {
+        match step(&world, &mut memory, &operation).await {
+            Ok(()) => {}
+            Err(KanbanError::Internal(error)) => panic!("{operation:?} broke: {error}"),
+            // A refusal is an answer.
+            Err(_) => {}
+        }
+        world.check_invariants().await;
+        assert_eq!(
+            agent_core::audit::verify(&world.core).await.map(|state| matches!(state, agent_core::audit::ChainState::Whole { .. })).unwrap(),
+            true,
+            "the audit chain broke at {operation:?}"
+        );
+    }
+}
+
+async fn step(world: &World, memory: &mut Memory, operation: &Operation) -> Result<(), KanbanError> {
+    let core = &world.core;
+    match operation {
+        Operation::Create { parent, blocked, triage } => {
+            let parents = parent.filter(|_| memory.cards > 0).map(|index| memory.card(index));
+            let params = CreateCardParams {
+                title: "card".into(),
+                parents: parents.into_iter().collect(),
+                blocked: *blocked,
+                triage: *triage,
+                ..CreateCardParams::default()
+            };
+            let written = kanban::create_card(core, &ada(), params).await?;
+            memory.cards = written.card.number;
+            memory.undos.extend(written.undo);
+        }
+        Operation::Move { card, to } => {
+            let card = kanban::card(core, memory.card(*card)).await?;
+            let to = CardState::ALL[usize::from(*to) % CardState::ALL.len()];
+            let params = MoveCardParams { id: card.id, revision: None, to, after: None, before: None };
+            memory.undos.extend(kanban::move_card(core, &ada(), params).await?.undo);
+        }
+        Operation::Edit { card } => {
+            let card = kanban::card(core, memory.card(*card)).await?;
+            let params = EditCardParams {
+                id: card.id,
+                revision: card.revision,
+                title: Some(format!("{}!", card.title)),
+                body: None,
+                priority: Some(card.priority + 1),
+                assignee: None,
+            };
+            memory.undos.extend(kanban::edit_card(core, &ada(), params).await?.undo);
+        }
+        Operation::Link { parent, child } => {
+            kanban::link(core, &ada(), memory.card(*parent), memory.card(*child)).await?;
+        }
+        Operation::Unlink { parent, child } => {
+            kanban::unlink(core, &ada(), memory.card(*parent), memory.card(*child)).await?;
+        }
+        Operation::Block { card } => {
+            memory.undos.extend(kanban::block_card(core, &ada(), memory.card(*card), "why?").await?.undo);
+        }
+        Operation::Delete { card } => {
+            memory.undos.extend(kanban::delete_card(core, &ada(), memory.card(*card)).await?.undo);
+        }
+        Operation::Claim => {
+            if let Some(claim) = kanban::claim_next(core, "random").await? {
+                memory.runs.push(claim.ticket);
+            }
+        }
+        Operation::Start => {
+            if let Some(claim) = kanban::claim_next(core, "random").await? {
+                memory.runs.push(claim.ticket);
+                // A process that is gone already, so that its card can be claimed again after the next look.
+                worker::start(core, claim.ticket, u32::MAX >> 1, 1).await?;
+            }
+        }
+        Operation::Complete { run } => {
+            if let Some(ticket) = memory.run(*run) {
+                worker::complete(core, ticket, "done", None).await?;
+            }
+        }
+        Operation::Ask { run, kind } => {
+            if let Some(ticket) = memory.run(*run) {
+                let kind = BlockKind::ALL[usize::from(*kind) % BlockKind::ALL.len()];
+                worker::block(core, ticket, Some(kind), "please", "", vec![]).await?;
+            }
+        }
+        Operation::Fail { run, outcome } => {
+            if let Some(ticket) = memory.run(*run) {
+                let outcome = RunOutcome::ALL[usize::from(*outcome) % RunOutcome::ALL.len()];
+                worker::fail(core, ticket, outcome, "broken", None).await?;
+            }
+        }
+        Operation::Settle { card, verb } => {
+            let Some(ask) = kanban::card(core, memory.card(*card)).await?.ask else { return Ok(()) };
+            let verb = DecisionVerb::ALL[usize::from(*verb) % DecisionVerb::ALL.len()];
+            let params = SettleDecisionParams { id: ask.id, version: ask.version, verb, comment: "so".into() };
+            let outcome = decisions::settle(core, &ada(), params).await?;
+            memory.undos.extend(outcome.decision.settlement.and_then(|settlement| settlement.undo));
+        }
+        Operation::Undo { which } => {
+            let index = usize::from(*which) % memory.undos.len().max(1);
+            if let Some(undo) = memory.undos.get(memory.undos.len().saturating_sub(1 + index)) {
+                kanban::undo(core, &ada(), *undo).await?;
+            }
+        }
+        Operation::Wait { seconds } => {
+            world.clock.advance_ms(i64::from(*seconds) * 1000);
+            kanban::reap(core).await?;
+        }
+    }
+    Ok(())
+}
