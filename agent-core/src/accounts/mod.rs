@@ -5,6 +5,13 @@ use protocol::{SetUpParams, UserId, Viewer};
 use crate::Core;
 use crate::store::StoreError;
 
+mod sessions;
+
+pub use sessions::{
+    SESSION_USER, StoredSession, delete_session, load_session, purge_sessions, save_session, session_is_live,
+    session_user_exists,
+};
+
 /// A refusal or a fault, in a sentence for people.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
