@@ -18,6 +18,13 @@ pub const SESSION_USER: &str = "user_id";
 const SETUP_TOKEN_MS: i64 = 24 * 3_600_000;
 const MAX_NAME_CHARS: usize = 80;
 
+mod sessions;
+
+pub use sessions::{
+    SESSION_USER, StoredSession, delete_session, load_session, purge_sessions, save_session, session_is_live,
+    session_user_exists,
+};
+
 /// A refusal or a fault, in a sentence for people.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
