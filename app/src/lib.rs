@@ -78,23 +78,3 @@ fn NotFound() -> impl IntoView {
         </ui::EmptyState>
     }
 }
-
-/// Names of the client's files, which only the server knows. In the browser it is empty.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ClientFiles {
-    /// The directory below `/pkg/`; empty when the server was built without a client.
-    pub hash: String,
-    /// Files to fetch early, relative to that directory.
-    pub eager: Vec<String>,
-}
-
-/// The whole document.
-pub fn shell(_options: LeptosOptions, files: ClientFiles) -> impl IntoView {
-    view! {
-        <!DOCTYPE html>
-        <html lang="en" data-build=files.hash>
-            <head><meta charset="utf-8" /></head>
-            <body><App /></body>
-        </html>
-    }
-}

@@ -179,7 +179,7 @@ pub fn router(state: AppState) -> Router {
         let state = state.clone();
         move || {
             headers::set_page_policy();
-            app::shell(state.inner.options.clone(), state.inner.files.clone())
+            app::shell(state.inner.files.clone())
         }
     };
     let not_found = leptos_axum::render_app_async_with_context(context.clone(), shell.clone());

@@ -66,6 +66,9 @@ pub enum ServeError {
     /// The accounts are not readable.
     #[error(transparent)]
     Accounts(#[from] AccountError),
+    /// The push key is not usable.
+    #[error(transparent)]
+    Push(#[from] agent_core::push::PushError),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -95,7 +98,7 @@ pub async fn serve(core: Core, options: ServeOptions) -> Result<(), ServeError> 
     start_change_watch(core.clone(), &tasks, watch);
     start_purge(core.clone(), &tasks);
     dispatcher::start(core.clone(), &tasks, DispatcherOptions { program });
-    push::start_sender(core.clone(), &tasks);
+    push::start_sender(core.clone(), &tasks, &url(addr))?;
 
     println!("Hermes is running at {}", url(addr));
     if let Some(link) = link {
