@@ -73,16 +73,15 @@ impl Driver<'_> {
             }
         };
         loop {
-            if let Some(reason) = self.cx.control.reason() {
-                return Ok(TurnEnd::Stopped(reason));
-            }
-            let fresh = match machine.next_step() {
-                Step::Done(end) => return Ok(ended(end)),
-                Step::CallModel => match self.call_model(&mut machine, &messages, &specs).await {
+            // What is finished is finished, even if the run is being stopped meanwhile.
+            let fresh = match (machine.next_step(), self.cx.control.reason()) {
+                (Step::Done(end), _) => return Ok(ended(end)),
+                (_, Some(reason)) => return Ok(TurnEnd::Stopped(reason)),
+                (Step::CallModel, None) => match self.call_model(&mut machine, &messages, &specs).await {
                     Ok(answer) => machine.model_answered(answer),
                     Err(end) => return Ok(end),
                 },
-                Step::CallTools(_) => match self.call_tool(&mut machine, messages.len()).await? {
+                (Step::CallTools(_), None) => match self.call_tool(&mut machine, messages.len()).await? {
                     Some(fresh) => fresh,
                     None => continue,
                 },
