@@ -118,6 +118,16 @@ export class Hermes {
       .map(Number);
   }
 
+  /** Files of that name in the workspaces of cards, if they start so. */
+  findInWorkspaces(name: string, start = ''): string[] {
+    const root = path.join(this.home, 'workspaces');
+    if (!fs.existsSync(root)) return [];
+    return fs
+      .readdirSync(root, { recursive: true, encoding: 'utf8' })
+      .filter((file) => path.basename(file) === name)
+      .filter((file) => fs.readFileSync(path.join(root, file), 'utf8').startsWith(start));
+  }
+
   /** The worker processes that lead their own session. */
   workers(): number[] {
     return this.processes('worker run');
