@@ -197,10 +197,9 @@ fn signed_out(request: &Request) -> Response {
     let page = is_read(request.method())
         && path != "/stream"
         && !path.starts_with("/api/")
-        && match text(request.headers(), "sec-fetch-mode") {
-            Some(mode) => mode == "navigate",
-            None => text(request.headers(), "accept").is_some_and(|accept| accept.contains("text/html")),
-        };
+        && (text(request.headers(), "sec-fetch-mode") == Some("navigate")
+            // The service worker passes navigations on as fetches of its own, with the headers they came with.
+            || text(request.headers(), "accept").is_some_and(|accept| accept.contains("text/html")));
     if !page {
         return problem(StatusCode::UNAUTHORIZED, ErrorCode::Unauthenticated, "You are signed out. Sign in and try again.");
     }
