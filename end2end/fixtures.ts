@@ -1,16 +1,33 @@
 //! What every browser test gets: a world, a signed-in page, and a guard that watches every page for what no page may
 //! do: leave the origin, break the content security policy, or report an error.
 
-import { test as base, expect, type BrowserContext } from '@playwright/test';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { test as base, chromium, expect, type BrowserContext } from '@playwright/test';
+import { LAUNCH } from './browser.ts';
 import { startWorld, stopWorld, type World, type WorldOptions } from './world.ts';
 
-/** `quiet` has no provider, so nothing moves by itself; `working` has a model and programs. */
-export type WorldName = 'quiet' | 'working';
+/** What a `command` profile runs in these tests: real work, then a request for review, all through the command line. */
+const PROGRAM = [
+  'set -e',
+  'echo "counting the words"',
+  'printf "alpha beta gamma\\n" > words.txt',
+  'wc -w < words.txt > count.txt',
+  '"$HERMES" kanban comment "$HERMES_KANBAN_TASK" "There are $(cat count.txt) words."',
+  '"$HERMES" kanban block "$HERMES_KANBAN_TASK" "review-required: Are three words enough?"',
+].join('\n');
 
-const WORLDS: Record<WorldName, WorldOptions> = {
+const WORLDS = {
+  /** Without a provider, so nothing moves by itself. */
   quiet: { provider: false },
-  working: { provider: true },
-};
+  /** With a model and a program. */
+  working: { provider: true, programs: { counter: PROGRAM } },
+  /** For guessing passwords: locks do not hit the other tests. */
+  locked: { provider: false },
+} satisfies Record<string, WorldOptions>;
+
+export type WorldName = keyof typeof WORLDS;
 
 interface TestFixtures {
   /** Which world the tests of a file live in. */
@@ -18,6 +35,11 @@ interface TestFixtures {
   world: World;
   /** Another device of the same person. */
   newDevice: () => Promise<BrowserContext>;
+  /**
+   * The app as a person has it on a home screen: a browser with a profile of its own, in which push really works. The
+   * push service it names is replaced by the double, which Hermes is allowed to reach.
+   */
+  installed: BrowserContext;
   /** Watches a context that a test made itself. */
   watch: (context: BrowserContext) => Promise<void>;
   /** What pages did wrong. A test that provokes something takes it out of the list. */
@@ -70,6 +92,31 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
       return context;
     });
     for (const context of made) await context.close();
+  },
+  installed: async ({ viewport, hasTouch, isMobile, world, watch }, use) => {
+    const profile = fs.mkdtempSync(path.join(os.tmpdir(), 'hermes-browser-'));
+    const context = await chromium.launchPersistentContext(profile, {
+      ...LAUNCH,
+      args: [...LAUNCH.args, ...world.gcm.flags],
+      // Chromium counts push as background networking.
+      ignoreDefaultArgs: ['--disable-background-networking'],
+      viewport,
+      hasTouch,
+      isMobile,
+      baseURL: world.hermes.origin,
+      locale: 'en-US',
+    });
+    await context.addCookies(world.storage.cookies);
+    await context.grantPermissions(['notifications'], { origin: world.hermes.origin });
+    await context.route('**/push/subscribe', async (route) => {
+      const body = route.request().postData() ?? '';
+      const rewritten = body.replace(/https:\/\/[a-z0-9.]+\/(?:fcm\/send|wp)\//g, `${world.push.origin}/fcm/send/`);
+      await route.continue({ postData: rewritten });
+    });
+    await watch(context);
+    await use(context);
+    await context.close();
+    fs.rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
   },
 });
 

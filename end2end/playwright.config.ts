@@ -24,11 +24,13 @@ export default defineConfig({
     timezoneId: 'UTC',
     actionTimeout: 8_000,
   },
+  // A finger and a mouse do not do the same things: tests tagged with one device run on it alone.
   projects: [
     {
       name: 'phone',
+      grepInvert: /@desktop/,
       use: { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 1 },
     },
-    { name: 'desktop', use: { viewport: { width: 1280, height: 800 } } },
+    { name: 'desktop', grepInvert: /@phone/, use: { viewport: { width: 1280, height: 800 } } },
   ],
 });

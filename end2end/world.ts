@@ -1,11 +1,10 @@
 //! A signed-in Hermes with everything around it.
 
-import fs from 'node:fs';
 import type { Browser, BrowserContextOptions } from '@playwright/test';
 import { GcmServer } from './doubles/gcm.ts';
 import { ModelServer } from './doubles/model.ts';
 import { PushService } from './doubles/push-service.ts';
-import { Hermes, OWNER, PASSWORD } from './hermes.ts';
+import { Hermes, HERMES_BIN, OWNER, PASSWORD } from './hermes.ts';
 import { setUp } from './helpers.ts';
 
 export type Storage = Exclude<NonNullable<BrowserContextOptions['storageState']>, string>;
@@ -49,15 +48,10 @@ function config(options: WorldOptions, model: ModelServer, push: PushService): s
   return `${provider}push:\n  subject: mailto:owner@example.com\n  allowed_origins: ["${push.origin}"]\n`;
 }
 
+/** Profiles that run a program. A script calls Hermes as `$HERMES`. */
 function profiles(options: WorldOptions): Record<string, string> {
   const entries = Object.entries(options.programs ?? {}).flatMap(([id, script]) => [
-    [`profiles/${id}/config.yaml`, `executor: command\ncommand: ["./profiles/${id}/work"]\n`],
-    [`profiles/${id}/work`, script],
+    [`profiles/${id}/config.yaml`, `executor: command\ncommand: ["sh", "-c", ${JSON.stringify(`HERMES=${HERMES_BIN}\n${script}`)}]\n`],
   ]);
   return Object.fromEntries(entries) as Record<string, string>;
-}
-
-/** A file a worker wrote into a card's workspace. */
-export function readWorkspace(path: string, name: string): string {
-  return fs.readFileSync(`${path}/${name}`, 'utf8');
 }

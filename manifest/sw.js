@@ -1,8 +1,14 @@
 // The service worker: shows every push, answers from the cache what never changes, and says so when the server is out
 // of reach. It must never cache a page or an answer that belongs to a signed-in person.
 //
-// The server fills in the two constants: the version changes with any byte of what is cached here, so that a new build
-// is a new worker, and the assets are a JSON array with the addresses of the client's files.
+// The server fills in the two constants: the version changes with any byte of what is cached here (the client, this
+// file, the offline page, the icons), so that a new build is a new worker, and the assets are a JSON array with the
+// addresses of the client's files. It serves, without sign-in: /sw.js, /offline (offline.html), /offline.js,
+// /offline.css, /manifest.webmanifest, /icons/*; and with the session: POST /api/push/displayed { endpoint }.
+//
+// The page may send SKIP_WAITING. It receives { type: 'navigate', url } when a notification was tapped, and reads the
+// same url from the cache `pending-navigation`, key `/pending-navigation`, value { url, at }, when it starts or becomes
+// visible; older than 30 s it is stale, and it is deleted once read.
 'use strict';
 
 const VERSION = '__VERSION__';

@@ -9,6 +9,7 @@ mod clock;
 mod config;
 mod core;
 mod home;
+mod http_client;
 mod task_spawn;
 
 pub mod accounts;

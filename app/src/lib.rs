@@ -1,33 +1,81 @@
-//! The Leptos app: shell, router and features.
+//! The pages: document, router, features. Rendered on the server, brought to life in the browser.
+//!
+//! It holds no state that matters: everything it shows comes from the core through server functions and the live
+//! stream. It must never contain SQL, spawn work or know a model.
+
+#![allow(unreachable_pub)] // `#[component]` re-exports a pub props type per component
+
+pub mod error;
+pub mod features;
+pub mod i18n;
+pub mod layout;
+pub mod live;
+pub mod ui;
+
+#[cfg(feature = "ssr")]
+pub mod ctx;
+
+#[cfg(feature = "ssr")]
+mod document;
+
+#[cfg(feature = "ssr")]
+pub use document::{ClientFiles, shell};
+
 use leptos::prelude::*;
-use leptos_router::{
-    Lazy, LazyRoute, components::{Route, Router, Routes}, lazy_route, path,
-};
+use leptos_router::SsrMode;
+use leptos_router::components::{FlatRoutes, Route, Router};
+use leptos_router::{Lazy, path};
+
+use features::accounts::{LoginPage, SetupPage};
+use features::decisions::DecisionPage;
+use features::home::HomePage;
+use features::inbox::InboxPage;
+use features::kanban::{BoardRoute, CardRoute};
+use features::settings::SettingsPage;
 
 /// The root component.
 #[component]
 pub fn App() -> impl IntoView {
+    leptos_meta::provide_meta_context();
+    let toasts = ui::Toasts::provide();
+    ui::Overlays::provide();
+    live::Live::provide(toasts);
+    // Controls look ready before they are; tests, and nobody else, wait for this sign.
+    Effect::new(|_| {
+        if let Some(root) = document().document_element() {
+            // silent-ok: the attribute is a constant name and value.
+            let _ = root.set_attribute("data-hydrated", "");
+        }
+    });
     view! {
         <Router>
-            <Routes fallback=|| "Not found">
-                <Route path=path!("/") view=|| view! { <p>"home"</p> <a href="/settings">"settings"</a> } />
-                <Route path=path!("/settings") view={Lazy::<SettingsPage>::new()} />
-            </Routes>
+            <layout::Layout>
+                <FlatRoutes fallback=|| view! { <NotFound /> }>
+                    <Route path=path!("/") view=HomePage ssr=SsrMode::Async />
+                    <Route path=path!("/inbox") view=InboxPage ssr=SsrMode::Async />
+                    <Route path=path!("/board/:slug?") view=BoardRoute ssr=SsrMode::Async />
+                    <Route path=path!("/card/:number") view=CardRoute ssr=SsrMode::Async />
+                    <Route path=path!("/d/:id") view=DecisionPage ssr=SsrMode::Async />
+                    <Route path=path!("/settings") view={Lazy::<SettingsPage>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/login") view=LoginPage ssr=SsrMode::Async />
+                    <Route path=path!("/setup") view=SetupPage ssr=SsrMode::Async />
+                </FlatRoutes>
+            </layout::Layout>
         </Router>
     }
 }
 
-/// A lazily loaded route.
-#[derive(Debug, Clone)]
-pub struct SettingsPage;
-
-#[lazy_route]
-impl LazyRoute for SettingsPage {
-    fn data() -> Self {
-        Self
+/// An address that leads nowhere. The answer says so in its status, too.
+#[component]
+fn NotFound() -> impl IntoView {
+    #[cfg(feature = "ssr")]
+    if let Some(response) = use_context::<leptos_axum::ResponseOptions>() {
+        response.set_status(http::StatusCode::NOT_FOUND);
     }
-    fn view(_this: Self) -> AnyView {
-        view! { <p>"settings"</p> }.into_any()
+    view! {
+        <ui::EmptyState title=i18n::t::shell_not_found() hint=i18n::t::shell_not_found_hint()>
+            <a class="btn" href="/board">{i18n::t::shell_to_board()}</a>
+        </ui::EmptyState>
     }
 }
 

@@ -116,7 +116,8 @@ pub(crate) fn bench() -> Result<()> {
 }
 
 fn rust_tests() -> Result<Counts> {
-    let selection = ["--workspace", "--exclude", "frontend"];
+    // A failure does not stop the others: one run shows everything that is wrong.
+    let selection = ["--workspace", "--exclude", "frontend", "--no-fail-fast"];
     if find(&["cargo-nextest"]).is_none() {
         return tests_run::run(cargo().arg("test").args(selection));
     }

@@ -24,6 +24,8 @@ impl Counts {
     /// Reads a summary line of cargo test, nextest or Playwright; any other line counts nothing.
     fn of_line(line: &str) -> Self {
         let mut counts = Self::default();
+        // nextest repeats, further in, what a failing test printed: the summary of that one test.
+        let cargo = line.starts_with("test result:");
         let line = line.trim();
         let playwright = line.split_once(' ').is_some_and(|(number, word)| {
             number.parse::<u64>().is_ok()
@@ -31,7 +33,7 @@ impl Counts {
                     .iter()
                     .any(|w| word.starts_with(w))
         });
-        if !(line.starts_with("test result:") || line.starts_with("Summary [") || playwright) {
+        if !(cargo || line.starts_with("Summary [") || playwright) {
             return counts;
         }
         let words: Vec<&str> = line
@@ -146,5 +148,11 @@ mod tests {
         check("  1 flaky", 0, 1, 0);
         check("test kanban::moves::a_test_with_3_passed ... ok", 0, 0, 0);
         check("running 7 tests", 0, 0, 0);
+        check(
+            "    test result: FAILED. 0 passed; 1 failed; 0 ignored",
+            0,
+            0,
+            0,
+        );
     }
 }

@@ -1,11 +1,27 @@
 //! Web Push (RFC 8030, 8291, 8292): devices, the outbox, and the sender.
+//!
+//! Only a decision pushes. Its rows are written with it, in one transaction, so a message is neither lost nor invented;
+//! every message shows something, because browsers take the permission away from silent ones.
 
-use protocol::{DecisionId, DecisionKind, PushState, SubscribeParams, SubscriptionId, UserId};
+mod encrypt;
+mod endpoint;
+mod message;
+mod sender;
+mod store;
+mod vapid;
+
+use protocol::{DecisionId, DecisionKind, DeviceView, PushState, SubscribeParams, SubscriptionId, UserId};
 use sqlx::SqliteConnection;
 
-use crate::Core;
 use crate::store::StoreError;
-use crate::task::Tasks;
+use crate::{Core, kanban};
+
+pub use sender::start_sender;
+
+/// Devices of one person.
+const MAX_DEVICES: i64 = 20;
+/// How long a push service keeps a message for a device that is off: RFC 8030 §5.2.
+const TTL_MS: i64 = 6 * 3_600_000;
 
 /// A refusal or a fault, in a sentence for people.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +38,12 @@ pub enum PushError {
     /// The database failed.
     #[error(transparent)]
     Internal(#[from] StoreError),
+}
+
+impl From<sqlx::Error> for PushError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Internal(error.into())
+    }
 }
 
 /// What a decision says on a lock screen.
@@ -42,16 +64,97 @@ pub struct DecisionPush<'a> {
 }
 
 /// Writes one outbox row per device, in the transaction that opens the decision.
-pub(crate) async fn enqueue(core: &Core, tx: &mut SqliteConnection, message: &DecisionPush<'_>) -> Result<(), StoreError> { let _ = (core, tx, message); Ok(()) }
+pub(crate) async fn enqueue(
+    core: &Core,
+    tx: &mut SqliteConnection,
+    message: &DecisionPush<'_>,
+) -> Result<(), StoreError> {
+    let now = core.now_ms();
+    let payload = message::decision(message, core.config().push.hide_details);
+    let topic = message::topic(message.card_number);
+    for device in store::all_devices(tx).await? {
+        store::enqueue(tx, device, Some(message.decision), &topic, &payload, now, now + TTL_MS).await?;
+    }
+    Ok(())
+}
+
 /// The server's public key and the person's devices.
-pub async fn state(core: &Core, user: UserId) -> Result<PushState, PushError> { unimplemented!() }
+///
+/// # Errors
+/// When the key file or the database cannot be used.
+pub async fn state(core: &Core, user: UserId) -> Result<PushState, PushError> {
+    let key = vapid::VapidKey::load_or_make(core.home())?;
+    let devices = store::devices(core.store().reader(), user).await?;
+    let devices = devices
+        .into_iter()
+        .map(|device| DeviceView {
+            id: device.id,
+            host: endpoint::host(&device.endpoint),
+            device: device.device,
+            created_at: device.created_at,
+            last_sent_at: device.last_sent_at,
+            last_displayed_at: device.last_displayed_at,
+            last_error: device.last_error,
+        })
+        .collect();
+    Ok(PushState { public_key: key.public_key(), devices })
+}
+
 /// Adds a device, or renews it when its endpoint is known.
-pub async fn subscribe(core: &Core, user: UserId, params: SubscribeParams) -> Result<SubscriptionId, PushError> { unimplemented!() }
+///
+/// # Errors
+/// `Invalid` for keys that are none and for endpoints of unknown push services.
+pub async fn subscribe(core: &Core, user: UserId, params: SubscribeParams) -> Result<SubscriptionId, PushError> {
+    endpoint::check(&params.endpoint, &core.config().push.allowed_origins)?;
+    let keys = encrypt::SubscriberKeys::parse(&params.p256dh, &params.auth)?;
+    let device = crate::text::excerpt(&params.device, 80);
+    let mut tx = core.write().await?;
+    let known = store::is_device_of(&mut tx, user, &params.endpoint).await?;
+    if !known && store::count_devices(&mut tx, user).await? >= MAX_DEVICES {
+        return Err(PushError::Invalid(format!("{MAX_DEVICES} devices are registered; remove one in Settings first")));
+    }
+    let id = SubscriptionId(kanban::new_id());
+    let id = store::upsert_device(&mut tx, id, user, &params.endpoint, &keys, &device, core.now_ms()).await?;
+    tx.commit().await?;
+    Ok(id)
+}
+
 /// Removes a device.
-pub async fn unsubscribe(core: &Core, user: UserId, id: SubscriptionId) -> Result<(), PushError> { unimplemented!() }
+///
+/// # Errors
+/// `NotFound` when it is not the person's.
+pub async fn unsubscribe(core: &Core, user: UserId, id: SubscriptionId) -> Result<(), PushError> {
+    let mut tx = core.write().await?;
+    if !store::remove_device(&mut tx, user, id).await? {
+        return Err(PushError::NotFound("this device is not registered any more".into()));
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
 /// Queues a test message for one device.
-pub async fn send_test(core: &Core, user: UserId, id: SubscriptionId) -> Result<(), PushError> { unimplemented!() }
+///
+/// # Errors
+/// `NotFound` when it is not the person's.
+pub async fn send_test(core: &Core, user: UserId, id: SubscriptionId) -> Result<(), PushError> {
+    let mut tx = core.write().await?;
+    if !store::devices(&mut *tx, user).await?.iter().any(|device| device.id == id) {
+        return Err(PushError::NotFound("this device is not registered any more".into()));
+    }
+    let now = core.now_ms();
+    let open = store::open_decisions(&mut tx).await?;
+    store::enqueue(&mut tx, id, None, "test", &message::test(open), now, now + 60_000).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
 /// The device's service worker says it displayed a message.
-pub async fn displayed(core: &Core, user: UserId, endpoint: &str) -> Result<(), PushError> { unimplemented!() }
-/// Sends what is due until shutdown; woken by every commit.
-pub fn start_sender(core: Core, tasks: &Tasks) { let _ = (core, tasks); }
+///
+/// # Errors
+/// When the database fails; an unknown endpoint is not an error, it changes nothing.
+pub async fn displayed(core: &Core, user: UserId, endpoint: &str) -> Result<(), PushError> {
+    let mut tx = core.write().await?;
+    store::set_displayed(&mut tx, user, endpoint, core.now_ms()).await?;
+    tx.commit().await?;
+    Ok(())
+}

@@ -1,5 +1,11 @@
 //! The worker process: claims its run, works with the profile's executor, reports.
 
+mod activity;
+mod control;
+
+pub use activity::Activity;
+pub use control::{Control, StopReason};
+
 use std::process::ExitCode;
 
 use crate::Core;

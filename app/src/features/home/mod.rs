@@ -1,0 +1,36 @@
+//! The front door: what every page needs to know, and where `/` leads.
+use leptos::prelude::*;
+use leptos_router::components::Redirect;
+use serde::{Deserialize, Serialize};
+use server_fn::codec::Json;
+
+use crate::error::ApiError;
+
+/// What the frame around every page shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HomeState {
+    /// Open decisions.
+    pub inbox: i64,
+}
+
+/// What the frame around every page shows.
+#[server(endpoint = "home/state", input = Json)]
+pub async fn read_home() -> Result<HomeState, ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    let inbox = agent_core::decisions::open_count(&cx.core).await?;
+    Ok(HomeState { inbox })
+}
+
+/// `/`: to what waits, else to the board.
+#[component]
+pub fn HomePage() -> impl IntoView {
+    let home = expect_context::<Resource<Option<HomeState>>>();
+    view! {
+        <Suspense>
+            {move || home.get().map(|home| {
+                let waits = home.is_some_and(|home| home.inbox > 0);
+                view! { <Redirect path=if waits { "/inbox" } else { "/board" } /> }
+            })}
+        </Suspense>
+    }
+}

@@ -1,0 +1,105 @@
+//! Dialogs: native `<dialog>`, so that focus, Escape and the layer above everything are the browser's.
+use leptos::html;
+use leptos::prelude::*;
+
+use super::{Icon, Overlays, dom, icon};
+use crate::i18n::t;
+
+/// Where a dialog stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DialogKind {
+    /// A sheet from below on a phone, a window in the middle elsewhere.
+    #[default]
+    Sheet,
+    /// A sheet from below on a phone, a list beside what opened it elsewhere.
+    Menu,
+}
+
+/// A dialog that is there while `open` is true. Its children are made anew each time it opens.
+#[component]
+pub fn Dialog(
+    /// Whether it is open; set it to false to close.
+    open: RwSignal<bool>,
+    /// Its title, also its accessible name.
+    #[prop(into)]
+    title: Signal<String>,
+    /// Where it stands.
+    #[prop(optional)]
+    kind: DialogKind,
+    /// The element beside which a menu stands.
+    #[prop(optional, into)]
+    anchor: Option<Callback<(), Option<web_sys::Element>>>,
+    children: ChildrenFn,
+) -> impl IntoView {
+    let overlays = expect_context::<Overlays>();
+    let node = NodeRef::<html::Dialog>::new();
+    Effect::new(move |was_open: Option<bool>| {
+        let is_open = open.get();
+        if let Some(dialog) = node.get() {
+            if is_open && !dialog.open() {
+                show(&dialog, kind, anchor.and_then(|anchor| anchor.run(())));
+                overlays.opened(open);
+            } else if !is_open && was_open == Some(true) {
+                dialog.close();
+                overlays.closed(open);
+            }
+        }
+        is_open
+    });
+    on_cleanup(move || {
+        overlays.forget(open);
+    });
+    let body = StoredValue::new(children);
+    let class = match kind {
+        DialogKind::Sheet => "dialog",
+        DialogKind::Menu => "dialog dialog-menu",
+    };
+    view! {
+        <dialog
+            node_ref=node
+            class=class
+            aria-label=move || title.get()
+            on:cancel=move |event: web_sys::Event| {
+                event.prevent_default();
+                open.set(false);
+            }
+            on:close=move |_| open.set(false)
+            on:click=move |event| {
+                // The backdrop belongs to the dialog; its content lies in an element of its own.
+                let on_backdrop = event.target() == node.get_untracked().map(Into::into);
+                if on_backdrop {
+                    open.set(false);
+                }
+            }
+        >
+            {move || open.get().then(|| view! {
+                <div class="dialog-panel">
+                    <header class="dialog-head">
+                        <h2>{move || title.get()}</h2>
+                        <button type="button" class="icon-btn" aria-label=t::common_close() on:click=move |_| open.set(false)>
+                            {icon(Icon::Close)}
+                        </button>
+                    </header>
+                    {body.with_value(|body| body())}
+                </div>
+            })}
+        </dialog>
+    }
+}
+
+fn show(dialog: &web_sys::HtmlDialogElement, kind: DialogKind, anchor: Option<web_sys::Element>) {
+    // silent-ok: it fails only when the dialog is open already or gone.
+    let _ = dialog.show_modal();
+    let (DialogKind::Menu, Some(anchor), true) = (kind, anchor, dom::is_wide()) else { return };
+    let (around, own) = (anchor.get_bounding_client_rect(), dialog.get_bounding_client_rect());
+    let (width, height) = (inner(window().inner_width()), inner(window().inner_height()));
+    let left = around.left().min(width - own.width() - 8.0).max(8.0);
+    let below = around.bottom() + 4.0;
+    let top = if below + own.height() > height - 8.0 { (around.top() - own.height() - 4.0).max(8.0) } else { below };
+    dom::set_style(dialog, "left", &format!("{left}px"));
+    dom::set_style(dialog, "top", &format!("{top}px"));
+}
+
+fn inner(size: Result<wasm_bindgen::JsValue, wasm_bindgen::JsValue>) -> f64 {
+    size.ok().and_then(|size| size.as_f64()).unwrap_or(0.0)
+}

@@ -1,0 +1,73 @@
+//! Small steps around the browser's objects that would otherwise be repeated. Only for effects and event handlers:
+//! on the server there is no window.
+use leptos::prelude::*;
+use wasm_bindgen::JsCast;
+
+/// Whether the window is wide enough for the rail and pop-overs (the breakpoint of `style/shell.css`).
+#[must_use]
+pub fn is_wide() -> bool {
+    matches("(min-width: 768px)")
+}
+
+/// Whether a media query holds now.
+#[must_use]
+pub fn matches(query: &str) -> bool {
+    window().match_media(query).ok().flatten().is_some_and(|list| list.matches())
+}
+
+/// Whether people asked for less motion.
+#[must_use]
+pub fn reduced_motion() -> bool {
+    matches("(prefers-reduced-motion: reduce)")
+}
+
+/// Whether typing goes into a text field now, so that single-key shortcuts must rest.
+#[must_use]
+pub fn is_typing() -> bool {
+    let Some(active) = document().active_element() else { return false };
+    matches!(active.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT") || active.has_attribute("contenteditable")
+}
+
+/// Sets a style by CSSOM, which the content security policy allows; an attribute would be refused.
+pub fn set_style(element: &web_sys::Element, name: &str, value: &str) {
+    if let Some(element) = element.dyn_ref::<web_sys::HtmlElement>() {
+        // silent-ok: a browser that does not know the property keeps the style sheet's.
+        let _ = element.style().set_property(name, value);
+    }
+}
+
+/// Takes a style away again.
+pub fn remove_style(element: &web_sys::Element, name: &str) {
+    if let Some(element) = element.dyn_ref::<web_sys::HtmlElement>() {
+        // silent-ok: nothing to take away.
+        let _ = element.style().remove_property(name);
+    }
+}
+
+/// Focuses an element without scrolling the page.
+pub fn focus(element: &web_sys::Element) {
+    if let Some(element) = element.dyn_ref::<web_sys::HtmlElement>() {
+        // silent-ok: an element that cannot take the focus leaves it where it is.
+        let _ = element.focus();
+    }
+}
+
+/// Reads a value that only this browser remembers, such as a scroll position. `None` where storage is refused.
+#[must_use]
+pub fn remembered(key: &str) -> Option<String> {
+    window().local_storage().ok().flatten()?.get_item(key).ok().flatten()
+}
+
+/// Remembers a value in this browser. Where storage is refused nothing is remembered: it is a convenience only.
+pub fn remember(key: &str, value: &str) {
+    if let Ok(Some(storage)) = window().local_storage() {
+        // silent-ok: a full or refused storage loses a convenience, nothing else.
+        let _ = storage.set_item(key, value);
+    }
+}
+
+/// Milliseconds since 1970 by the browser's clock.
+#[must_use]
+pub fn now_ms() -> i64 {
+    js_sys::Date::now() as i64
+}

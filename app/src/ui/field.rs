@@ -1,0 +1,116 @@
+//! Form fields: a label, a control, and what is wrong with it.
+use leptos::prelude::*;
+
+/// A line of text.
+#[component]
+pub fn TextField(
+    /// Its label.
+    #[prop(into)]
+    label: String,
+    /// Its text.
+    value: RwSignal<String>,
+    /// The `type` attribute.
+    #[prop(default = "text")]
+    kind: &'static str,
+    /// The `name` attribute, for password managers.
+    #[prop(optional)]
+    name: &'static str,
+    /// The `autocomplete` attribute.
+    #[prop(default = "off")]
+    autocomplete: &'static str,
+    /// An example.
+    #[prop(optional, into)]
+    placeholder: String,
+    /// What to know before typing.
+    #[prop(optional, into)]
+    hint: Option<String>,
+    /// What is wrong, empty when nothing is.
+    #[prop(optional, into)]
+    error: Signal<String>,
+    /// Takes the focus when it appears.
+    #[prop(optional)]
+    autofocus: bool,
+) -> impl IntoView {
+    view! {
+        <label class="field">
+            <span class="field-label">{label}</span>
+            <input
+                type=kind
+                name=(!name.is_empty()).then_some(name)
+                autocomplete=autocomplete
+                placeholder=placeholder
+                autofocus=autofocus
+                aria-invalid=move || (!error.read().is_empty()).then_some("true")
+                bind:value=value
+            />
+            {hint.map(|hint| view! { <span class="field-hint">{hint}</span> })}
+            <span class="field-error" role="alert">{move || error.get()}</span>
+        </label>
+    }
+}
+
+/// Several lines of text.
+#[component]
+pub fn TextArea(
+    /// Its label.
+    #[prop(into)]
+    label: String,
+    /// Its text.
+    value: RwSignal<String>,
+    /// An example.
+    #[prop(optional, into)]
+    placeholder: String,
+    /// Lines shown while it is empty.
+    #[prop(default = 4)]
+    rows: u32,
+) -> impl IntoView {
+    view! {
+        <label class="field">
+            <span class="field-label">{label}</span>
+            <textarea rows=rows placeholder=placeholder bind:value=value></textarea>
+        </label>
+    }
+}
+
+/// A choice from a list of (value, name).
+#[component]
+pub fn SelectField(
+    /// Its label.
+    #[prop(into)]
+    label: String,
+    /// The chosen value.
+    value: RwSignal<String>,
+    /// What can be chosen.
+    options: Vec<(String, String)>,
+) -> impl IntoView {
+    let options = options
+        .into_iter()
+        .map(|(key, name)| {
+            let chosen = key == value.get_untracked();
+            view! { <option value=key selected=chosen>{name}</option> }
+        })
+        .collect_view();
+    view! {
+        <label class="field">
+            <span class="field-label">{label}</span>
+            <select on:change=move |event| value.set(event_target_value(&event))>{options}</select>
+        </label>
+    }
+}
+
+/// A yes or no.
+#[component]
+pub fn CheckField(
+    /// Its label.
+    #[prop(into)]
+    label: String,
+    /// Whether it is on.
+    value: RwSignal<bool>,
+) -> impl IntoView {
+    view! {
+        <label class="check">
+            <input type="checkbox" bind:checked=value />
+            <span>{label}</span>
+        </label>
+    }
+}

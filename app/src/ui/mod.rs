@@ -1,0 +1,25 @@
+//! Shared primitives. They know nothing of any feature and speak no sentence of their own beyond "Close" and "Undo".
+
+mod button;
+mod chip;
+mod dialog;
+mod field;
+mod icon;
+mod menu;
+mod overlay;
+mod skeleton;
+mod state;
+mod toast;
+
+pub mod dom;
+
+pub use button::{Button, ButtonKind};
+pub use chip::{Chip, Tone};
+pub use dialog::{Dialog, DialogKind};
+pub use field::{CheckField, SelectField, TextArea, TextField};
+pub use icon::{Icon, icon};
+pub use menu::{Menu, MenuItem};
+pub use overlay::Overlays;
+pub use skeleton::skeleton_rows;
+pub use state::{EmptyState, ErrorState};
+pub use toast::{Toast, ToastRegion, Toasts};

@@ -1,0 +1,71 @@
+//! What lies over the page, and the back button: each open dialog, sheet or menu owns one history entry, so that
+//! "back" closes the topmost one and a close by hand takes its entry away again.
+use leptos::prelude::*;
+use wasm_bindgen::JsValue;
+
+/// The open overlays, bottom first. One for the whole app, in the context.
+#[derive(Debug, Clone, Copy)]
+pub struct Overlays {
+    open: StoredValue<Vec<RwSignal<bool>>>,
+    /// `popstate` events that our own `history.back()` is about to cause.
+    expected: StoredValue<u32>,
+}
+
+impl Overlays {
+    /// Puts the stack into the context and follows the back button.
+    pub fn provide() {
+        let overlays = Self { open: StoredValue::new(Vec::new()), expected: StoredValue::new(0) };
+        provide_context(overlays);
+        Effect::new(move |_| {
+            let handle = window_event_listener(leptos::ev::popstate, move |_| overlays.went_back());
+            on_cleanup(move || handle.remove());
+        });
+    }
+
+    /// Whether anything lies over the page.
+    #[must_use]
+    pub fn any(self) -> bool {
+        self.open.with_value(|open| !open.is_empty())
+    }
+
+    pub(super) fn opened(self, overlay: RwSignal<bool>) {
+        self.open.update_value(|open| open.push(overlay));
+        if let Ok(history) = window().history() {
+            // silent-ok: without the entry, "back" leaves the page as it would have anyway.
+            let _ = history.push_state(&JsValue::NULL, "");
+        }
+    }
+
+    /// Closed by hand: its history entry goes.
+    pub(super) fn closed(self, overlay: RwSignal<bool>) {
+        if !self.forget(overlay) {
+            return;
+        }
+        self.expected.update_value(|expected| *expected += 1);
+        if let Ok(history) = window().history() {
+            // silent-ok: the entry stays, and one "back" does nothing.
+            let _ = history.back();
+        }
+    }
+
+    /// Gone with its page: the history has moved on already.
+    pub(super) fn forget(self, overlay: RwSignal<bool>) -> bool {
+        self.open
+            .try_update_value(|open| {
+                let place = open.iter().position(|other| *other == overlay);
+                place.map(|place| open.remove(place)).is_some()
+            })
+            .unwrap_or(false)
+    }
+
+    fn went_back(self) {
+        if self.expected.get_value() > 0 {
+            self.expected.update_value(|expected| *expected -= 1);
+            return;
+        }
+        let top = self.open.try_update_value(Vec::pop).flatten();
+        if let Some(top) = top {
+            top.try_set(false);
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Pages without content: nothing there yet, or it failed. Each offers at most one thing to do.
+use leptos::prelude::*;
+use protocol::ErrorCode;
+
+use crate::error::ApiError;
+use crate::i18n::t;
+
+/// Nothing is there, and that is fine.
+#[component]
+pub fn EmptyState(
+    /// What is not there.
+    #[prop(into)]
+    title: String,
+    /// What could be done about it.
+    #[prop(optional, into)]
+    hint: Option<String>,
+    #[prop(optional)] children: Option<Children>,
+) -> impl IntoView {
+    view! {
+        <div class="state">
+            <p class="state-title">{title}</p>
+            {hint.map(|hint| view! { <p class="state-hint">{hint}</p> })}
+            {children.map(|children| children())}
+        </div>
+    }
+}
+
+/// Something failed. Signed out offers to sign in, everything else to try again.
+#[component]
+pub fn ErrorState(
+    /// What failed.
+    error: ApiError,
+    /// Tries again.
+    #[prop(optional, into)]
+    retry: Option<Callback<()>>,
+) -> impl IntoView {
+    let action = match (error.code, retry) {
+        (ErrorCode::Unauthenticated, _) => {
+            // Leaves the app on purpose: whatever it holds belongs to a session that is over.
+            Some(view! { <a class="btn btn-primary" rel="external" href="/login">{t::common_sign_in()}</a> }.into_any())
+        }
+        (ErrorCode::NotFound, _) => {
+            Some(view! { <a class="btn" href="/board">{t::shell_to_board()}</a> }.into_any())
+        }
+        (_, Some(retry)) => Some(
+            view! { <button type="button" class="btn" on:click=move |_| retry.run(())>{t::common_retry()}</button> }
+                .into_any(),
+        ),
+        (_, None) => None,
+    };
+    let title = if error.code == ErrorCode::NotFound { t::shell_not_found() } else { t::error_title() };
+    view! {
+        <div class="state" role="alert">
+            <p class="state-title">{title}</p>
+            <p class="state-hint">{error.message}</p>
+            {action}
+        </div>
+    }
+}
