@@ -11,5 +11,11 @@ mod store;
 pub use driver::{Driver, TurnEnd};
 pub use machine::Machine;
 pub use store::ConversationError;
+
 #[cfg(test)]
-pub(crate) use store::ALL_SQL;
+mod tests {
+    #[tokio::test]
+    async fn every_statement_prepares() {
+        crate::store::tests::prepare_all(super::store::ALL_SQL).await;
+    }
+}

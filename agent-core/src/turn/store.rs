@@ -74,4 +74,4 @@ pub(super) async fn save(
 
 /// Every statement, for the test that prepares them all.
 #[cfg(test)]
-pub(crate) const ALL_SQL: &[&str] = &[LOAD_MACHINE, LOAD_MESSAGES, SAVE_MACHINE, INSERT_MESSAGE];
+pub(super) const ALL_SQL: &[&str] = &[LOAD_MACHINE, LOAD_MESSAGES, SAVE_MACHINE, INSERT_MESSAGE];

@@ -121,8 +121,9 @@ impl Writer {
                 }
                 Some(Entry::Flush(done)) => {
                     let going = self.flush(true).await;
-                    // Whoever asked may have gone; the flush was done all the same.
-                    drop(done.send(()));
+                    if done.send(()).is_err() {
+                        tracing::debug!("whoever wanted the activity stored has gone; it is stored all the same");
+                    }
                     going
                 }
                 Some(Entry::Piece { kind, name, text }) => self.take_piece(kind, name, &text).await,
