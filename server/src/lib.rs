@@ -16,4 +16,4 @@ pub use guard::is_public;
 pub use headers::MAX_BODY_BYTES;
 pub use router::{AppState, Method, ROUTES, RouteSpec, page_paths, router};
 pub use serve::{ServeError, ServeOptions, serve};
-pub use session::{COOKIE, SECURE_COOKIE, Sessions};
+pub use session::{COOKIE, SECURE_COOKIE, Sessions, with_sessions};

@@ -11,7 +11,8 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use http::StatusCode;
-use leptos::prelude::{LeptosOptions, provide_context};
+use leptos::WasmSplitManifest;
+use leptos::prelude::{ArcStoredValue, LeptosOptions, provide_context};
 use leptos_axum::{AxumRouteListing, LeptosRoutes, generate_route_list};
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
@@ -20,6 +21,9 @@ use crate::guard::SignedIn;
 use crate::session::SessionLayers;
 use crate::sse::Streams;
 use crate::{assets, guard, headers, pwa, reply, session, sse};
+
+/// The client's module that loads the code of lazy routes.
+const SPLIT_LOADER: &str = "__wasm_split.js";
 
 /// What handlers share. Clones are cheap.
 #[derive(Debug, Clone)]
@@ -166,11 +170,24 @@ pub fn page_paths() -> Vec<String> {
     pages().iter().map(|page| page.path().to_owned()).collect()
 }
 
+/// What lazy routes need, so that a page that starts at one preloads it.
+fn lazy_files() -> Option<WasmSplitManifest> {
+    let client = assets::client()?;
+    client.get(SPLIT_LOADER)?;
+    let owned = |files: &[&str]| files.iter().map(|file| (*file).to_owned()).collect();
+    let files = client.prefetch().iter().map(|(function, files)| ((*function).to_owned(), owned(files))).collect();
+    Some(WasmSplitManifest(ArcStoredValue::new((format!("/pkg/{}", client.hash), files, SPLIT_LOADER.to_owned()))))
+}
+
 /// The whole server, ready to be served with connection information.
 pub fn router(state: AppState) -> Router {
     let context = {
         let state = state.clone();
+        let lazy = lazy_files();
         move || {
+            if let Some(lazy) = &lazy {
+                provide_context(lazy.clone());
+            }
             provide_context(state.inner.core.clone());
             provide_context(state.inner.files.clone());
         }

@@ -20,8 +20,8 @@ use crate::router::{AppState, router};
 /// How often commits of other processes are looked for.
 const WATCH_EVERY: Duration = Duration::from_millis(50);
 const PURGE_EVERY: Duration = Duration::from_secs(3600);
-/// How long requests and tasks may take to end.
-const GRACE: Duration = Duration::from_secs(4);
+/// How long requests may take to end, and after them tasks: together under five seconds.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// How to serve.
 #[derive(Debug, Clone, Copy)]
@@ -134,7 +134,7 @@ async fn run_until_told(
     stop.cancel();
     tokio::select! {
         result = &mut server => result.map_err(broke),
-        () = tokio::time::sleep(GRACE / 2) => {
+        () = tokio::time::sleep(GRACE) => {
             tracing::warn!("some requests did not end in time and were cut off");
             Ok(())
         }

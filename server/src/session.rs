@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use agent_core::accounts::{self, SESSION_USER, StoredSession};
 use agent_core::{Core, store::StoreError};
 use async_trait::async_trait;
+use axum::Router;
 use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use protocol::UserId;
 use time::{Duration, OffsetDateTime};
@@ -101,6 +102,11 @@ impl SessionLayers {
         };
         Self { plain: layer(COOKIE, false), secure: layer(SECURE_COOKIE, true) }
     }
+}
+
+/// Gives the routes of a router the session of each request.
+pub fn with_sessions(router: Router, state: &AppState) -> Router {
+    router.layer(from_fn_with_state(state.clone(), attach))
 }
 
 /// Middleware: puts the session of the request's scheme into its extensions.

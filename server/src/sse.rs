@@ -270,7 +270,7 @@ impl Live {
             if let Some(board) = self.watch.board {
                 match self.state.streams().delta(&self.state, board, self.at.seq, newest).await? {
                     None => messages.push(StreamMessage::Snapshot { seq: newest }),
-                    Some(delta) => messages.extend(self.board_message(&delta)),
+                    Some(delta) => messages.extend(self.board_message(&delta, newest)),
                 }
             }
             if let Some(card) = self.watch.card
@@ -307,11 +307,12 @@ impl Live {
     }
 
     /// The delta as a message, unless nothing a board shows has changed.
-    fn board_message(&mut self, delta: &BoardDelta) -> Option<StreamMessage> {
+    /// Its number is `upto`, although it may hold more: a tab that goes on there misses nothing else.
+    fn board_message(&mut self, delta: &BoardDelta, upto: i64) -> Option<StreamMessage> {
         let totals = Some((delta.totals.clone(), delta.slots));
         let quiet = delta.cards.is_empty() && delta.removed.is_empty() && self.totals == totals;
         self.totals = totals;
-        (!quiet).then(|| StreamMessage::Board(delta.clone()))
+        (!quiet).then(|| StreamMessage::Board(BoardDelta { seq: upto, ..delta.clone() }))
     }
 
     async fn sign_of_life(&mut self) -> Result<(), KanbanError> {
