@@ -107,6 +107,7 @@ async fn only_our_own_pages_write_and_call_functions() {
 #[tokio::test]
 async fn every_function_refuses_foreign_pages() {
     let site = Site::with_user().await;
+    assert!(server_fn::axum::server_fn_paths().count() > 0);
     for (path, method) in server_fn::axum::server_fn_paths() {
         for foreign in [("sec-fetch-site", "cross-site"), ("origin", "null"), ("origin", "https://evil.example")] {
             let request = request(method.clone(), path).header("cookie", cookie()).header(foreign.0, foreign.1);
