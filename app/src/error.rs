@@ -107,6 +107,7 @@ mod from_core {
                 AccountError::Invalid(_) => ErrorCode::Invalid,
                 AccountError::Denied(_) => ErrorCode::Denied,
                 AccountError::TooMany { .. } => ErrorCode::TooMany,
+                AccountError::Unavailable(_) => ErrorCode::Unavailable,
                 AccountError::Internal(source) => return source.into(),
             };
             Self::new(code, sentence(&error.to_string()))
