@@ -5,7 +5,7 @@ use sqlx::{Row, SqliteConnection};
 use crate::store::StoreError;
 
 const SQLITE_VERSION: &str = "SELECT sqlite_version()";
-const QUICK_CHECK: &str = "SELECT quick_check FROM pragma_quick_check(5)";
+const QUICK_CHECK: &str = "PRAGMA quick_check(5)";
 // A run that has only just ended may still be on its way out.
 const PROCESSES: &str = "SELECT p.pid, p.pid_started, r.ended_at IS NOT NULL AS ended, c.number
     FROM kanban_process p JOIN kanban_run r ON r.id = p.run_id JOIN kanban_card c ON c.id = r.card_id

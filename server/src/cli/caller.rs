@@ -3,6 +3,7 @@
 //! A worker is told apart by `HERMES_KANBAN_RUN_ID` and `HERMES_KANBAN_FENCE`, which its executor sets. It may only
 //! do what workers may: no decision is ever settled on its behalf.
 
+use agent_core::kanban::KanbanError;
 use agent_core::kanban::worker::{self, Holder, RunTicket};
 use agent_core::{Actor, Core};
 use protocol::{CardId, CardRef};
@@ -18,10 +19,7 @@ pub(super) enum Caller {
     /// Somebody at the command line.
     Person(Actor),
     /// A worker.
-    Worker {
-        ticket: RunTicket,
-        holder: Holder,
-    },
+    Worker { ticket: RunTicket, holder: Holder },
 }
 
 impl Caller {
@@ -29,7 +27,17 @@ impl Caller {
     pub(super) async fn find(core: &Core) -> Result<Self, CliError> {
         match ticket()? {
             Some(ticket) => Ok(Self::Worker { ticket, holder: worker::holder(core, ticket).await? }),
-            None => Ok(Self::Person(Actor::CommandLine { user: user_name() })),
+            None => Ok(Self::Person(user())),
+        }
+    }
+
+    /// The same for commands that only read: a worker whose run is over may still look, like anybody.
+    pub(super) async fn find_reader(core: &Core) -> Result<Self, CliError> {
+        let Some(ticket) = ticket()? else { return Ok(Self::Person(user())) };
+        match worker::holder(core, ticket).await {
+            Ok(holder) => Ok(Self::Worker { ticket, holder }),
+            Err(KanbanError::Fenced(_)) => Ok(Self::Person(user())),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -96,10 +104,11 @@ fn ticket() -> Result<Option<RunTicket>, CliError> {
     }
 }
 
-/// The login name, as events and comments show it.
-fn user_name() -> String {
-    ["USER", "LOGNAME"]
+/// A person at the command line, by login name.
+fn user() -> Actor {
+    let user = ["USER", "LOGNAME"]
         .iter()
         .find_map(|name| std::env::var(name).ok().filter(|value| !value.trim().is_empty()))
-        .unwrap_or_else(|| format!("user {}", rustix::process::getuid().as_raw()))
+        .unwrap_or_else(|| format!("user {}", rustix::process::getuid().as_raw()));
+    Actor::CommandLine { user }
 }

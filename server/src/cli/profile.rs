@@ -29,9 +29,12 @@ enum Verb {
         /// Who does the work: agent (our own loop with a model) or command (any program). Command when --command is given.
         #[arg(long, value_name = "EXECUTOR")]
         executor: Option<ExecutorKind>,
-        /// Program and arguments, as one text or as the words at the end of the line.
-        #[arg(long, num_args = 1.., allow_hyphen_values = true, value_name = "PROGRAM")]
-        command: Vec<String>,
+        /// Program and arguments as one text, split as a shell would.
+        #[arg(long, value_name = "LINE", allow_hyphen_values = true, conflicts_with = "words")]
+        command: Option<String>,
+        /// Program and arguments as words of their own.
+        #[arg(last = true, value_name = "PROGRAM")]
+        words: Vec<String>,
     },
 }
 
@@ -63,9 +66,13 @@ impl ProfileArgs {
         let home = Home::from_env()?;
         match self.command {
             Verb::List => list(out, &home),
-            Verb::Create { id, executor, command } => {
+            Verb::Create { id, executor, command, words } => {
+                let words = match command {
+                    Some(line) => profiles::split_command(&line).map_err(|problem| CliError::failed("invalid", problem))?,
+                    None => words,
+                };
                 home.create()?;
-                create(out, &home, &id, executor, &command)
+                create(out, &home, &id, executor, &words)
             }
         }
     }
@@ -95,15 +102,10 @@ fn create(
     home: &Home,
     id: &str,
     executor: Option<ExecutorKind>,
-    command: &[String],
+    words: &[String],
 ) -> Result<(), CliError> {
-    let words = match command {
-        // One text is split as a shell would split it, as in the file.
-        [line] => profiles::split_command(line).map_err(|problem| CliError::failed("invalid", problem))?,
-        many => many.to_vec(),
-    };
     let executor = executor.unwrap_or(if words.is_empty() { ExecutorKind::Agent } else { ExecutorKind::Command });
-    let made = profiles::create(home, id, executor, &words)?;
+    let made = profiles::create(home, id, executor, words)?;
     if out.is_json() {
         return out.json(&Listed::from(&made));
     }

@@ -176,7 +176,8 @@ impl KanbanArgs {
 }
 
 async fn run(core: &Core, verb: Verb, board: Option<String>, out: Out) -> Result<ExitCode, CliError> {
-    let caller = Caller::find(core).await?;
+    let only_reads = matches!(verb, Verb::List(_) | Verb::Show { .. } | Verb::Boards { command: None | Some(BoardVerb::List) });
+    let caller = if only_reads { Caller::find_reader(core).await? } else { Caller::find(core).await? };
     let board = board.unwrap_or_else(|| caller.board().to_owned());
     let cx = Cx { core: core.clone(), caller, board, out };
     match verb {

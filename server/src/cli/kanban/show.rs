@@ -7,7 +7,7 @@ use protocol::{CardDetail, CardLink, CardRef, RunSummary};
 use serde::Deserialize;
 
 use super::Cx;
-use super::wording::{age, card_label, cost, priority, state_style, wait};
+use super::wording::{age, ago, card_label, cost, priority, state_style, wait};
 use crate::cli::error::CliError;
 use crate::cli::output::{Out, Style, one_line, printable};
 
@@ -47,7 +47,7 @@ pub(super) async fn run(cx: &Cx, card: Option<CardRef>) -> Result<(), CliError> 
     if !written.comments.is_empty() {
         let _ = writeln!(text, "\n{}", cx.out.styled(Style::Bold, "Comments"));
         for comment in &written.comments {
-            let who = format!("{}, {} ago:", one_line(&comment.author), age(detail.now - comment.created_at));
+            let who = format!("{}, {}:", one_line(&comment.author), ago(detail.now - comment.created_at));
             let _ = writeln!(text, "{}\n{}", cx.out.styled(Style::Dim, &who), indented(&comment.body));
         }
     }
@@ -66,10 +66,10 @@ fn head(out: Out, detail: &CardDetail) -> String {
         facts.push(cost(micros));
     }
     let made = format!(
-        "{} · created by {}, {} ago",
+        "{} · created by {}, {}",
         one_line(&detail.board.name),
         one_line(&detail.created_by),
-        age(detail.now - detail.created_at)
+        ago(detail.now - detail.created_at)
     );
     let mut text = format!("{title}\n{}\n{}\n", facts.join(" · "), out.styled(Style::Dim, &made));
     if let Some(path) = &detail.workspace_path {

@@ -20,6 +20,11 @@ pub(super) fn age(ms: i64) -> String {
     }
 }
 
+/// `12m ago`, or `just now`.
+pub(super) fn ago(ms: i64) -> String {
+    if ms < 1000 { "just now".to_owned() } else { format!("{} ago", age(ms)) }
+}
+
 pub(super) fn priority(priority: i32) -> &'static str {
     match PriorityBand::of(priority) {
         PriorityBand::Low => "low",
