@@ -4,6 +4,7 @@
 
 mod attempts;
 mod password;
+mod sessions;
 mod store;
 
 use protocol::{SetUpParams, UserId, Viewer};
@@ -12,11 +13,15 @@ use sha2::{Digest, Sha256};
 use crate::store::StoreError;
 use crate::{Actor, Core, audit};
 
-/// The key under which a browser session holds the id of its person.
-pub const SESSION_USER: &str = "user_id";
 /// How long a set-up link works.
 const SETUP_TOKEN_MS: i64 = 24 * 3_600_000;
 const MAX_NAME_CHARS: usize = 80;
+
+
+pub use sessions::{
+    SESSION_USER, StoredSession, delete_session, load_session, purge_sessions, save_session, session_is_live,
+    session_user_exists,
+};
 
 /// A refusal or a fault, in a sentence for people.
 #[derive(Debug, thiserror::Error)]
