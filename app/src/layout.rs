@@ -55,13 +55,14 @@ pub fn Layout(children: Children) -> impl IntoView {
         <a class="skip" href="#content">{t::shell_skip()}</a>
         <div class="shell" class:is-bare=move || bare.get()>
             <Show when=move || !bare.get()>
-                <Nav path home new_card />
+                {view! { <Nav path home new_card /> }.into_any()}
             </Show>
             <main id="content" class="content">{children()}</main>
         </div>
-        <NewCardDialog new_card />
-        <ToastRegion />
+        {view! { <NewCardDialog new_card /> }.into_any()}
+        {view! { <ToastRegion /> }.into_any()}
     }
+    .into_any()
 }
 
 #[component]

@@ -64,6 +64,7 @@ pub fn App() -> impl IntoView {
             </layout::Layout>
         </Router>
     }
+    .into_any()
 }
 
 /// An address that leads nowhere. The answer says so in its status, too.

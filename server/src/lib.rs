@@ -2,6 +2,9 @@
 //!
 //! It translates between HTTP and the core and decides nothing about cards. It must never hold SQL.
 
+// The type of a page is as deep as the page.
+#![recursion_limit = "256"]
+
 mod assets;
 mod guard;
 mod headers;

@@ -1,5 +1,6 @@
 //! One binary for all core tests: real temporary databases, real processes.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::disallowed_methods, reason = "tests await the tasks they spawn, so no panic is lost")]
 
 mod accounts;
 mod kanban;

@@ -173,7 +173,7 @@ fn from_network(program: &Arg, call: &Call<'_>, walk: &Walk<'_>) -> Result<(), S
 }
 
 /// `sh -c "$(curl …)"`, `source <(curl …)`, `eval "$(base64 -d …)"`.
-pub(super) fn fetched_code(words: &[Word], walk: &Walk<'_>) -> Result<(), String> {
+pub(super) fn fetched_code(words: &[Word]) -> Result<(), String> {
     let runs = words.iter().filter_map(Word::plain).any(|text| {
         let name = base_name(&text);
         SHELLS.contains(&name) || is_interpreter(name) || matches!(name, "eval" | "source" | ".")
@@ -181,7 +181,6 @@ pub(super) fn fetched_code(words: &[Word], walk: &Walk<'_>) -> Result<(), String
     if !runs {
         return Ok(());
     }
-    let _ = walk;
     for piece in words.iter().flat_map(|word| &word.0) {
         if let Piece::Sub(inner) = piece {
             let fetches = inner.split(|c: char| c.is_whitespace() || ";|&(".contains(c)).any(|word| {

@@ -178,7 +178,7 @@ impl Walk<'_> {
         if args.first().is_some_and(|arg| arg.text.is_none()) && self.program_of(first).is_none() {
             return Err("the name of its program is computed; write it out".to_owned());
         }
-        rules::fetched_code(words, self)?;
+        rules::fetched_code(words)?;
         self.remember_loop(&args);
         self.call(args, false, upstream, command.input.as_deref())
     }
