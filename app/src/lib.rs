@@ -3,6 +3,9 @@
 //! It holds no state that matters: everything it shows comes from the core through server functions and the live
 //! stream. It must never contain SQL, spawn work or know a model.
 
+// The type of a page is as deep as the page.
+#![recursion_limit = "512"]
+
 // `#[component]` re-exports a pub props type per component, and `#[server]` makes an undocumented struct of arguments.
 #![allow(unreachable_pub, missing_docs)]
 
