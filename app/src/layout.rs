@@ -23,6 +23,7 @@ pub fn Layout(children: Children) -> impl IntoView {
         if bare { None } else { crate::features::home::read_home().await.ok() }
     });
     provide_context(home);
+    crate::features::push::start(Signal::derive(move || !bare.get()));
     view! {
         <a class="skip" href="#content">{t::shell_skip()}</a>
         <div class="shell" class:is-bare=move || bare.get()>

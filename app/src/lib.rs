@@ -5,6 +5,7 @@
 
 #![allow(unreachable_pub)] // `#[component]` re-exports a pub props type per component
 
+pub mod base64url;
 pub mod error;
 pub mod features;
 pub mod i18n;
@@ -37,7 +38,9 @@ use features::settings::SettingsPage;
 #[component]
 pub fn App() -> impl IntoView {
     leptos_meta::provide_meta_context();
-    ui::Toasts::provide();
+    let toasts = ui::Toasts::provide();
+    let drafts = ui::Drafts::provide();
+    features::push::Updates::provide(toasts, drafts);
     ui::Overlays::provide();
     live::Live::provide();
     // Controls look ready before they are; tests, and nobody else, wait for this sign.
@@ -57,6 +60,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/card/:number") view=CardRoute ssr=SsrMode::Async />
                     <Route path=path!("/d/:id") view=DecisionPage ssr=SsrMode::Async />
                     <Route path=path!("/settings") view={Lazy::<SettingsPage>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/welcome") view={Lazy::<SettingsPage>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/login") view=LoginPage ssr=SsrMode::Async />
                     <Route path=path!("/setup") view=SetupPage ssr=SsrMode::Async />
                 </FlatRoutes>
