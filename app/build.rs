@@ -31,6 +31,7 @@ fn locales(dir: &Path) -> Result<Vec<(String, Texts)>, String> {
     for entry in fs::read_dir(dir).map_err(|error| error.to_string())? {
         let path = entry.map_err(|error| error.to_string())?.path();
         if path.extension().is_some_and(|extension| extension == "toml") {
+            println!("cargo::rerun-if-changed={}", path.display());
             let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             let text = fs::read_to_string(&path).map_err(|error| error.to_string())?;
             all.push((name, parse(&text).map_err(|error| format!("{}: {error}", path.display()))?));

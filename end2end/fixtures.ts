@@ -77,7 +77,7 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     await use(faults);
     expect(faults, 'what pages did wrong').toEqual([]);
   },
-  watch: async ({ faults }, use) => use((context) => guard(context, faults)),
+  watch: async ({ faults, world }, use) => use((context) => guard(context, world.hermes.origin, faults)),
   context: async ({ context, watch }, use) => {
     await watch(context);
     await use(context);
@@ -125,7 +125,7 @@ export { expect };
 /** Chromium's own words for answers like 401, which pages handle themselves. */
 const EXPECTED_NOISE = /Failed to load resource/;
 
-async function guard(context: BrowserContext, faults: string[]): Promise<void> {
+async function guard(context: BrowserContext, origin: string, faults: string[]): Promise<void> {
   await context.exposeBinding('reportFault', (_, text: string) => void faults.push(text));
   await context.addInitScript(() => {
     document.addEventListener('securitypolicyviolation', (event) => {
@@ -135,7 +135,7 @@ async function guard(context: BrowserContext, faults: string[]): Promise<void> {
   });
   context.on('request', (request) => {
     const url = new URL(request.url());
-    const local = url.protocol === 'blob:' || url.protocol === 'data:' || url.hostname === 'localhost';
+    const local = url.protocol === 'blob:' || url.protocol === 'data:' || url.origin === origin;
     if (!local) faults.push(`left the origin: ${request.url()}`);
   });
   context.on('weberror', (error) => faults.push(`script error: ${error.error().message}`));

@@ -53,17 +53,16 @@ export class Hermes {
     return hermes;
   }
 
-  /** `localhost` and not an address: browsers treat it as secure, and cookies and push belong to it. */
+  /** As the server prints it and writes it into notifications. Browsers trust loopback as they trust https. */
   get origin(): string {
-    return `http://localhost:${this.port}`;
+    return `http://127.0.0.1:${this.port}`;
   }
 
   /** The single-use link the server printed. */
   get setupLink(): string {
     const link = /https?:\/\/\S+\/setup\S*/.exec(this.output)?.[0];
     if (!link) throw new Error(`no setup link in the server's output:\n${this.output}`);
-    const { pathname, search, hash } = new URL(link);
-    return this.origin + pathname + search + hash;
+    return link;
   }
 
   /** Starts the server on this home, for instance after `kill`. */
@@ -116,6 +115,16 @@ export class Hermes {
         }
       })
       .map(Number);
+  }
+
+  /** Files of that name in the workspaces of cards, if they start so. */
+  findInWorkspaces(name: string, start = ''): string[] {
+    const root = path.join(this.home, 'workspaces');
+    if (!fs.existsSync(root)) return [];
+    return fs
+      .readdirSync(root, { recursive: true, encoding: 'utf8' })
+      .filter((file) => path.basename(file) === name)
+      .filter((file) => fs.readFileSync(path.join(root, file), 'utf8').startsWith(start));
   }
 
   /** The worker processes that lead their own session. */

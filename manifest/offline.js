@@ -37,7 +37,7 @@ function retry() {
 
 // The theme chosen in the app; absent means that of the system.
 try {
-  const theme = localStorage.getItem('theme');
+  const theme = localStorage.getItem('hermes.theme');
   if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;
 } catch {
   // Storage can be switched off; the system's theme will do.

@@ -77,6 +77,18 @@ if ! has cc && ! has clang; then
         "xcode-select --install                   (macOS)"
 fi
 
+# --- The cache ------------------------------------------------------------------------------------------------------
+# Clones share what cargo built. It tells their files apart by age alone, so a clone whose files are older than
+# another's build would get that one's code: whose turn it was is remembered, and a change of turn makes ours count as new.
+here=$(pwd -P)
+turn=${CARGO_TARGET_DIR:-target}/last-clone
+if [ "$(cat "$turn" 2>/dev/null || true)" != "$here" ]; then
+    find protocol agent-core app frontend server xtask -type f \( -name '*.rs' -o -name '*.toml' \) \
+        ! -name Cargo.toml -exec touch {} +
+    mkdir -p "$(dirname "$turn")"
+    printf '%s\n' "$here" > "$turn"
+fi
+
 # --- The tool -------------------------------------------------------------------------------------------------------
 cargo build --package xtask
 exec cargo xtask "$@"

@@ -58,6 +58,9 @@ CREATE TABLE kanban_card (
 CREATE INDEX kanban_card_column ON kanban_card (board_id, state, rank, id) WHERE deleted_at IS NULL;
 CREATE INDEX kanban_card_claim ON kanban_card (priority DESC, created_at, id) WHERE state = 'ready' AND deleted_at IS NULL;
 CREATE INDEX kanban_card_due ON kanban_card (scheduled_at) WHERE state = 'scheduled' AND deleted_at IS NULL;
+-- Rows that others point to are looked up here when they are deleted, or the whole board would be read for each.
+CREATE INDEX kanban_card_run ON kanban_card (current_run_id) WHERE current_run_id IS NOT NULL;
+CREATE INDEX kanban_card_decision ON kanban_card (open_decision_id) WHERE open_decision_id IS NOT NULL;
 CREATE INDEX kanban_card_demo ON kanban_card (demo) WHERE demo = 1;
 CREATE UNIQUE INDEX kanban_card_idempotency ON kanban_card (board_id, idempotency_key)
     WHERE idempotency_key IS NOT NULL AND state <> 'archived' AND deleted_at IS NULL;
@@ -184,6 +187,7 @@ CREATE TABLE kanban_undo (
     created_at INTEGER NOT NULL,
     used_at    INTEGER
 ) STRICT;
+CREATE INDEX kanban_undo_card ON kanban_undo (card_id);
 CREATE INDEX kanban_undo_age ON kanban_undo (created_at);
 
 CREATE TABLE decision (
@@ -211,6 +215,7 @@ CREATE TABLE decision (
 ) STRICT;
 CREATE INDEX decision_open ON decision (created_at, id) WHERE state = 'open';
 CREATE UNIQUE INDEX decision_one_open ON decision (card_id) WHERE state = 'open';
+CREATE INDEX decision_run ON decision (run_id);
 CREATE INDEX decision_card ON decision (card_id);
 
 CREATE TABLE session (
@@ -299,6 +304,7 @@ CREATE TABLE push_outbox (
     sent_at         INTEGER
 ) STRICT;
 CREATE INDEX push_outbox_due ON push_outbox (next_at) WHERE state = 'waiting';
+CREATE INDEX push_outbox_decision ON push_outbox (decision_id);
 CREATE INDEX push_outbox_subscription ON push_outbox (subscription_id);
 
 -- Append-only, hash-chained: `hash` covers the row and the hash before it.

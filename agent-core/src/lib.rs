@@ -15,6 +15,7 @@ mod task_spawn;
 pub mod accounts;
 pub mod audit;
 pub mod decisions;
+pub mod demo;
 pub mod doctor;
 pub mod kanban;
 pub mod llm;

@@ -58,6 +58,31 @@ pub fn session_is_alive(leader: Identity) -> io::Result<bool> {
     Ok(!session_members(leader)?.is_empty())
 }
 
+/// Which of these processes, or anything in the sessions they lead, are still running: one look at the machine for
+/// all of them.
+///
+/// # Errors
+/// When the system cannot be asked.
+pub fn sessions_alive(leaders: &[Identity]) -> io::Result<Vec<bool>> {
+    let mut sessions = std::collections::HashSet::new();
+    if !leaders.is_empty() {
+        for pid in stat::all_pids()? {
+            if let Some(found) = stat::read(pid)?
+                && !found.zombie
+            {
+                sessions.insert(found.session);
+                sessions.insert(pid);
+            }
+        }
+    }
+    let mut alive = Vec::with_capacity(leaders.len());
+    for leader in leaders {
+        let reused = stat::read(leader.pid)?.is_some_and(|found| found.started != leader.started);
+        alive.push(!reused && sessions.contains(&leader.pid));
+    }
+    Ok(alive)
+}
+
 /// Sends a signal to the process and everything in its session. Returns how many processes were signalled;
 /// none are when the pid belongs to another process by now.
 ///

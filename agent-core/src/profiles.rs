@@ -150,6 +150,14 @@ pub fn is_valid_id(id: &str) -> bool {
         && id.bytes().all(|byte| plain(byte) || byte == b'_' || byte == b'-')
 }
 
+/// Splits a command line as a shell does, without variables, globs or substitutions.
+///
+/// # Errors
+/// When a quote is never closed.
+pub fn split_command(line: &str) -> Result<Vec<String>, String> {
+    shlex::split(line).ok_or_else(|| "command: has a quote that is never closed".to_owned())
+}
+
 fn check_new_id(id: &str) -> Result<(), ProfileError> {
     if !is_valid_id(id) {
         return Err(ProfileError::Invalid(format!(
@@ -276,9 +284,7 @@ fn settle(executor: Option<&str>, command: Option<CommandField>, dir: &Path) -> 
     let mut words = match command {
         None => return Err("executor is command, but command: is missing; name the program to run".into()),
         Some(CommandField::Words(words)) => words,
-        Some(CommandField::Line(line)) => {
-            shlex::split(&line).ok_or_else(|| "command: has a quote that is never closed".to_owned())?
-        }
+        Some(CommandField::Line(line)) => split_command(&line)?,
     };
     check_words(&words)?;
     if let Some(program) = words.first_mut() {

@@ -8,9 +8,6 @@ use tower_sessions::Session;
 use crate::error::ApiError;
 use crate::i18n::t;
 
-/// Where the session keeps the account's id.
-const SESSION_USER: &str = "user_id";
-
 /// A signed-in person's request.
 #[derive(Debug, Clone)]
 pub struct Cx {
@@ -30,7 +27,7 @@ pub async fn ctx() -> Result<Cx, ApiError> {
     let core = core()?;
     let session = session()?;
     let signed_out = || ApiError::new(ErrorCode::Unauthenticated, t::error_signed_out());
-    let id: Option<UserId> = session.get(SESSION_USER).await.map_err(session_failed)?;
+    let id: Option<UserId> = session.get(agent_core::accounts::SESSION_USER).await.map_err(session_failed)?;
     let viewer = agent_core::accounts::viewer(&core, id.ok_or_else(signed_out)?).await?.ok_or_else(signed_out)?;
     let actor = Actor::Person { id: viewer.id, name: viewer.name.clone(), device: device() };
     Ok(Cx { core, viewer, actor })

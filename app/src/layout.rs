@@ -1,40 +1,69 @@
 //! The frame around every page: bottom bar on a phone, rail elsewhere, messages, the state of the connection.
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
+use protocol::TaskCard;
 
 use crate::features::home::HomeState;
-use crate::features::kanban::NewCardDialog;
+use crate::features::kanban::{NewCardDefaults, NewCardDialog};
 use crate::i18n::t;
 use crate::live::{Connection, Live};
-use crate::ui::{Icon, ToastRegion, icon};
+use crate::ui::{Icon, Overlays, ToastRegion, dom, icon};
 
-/// Opens the dialog for a new card, from anywhere.
+/// The dialog for a new card, which opens from anywhere.
 #[derive(Debug, Clone, Copy)]
-pub struct NewCard(pub RwSignal<bool>);
+pub struct NewCard {
+    /// Whether it is open.
+    pub open: RwSignal<bool>,
+    /// What it starts with.
+    pub defaults: StoredValue<NewCardDefaults>,
+    /// The page that wants to know about the new card.
+    pub created: StoredValue<Option<Callback<TaskCard>>>,
+}
 
 /// The frame. Pages before signing in stand alone.
 #[component]
 pub fn Layout(children: Children) -> impl IntoView {
     let path = use_location().pathname;
     let bare = Memo::new(move |_| matches!(path.get().as_str(), "/login" | "/setup"));
-    let new_card = NewCard(RwSignal::new(false));
+    let new_card = NewCard {
+        open: RwSignal::new(false),
+        defaults: StoredValue::new(NewCardDefaults::default()),
+        created: StoredValue::new(None),
+    };
     provide_context(new_card);
     let home = Resource::new_blocking(move || bare.get(), |bare| async move {
         if bare { None } else { crate::features::home::read_home().await.ok() }
     });
     provide_context(home);
+    let (live, overlays) = (expect_context::<Live>(), expect_context::<Overlays>());
+    Effect::new(move |_| {
+        let handle = window_event_listener(leptos::ev::keydown, move |event| {
+            let plain = !(event.ctrl_key() || event.meta_key() || event.alt_key());
+            if plain && matches!(event.key().as_str(), "c" | "C") && !overlays.any() && !dom::is_typing() && !bare.get_untracked() {
+                event.prevent_default();
+                new_card.open.set(true);
+            }
+        });
+        on_cleanup(move || handle.remove());
+    });
+    Effect::new(move |_| {
+        if !bare.get() {
+            live.start();
+        }
+    });
     crate::features::push::start(Signal::derive(move || !bare.get()));
     view! {
         <a class="skip" href="#content">{t::shell_skip()}</a>
         <div class="shell" class:is-bare=move || bare.get()>
             <Show when=move || !bare.get()>
-                <Nav path home new_card />
+                {view! { <Nav path home new_card /> }.into_any()}
             </Show>
             <main id="content" class="content">{children()}</main>
         </div>
-        <NewCardDialog open=new_card.0 />
-        <ToastRegion />
+        {view! { <NewCardDialog new_card /> }.into_any()}
+        {view! { <ToastRegion /> }.into_any()}
     }
+    .into_any()
 }
 
 #[component]
@@ -51,7 +80,7 @@ fn Nav(path: Memo<String>, home: Resource<Option<HomeState>>, new_card: NewCard)
                 {icon(Icon::Board)}
                 <span class="nav-word">{t::shell_board()}</span>
             </a>
-            <button type="button" class="nav-item nav-new" on:click=move |_| new_card.0.set(true)>
+            <button type="button" class="nav-item nav-new" on:click=move |_| new_card.open.set(true)>
                 {icon(Icon::Plus)}
                 <span class="nav-word">{t::shell_new()}</span>
             </button>

@@ -3,7 +3,8 @@
 //! It holds no state that matters: everything it shows comes from the core through server functions and the live
 //! stream. It must never contain SQL, spawn work or know a model.
 
-#![allow(unreachable_pub)] // `#[component]` re-exports a pub props type per component
+// `#[component]` re-exports a pub props type per component, and `#[server]` makes an undocumented struct of arguments.
+#![allow(unreachable_pub, missing_docs)]
 
 pub mod base64url;
 pub mod error;
@@ -40,9 +41,9 @@ pub fn App() -> impl IntoView {
     leptos_meta::provide_meta_context();
     let toasts = ui::Toasts::provide();
     let drafts = ui::Drafts::provide();
-    features::push::Updates::provide(toasts, drafts);
+    let updates = features::push::Updates::provide(toasts, drafts);
     ui::Overlays::provide();
-    live::Live::provide();
+    live::Live::provide(updates);
     // Controls look ready before they are; tests, and nobody else, wait for this sign.
     Effect::new(|_| {
         if let Some(root) = document().document_element() {
@@ -67,6 +68,7 @@ pub fn App() -> impl IntoView {
             </layout::Layout>
         </Router>
     }
+    .into_any()
 }
 
 /// An address that leads nowhere. The answer says so in its status, too.

@@ -1,5 +1,8 @@
 //! The browser entry point: hydration and nothing else.
 
+// The type of the whole page is computed here; its depth is that of the page.
+#![recursion_limit = "256"]
+
 /// Called once by the boot script after the module is instantiated.
 #[wasm_bindgen::prelude::wasm_bindgen]
 pub fn hydrate() {

@@ -29,7 +29,7 @@ const NEXT_WAKE: &str = "SELECT min(at) FROM (
          WHERE state = 'ready' AND deleted_at IS NULL AND demo = 0
            AND max(COALESCE(hold_until, 0), COALESCE(backoff_until, 0)) > ?1
         UNION ALL
-        SELECT min(scheduled_at) FROM kanban_card WHERE state = 'scheduled' AND deleted_at IS NULL)";
+        SELECT min(scheduled_at) FROM kanban_card WHERE state = 'scheduled' AND deleted_at IS NULL AND demo = 0)";
 const DUE: &str = concat!(
     "SELECT ",
     card_columns!(),

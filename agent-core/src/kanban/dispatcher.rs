@@ -164,7 +164,9 @@ impl Dispatcher {
                 Ok(false) => {}
                 Err(error) => tracing::error!(%error, card = claim.number, "a worker's end cannot be recorded"),
             }
-            if let Err(error) = recovery::reap(&core).await {
+            if let Some(process) = process
+                && let Err(error) = recovery::reap_exited(&core, claim.ticket.run, process).await
+            {
                 tracing::error!(%error, "what a worker left running cannot be ended yet; the sweep tries again");
             }
         });

@@ -37,6 +37,7 @@ pub use view::{
 pub(crate) use card_row::{CardRow, load as load_card, word};
 pub(crate) use cards::comment_in;
 pub(crate) use input::long_text;
+pub(crate) use rank::between as rank_between;
 pub(crate) use readiness::open_runs;
 pub(crate) use store::{has_unfinished_parent, new_id, set_open_decision};
 pub(crate) use transition::{Cause, Failures, Transition, apply};

@@ -9,7 +9,7 @@ const STEP: u64 = 1 << 32;
 const MIDDLE: u64 = 1 << 63;
 
 /// A rank after `low` and before `high`; `None` is the end of the column.
-pub(super) fn between(low: Option<&str>, high: Option<&str>) -> String {
+pub(crate) fn between(low: Option<&str>, high: Option<&str>) -> String {
     match (low, high) {
         (None, None) => format!("{MIDDLE:016x}"),
         (Some(low), None) => match whole(low).checked_add(STEP) {

@@ -166,6 +166,15 @@ fn duration_in_words(seconds: u32) -> String {
     }
 }
 
+/// A process of a run that is over.
+struct LeftOver {
+    run: RunId,
+    process: Identity,
+    asked: Option<i64>,
+    ended: i64,
+    outcome: String,
+}
+
 /// Ends what is left of workers whose run is over: SIGTERM, 5 s, SIGKILL, and forgets a process only when it and its
 /// whole session are gone. Returns whether any is left.
 ///
@@ -174,30 +183,43 @@ fn duration_in_words(seconds: u32) -> String {
 pub async fn reap(core: &Core) -> Result<bool, KanbanError> {
     let now = core.now_ms();
     let rows = sqlx::query(LEFT_OVER).bind(super::host_name()).fetch_all(core.store().reader()).await?;
-    let mut left = false;
+    let mut left_over = Vec::with_capacity(rows.len());
     for row in rows {
-        let run = RunId(row.try_get("run_id")?);
-        let process = Identity { pid: row.try_get("pid")?, started: row.try_get("pid_started")? };
-        let asked: Option<i64> = row.try_get("asked_at")?;
-        let ended: i64 = row.try_get("ended_at")?;
-        let outcome: String = row.try_get("outcome")?;
-        match process::session_is_alive(process) {
-            Ok(false) => forget(core, run).await?,
-            Ok(true) => {
-                left = true;
-                // Whoever reported its own end is on its way out.
-                let leaving = matches!(outcome.as_str(), "completed" | "review" | "blocked") && now - ended < LEAVE_MS;
-                if !leaving {
-                    ask_to_end(core, run, process, asked, now).await?;
-                }
-            }
-            Err(error) => {
-                left = true;
-                tracing::warn!(%error, pid = process.pid, "cannot tell whether a worker is still running");
-            }
+        left_over.push(LeftOver {
+            run: RunId(row.try_get("run_id")?),
+            process: Identity { pid: row.try_get("pid")?, started: row.try_get("pid_started")? },
+            asked: row.try_get("asked_at")?,
+            ended: row.try_get("ended_at")?,
+            outcome: row.try_get("outcome")?,
+        });
+    }
+    let leaders: Vec<Identity> = left_over.iter().map(|left| left.process).collect();
+    let alive = match process::sessions_alive(&leaders) {
+        Ok(alive) => alive,
+        Err(error) => {
+            tracing::warn!(%error, "cannot tell whether workers are still running");
+            return Ok(!left_over.is_empty());
+        }
+    };
+    let (alive, gone): (Vec<_>, Vec<_>) = left_over.into_iter().zip(alive).partition(|(_, alive)| *alive);
+    let gone: Vec<RunId> = gone.into_iter().map(|(left, _)| left.run).collect();
+    forget(core, &gone).await?;
+    for (left, _) in &alive {
+        // Whoever reported its own end is on its way out.
+        let reported = matches!(left.outcome.as_str(), "completed" | "review" | "blocked");
+        if !reported || now - left.ended >= LEAVE_MS {
+            ask_to_end(core, left.run, left.process, left.asked, now).await?;
         }
     }
-    Ok(left)
+    Ok(!alive.is_empty())
+}
+
+/// A worker's process has exited: forgets it when nothing of its session is left, else asks the rest to end.
+pub(super) async fn reap_exited(core: &Core, run: RunId, process: Identity) -> Result<(), KanbanError> {
+    if process::session_is_alive(process).unwrap_or(true) {
+        return ask_to_end(core, run, process, None, core.now_ms()).await;
+    }
+    forget(core, &[run]).await
 }
 
 async fn ask_to_end(
@@ -223,9 +245,14 @@ async fn ask_to_end(
     Ok(())
 }
 
-pub(super) async fn forget(core: &Core, run: RunId) -> Result<(), KanbanError> {
+async fn forget(core: &Core, runs: &[RunId]) -> Result<(), KanbanError> {
+    if runs.is_empty() {
+        return Ok(());
+    }
     let mut tx = core.write().await?;
-    sqlx::query(FORGET).bind(run.0).execute(&mut *tx).await?;
+    for run in runs {
+        sqlx::query(FORGET).bind(run.0).execute(&mut *tx).await?;
+    }
     tx.commit().await?;
     Ok(())
 }

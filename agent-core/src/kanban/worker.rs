@@ -507,6 +507,31 @@ pub async fn fail(
     Ok(())
 }
 
+/// Whose ticket it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// The card the run works on.
+    pub card: protocol::CardId,
+    /// Its number.
+    pub number: i64,
+    /// Its board's slug.
+    pub board: String,
+    /// The profile that works.
+    pub profile: String,
+}
+
+/// The card and the profile behind a ticket that is still good.
+///
+/// # Errors
+/// `Fenced` when the card is no longer this run's.
+pub async fn holder(core: &Core, ticket: RunTicket) -> Result<Holder, KanbanError> {
+    let mut tx = core.store().reader().begin().await?;
+    let owned = own(&mut tx, ticket).await?;
+    let board = store::board_by_id(&mut tx, owned.card.board_id).await?;
+    tx.rollback().await?;
+    Ok(Holder { card: owned.card.id, number: owned.card.number, board: board.slug, profile: owned.profile })
+}
+
 /// Whether the run still owns its card.
 ///
 /// # Errors

@@ -188,10 +188,13 @@ fn has_tls_cause(error: &reqwest::Error) -> bool {
         if inner.is::<rustls::Error>() {
             return true;
         }
-        if let Some(io) = inner.downcast_ref::<std::io::Error>()
-            && io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
-        {
-            return true;
+        // An I/O error's source is that of the error inside it, so the inside must be looked at, however deep.
+        let mut io = inner.downcast_ref::<std::io::Error>();
+        while let Some(inside) = io.and_then(std::io::Error::get_ref) {
+            if inside.is::<rustls::Error>() {
+                return true;
+            }
+            io = inside.downcast_ref::<std::io::Error>();
         }
         cause = inner.source();
     }

@@ -1,8 +1,29 @@
 //! One binary for all core tests: real temporary databases, real processes.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::disallowed_methods, reason = "tests await the tasks they spawn, so no panic is lost")]
 
+mod accounts;
 mod kanban;
+mod push;
 mod profiles;
+mod provider;
 mod random_operations;
+mod scripted_model;
 mod support;
 mod text;
+mod tools;
+mod turn;
+mod worker;
+
+/// Waits for a condition; fails when it does not come true within 20 s.
+async fn eventually<F, R>(mut condition: F)
+where
+    F: FnMut() -> R,
+    R: Future<Output = bool>,
+{
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while !condition().await {
+        assert!(std::time::Instant::now() < deadline, "it did not happen in time");
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+}

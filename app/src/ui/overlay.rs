@@ -9,12 +9,14 @@ pub struct Overlays {
     open: StoredValue<Vec<RwSignal<bool>>>,
     /// `popstate` events that our own `history.back()` is about to cause.
     expected: StoredValue<u32>,
+    /// History entries of overlays that opened while such a `back` was on its way: it would take the new entry.
+    owed: StoredValue<u32>,
 }
 
 impl Overlays {
     /// Puts the stack into the context and follows the back button.
     pub fn provide() {
-        let overlays = Self { open: StoredValue::new(Vec::new()), expected: StoredValue::new(0) };
+        let overlays = Self { open: StoredValue::new(Vec::new()), expected: StoredValue::new(0), owed: StoredValue::new(0) };
         provide_context(overlays);
         Effect::new(move |_| {
             let handle = window_event_listener(leptos::ev::popstate, move |_| overlays.went_back());
@@ -30,9 +32,10 @@ impl Overlays {
 
     pub(super) fn opened(self, overlay: RwSignal<bool>) {
         self.open.update_value(|open| open.push(overlay));
-        if let Ok(history) = window().history() {
-            // silent-ok: without the entry, "back" leaves the page as it would have anyway.
-            let _ = history.push_state(&JsValue::NULL, "");
+        if self.expected.get_value() > 0 {
+            self.owed.update_value(|owed| *owed += 1);
+        } else {
+            push_entry();
         }
     }
 
@@ -61,11 +64,22 @@ impl Overlays {
     fn went_back(self) {
         if self.expected.get_value() > 0 {
             self.expected.update_value(|expected| *expected -= 1);
+            if self.expected.get_value() == 0 {
+                (0..self.owed.get_value()).for_each(|_| push_entry());
+                self.owed.set_value(0);
+            }
             return;
         }
         let top = self.open.try_update_value(Vec::pop).flatten();
         if let Some(top) = top {
             top.try_set(false);
         }
+    }
+}
+
+fn push_entry() {
+    if let Ok(history) = window().history() {
+        // silent-ok: without the entry, "back" leaves the page as it would have anyway.
+        let _ = history.push_state(&JsValue::NULL, "");
     }
 }

@@ -1,6 +1,4 @@
 //! What the browser asks about signing in. Three of these answer people who are not signed in yet.
-#![allow(missing_docs)] // `#[server]` makes a public struct of the arguments of each function
-
 use leptos::prelude::*;
 use protocol::{SetUpParams, SignInParams, SignInState, Viewer};
 use server_fn::codec::Json;

@@ -9,9 +9,10 @@ use protocol::{
     DecisionId, DecisionState, DecisionVerb, DecisionView, ErrorCode, SettleDecisionOutcome, SettleDecisionParams, UndoId,
 };
 
-use super::server_fns::{read_decision, settle_decision, take_back};
+use super::server_fns::{read_decision, settle_decision};
 use super::words::{card_label, done_word};
 use crate::error::ApiError;
+use crate::features::kanban::undo_write;
 use crate::i18n::t;
 use crate::live::Live;
 use crate::ui::{Toasts, dom};
@@ -163,8 +164,8 @@ impl Desk {
 /// Takes an answer back and shows its decision again.
 pub(super) fn undo(table: Table, undo: UndoId, decision: DecisionId, here: Option<Desk>) {
     spawn_local(async move {
-        match take_back(undo).await {
-            Ok(()) => {
+        match undo_write(undo).await {
+            Ok(_) => {
                 table.last.try_set(None);
                 table.toasts.say(t::decisions_taken_back());
                 match here {

@@ -1,8 +1,6 @@
 //! What the browser asks about decisions.
-#![allow(missing_docs)] // `#[server]` makes a public struct of the arguments of each function
-
 use leptos::prelude::*;
-use protocol::{DecisionId, DecisionView, Inbox, SettleDecisionOutcome, SettleDecisionParams, UndoId};
+use protocol::{DecisionId, DecisionView, Inbox, SettleDecisionOutcome, SettleDecisionParams};
 use server_fn::codec::Json;
 
 use crate::error::ApiError;
@@ -26,12 +24,4 @@ pub async fn read_decision(id: DecisionId) -> Result<DecisionView, ApiError> {
 pub async fn settle_decision(params: SettleDecisionParams) -> Result<SettleDecisionOutcome, ApiError> {
     let cx = crate::ctx::ctx().await?;
     Ok(agent_core::decisions::settle(&cx.core, &cx.actor, params).await?)
-}
-
-/// Takes an answer back within ten minutes, from any device.
-#[server(endpoint = "decisions/undo", input = Json)]
-pub async fn take_back(undo: UndoId) -> Result<(), ApiError> {
-    let cx = crate::ctx::ctx().await?;
-    agent_core::kanban::undo(&cx.core, &cx.actor, undo).await?;
-    Ok(())
 }

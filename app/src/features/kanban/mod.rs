@@ -1,18 +1,12 @@
 //! The board and its cards.
-use leptos::prelude::*;
+mod board;
+mod card;
+mod form;
+mod server_fns;
 
-/// The board.
-#[component]
-pub fn BoardRoute() -> impl IntoView {}
+pub mod words;
 
-/// A card's page.
-#[component]
-pub fn CardRoute() -> impl IntoView {}
-
-/// The dialog for a new card.
-#[component]
-pub fn NewCardDialog(
-    /// Whether it is open.
-    open: RwSignal<bool>) -> impl IntoView {
-    let _ = open;
-}
+pub use board::BoardRoute;
+pub use card::CardRoute;
+pub use form::{EditDialog, EditForm, NewCardDefaults, NewCardDialog};
+pub use server_fns::*;

@@ -1,6 +1,4 @@
 //! What the browser and its service worker ask about devices.
-#![allow(missing_docs)] // `#[server]` makes a public struct of the arguments of each function
-
 use leptos::prelude::*;
 use protocol::{PushState, SubscribeParams, SubscriptionId};
 use server_fn::codec::Json;

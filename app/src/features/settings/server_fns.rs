@@ -1,6 +1,4 @@
 //! What the browser asks about the model provider. The key travels to the server and never back.
-#![allow(missing_docs)] // `#[server]` makes a public struct of the arguments of each function
-
 use leptos::prelude::*;
 use protocol::{LocalServer, ProviderTest, ProviderView, SaveProviderParams};
 use server_fn::codec::Json;

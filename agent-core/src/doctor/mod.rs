@@ -1,0 +1,249 @@
+//! Looks at everything Hermes needs and says, for each thing, how it is and the one step that mends it.
+//!
+//! It repairs nothing itself. It opens the database as every command does, which may bring it up to date, but never
+//! makes a home that is not there. It must never print a key.
+
+mod machine;
+mod store;
+
+use std::time::Duration;
+
+use protocol::{ExecutorKind, ProviderTest, SaveProviderParams};
+use serde::Serialize;
+
+use crate::kanban::dispatcher;
+use crate::process::{self, Identity};
+use crate::store::StoreError;
+use crate::{Config, Core, Home, OpenOptions, accounts, audit, llm, profiles};
+
+/// A provider that has not answered by then is reported as silent.
+const PROVIDER_PATIENCE: Duration = Duration::from_secs(15);
+
+/// How a thing is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// As it should be.
+    Ok,
+    /// Works; there is more to have.
+    Note,
+    /// Works, but not for long or not for everybody.
+    Warning,
+    /// Does not work.
+    Broken,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Row {
+    /// A stable word: `home`, `config`, `database`, …
+    pub name: &'static str,
+    /// How it is.
+    pub health: Health,
+    /// What was found, one sentence.
+    pub found: String,
+    /// The one step that mends it.
+    pub fix: Option<String>,
+}
+
+impl Row {
+    fn ok(name: &'static str, found: impl Into<String>) -> Self {
+        Self { name, health: Health::Ok, found: found.into(), fix: None }
+    }
+
+    fn bad(name: &'static str, health: Health, found: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { name, health, found: found.into(), fix: Some(fix.into()) }
+    }
+}
+
+/// Looks at everything. What cannot be looked at because of an earlier row is left out.
+pub async fn examine(home: &Home) -> Vec<Row> {
+    let mut rows = vec![machine::home(home)];
+    if rows[0].health == Health::Broken {
+        return rows;
+    }
+    rows.push(machine::disk(home));
+    rows.push(machine::git().await);
+    let config = Config::load(home);
+    rows.push(match &config {
+        Ok(_) => Row::ok("config", "config.yaml is readable"),
+        Err(error) => Row::bad("config", Health::Broken, error.to_string(), "mend config.yaml, or move it away"),
+    });
+    rows.push(machine::keys(home));
+    rows.extend(profile_rows(home));
+    // Without a configuration the core does not open, and its message would say the same twice.
+    if config.is_err() {
+        return rows;
+    }
+    match Core::open(OpenOptions::new(home.clone())).await {
+        Ok(core) => {
+            rows.extend(core_rows(&core).await);
+            core.close().await;
+        }
+        Err(error) => rows.push(Row::bad(
+            "database",
+            Health::Broken,
+            error.to_string(),
+            "free the disk or mend the rights if that is what it says; otherwise restore a backup of hermes.db",
+        )),
+    }
+    rows
+}
+
+async fn core_rows(core: &Core) -> Vec<Row> {
+    let alive = dispatcher::is_running(core);
+    let mut rows = vec![
+        database(core).await.unwrap_or_else(|error| failed("database", &error)),
+        audit_chain(core).await.unwrap_or_else(|error| failed("audit", &error)),
+        owner(core).await,
+        provider(core).await,
+        if alive {
+            Row::ok("dispatcher", "a server is running and starts workers")
+        } else {
+            Row::bad("dispatcher", Health::Note, "no server is running, so no card starts", "start one with `hermes serve`")
+        },
+        workers(core, alive).await.unwrap_or_else(|error| failed("workers", &error)),
+    ];
+    rows.push(public_url(core.config().server.public_url.as_deref()));
+    rows
+}
+
+fn failed(name: &'static str, error: &StoreError) -> Row {
+    Row::bad(name, Health::Broken, error.to_string(), "restore a backup of hermes.db, or report this with the message")
+}
+
+async fn database(core: &Core) -> Result<Row, StoreError> {
+    let mut reader = core.store().reader().acquire().await?;
+    let version = store::sqlite_version(&mut reader).await?;
+    let problems = store::quick_check(&mut reader).await?;
+    let size = machine::size_in_words(std::fs::metadata(core.store().path()).map_or(0, |found| found.len()));
+    if problems.is_empty() {
+        return Ok(Row::ok("database", format!("hermes.db is consistent ({size}, SQLite {version})")));
+    }
+    Ok(Row::bad(
+        "database",
+        Health::Broken,
+        format!("hermes.db is damaged: {}", problems.join("; ")),
+        "stop the server and restore a backup of hermes.db",
+    ))
+}
+
+async fn audit_chain(core: &Core) -> Result<Row, StoreError> {
+    Ok(match audit::verify(core).await? {
+        audit::ChainState::Whole { rows } => Row::ok("audit", format!("the record of {rows} changes is unbroken")),
+        audit::ChainState::BrokenAt { seq } => Row::bad(
+            "audit",
+            Health::Broken,
+            format!("row {seq} of the audit was changed, or one before it is missing"),
+            "find out who wrote to hermes.db by other means, and compare with a backup",
+        ),
+    })
+}
+
+async fn owner(core: &Core) -> Row {
+    match accounts::is_set_up(core).await {
+        Ok(true) => Row::ok("owner", "an owner is set up"),
+        Ok(false) => Row::bad("owner", Health::Note, "nobody can sign in yet", "open the link that `hermes setup-link` prints"),
+        Err(error) => Row::bad("owner", Health::Broken, error.to_string(), "restore a backup of hermes.db"),
+    }
+}
+
+/// Asks the model for one word: only an answer shows that address, key and model fit together.
+async fn provider(core: &Core) -> Row {
+    let view = match llm::provider(core).await {
+        Ok(view) if view.ready => view,
+        Ok(_) => {
+            return Row::bad("provider", Health::Note, "no model is set up, so agents cannot work", "choose one in the app under Settings");
+        }
+        Err(error) => return Row::bad("provider", Health::Broken, error.to_string(), "set the model up again under Settings"),
+    };
+    let params = SaveProviderParams { base_url: view.base_url.clone(), model: view.model.clone(), key: None };
+    match tokio::time::timeout(PROVIDER_PATIENCE, llm::test_provider(core, params)).await {
+        Ok(Ok(ProviderTest::Works { first_token_ms, .. })) => {
+            Row::ok("provider", format!("{} answers after {first_token_ms} ms", view.model))
+        }
+        Ok(Ok(ProviderTest::Fails { message, hint })) => {
+            Row::bad("provider", Health::Broken, format!("{} says: {message}", view.base_url), hint)
+        }
+        Ok(Err(error)) => Row::bad("provider", Health::Broken, error.to_string(), "look at it in the app under Settings"),
+        Err(_) => Row::bad(
+            "provider",
+            Health::Warning,
+            format!("{} has not answered within {} s", view.base_url, PROVIDER_PATIENCE.as_secs()),
+            "try again, or choose another model under Settings",
+        ),
+    }
+}
+
+/// Workers at work, and processes that nobody looks after.
+async fn workers(core: &Core, alive: bool) -> Result<Row, StoreError> {
+    let mut reader = core.store().reader().acquire().await?;
+    let here = crate::kanban::host_name();
+    let (mut working, mut gone, mut left) = (0_u32, Vec::new(), Vec::new());
+    for run in store::processes(&mut reader, core.now_ms(), here).await? {
+        let process = Identity { pid: run.pid, started: run.pid_started };
+        // A process that cannot be asked about is taken for alive: a false alarm would get somebody's program killed.
+        let lives = if run.ended { process::session_is_alive(process) } else { process::is_alive(process) }.unwrap_or(true);
+        match (run.ended, lives) {
+            (false, true) => working += 1,
+            (false, false) => gone.push(format!("T-{}", run.card_number)),
+            (true, true) => left.push(run.pid.to_string()),
+            (true, false) => {}
+        }
+    }
+    let mend = if alive { "the server takes care of it within seconds; if not, restart it" } else { "start `hermes serve`, which takes care of it" };
+    if !gone.is_empty() {
+        return Ok(Row::bad("workers", Health::Warning, format!("the workers of {} are gone", gone.join(", ")), mend));
+    }
+    if !left.is_empty() {
+        let found = format!("processes of finished runs are still there (pid {})", left.join(", "));
+        return Ok(Row::bad("workers", Health::Warning, found, mend));
+    }
+    Ok(Row::ok("workers", if working == 0 { "none is working".to_owned() } else { format!("{working} working") }))
+}
+
+fn profile_rows(home: &Home) -> Vec<Row> {
+    let all = match profiles::list(home) {
+        Ok(all) => all,
+        Err(error) => return vec![Row::bad("profiles", Health::Broken, error.to_string(), "mend the rights of that folder")],
+    };
+    let mut rows = Vec::new();
+    for profile in &all {
+        if let Some(problem) = &profile.problem {
+            let fix = format!("mend that file; until then cards for {} wait", profile.id);
+            rows.push(Row::bad("profiles", Health::Warning, format!("{} cannot be used: {problem}", profile.id), fix));
+        } else if profile.executor == ExecutorKind::Command
+            && let Some(program) = profile.command.first()
+            && !machine::is_program(program)
+        {
+            let found = format!("{} runs \"{program}\", which is not a program here", profile.id);
+            rows.push(Row::bad("profiles", Health::Warning, found, "install it, or name it by its whole path"));
+        }
+    }
+    if rows.is_empty() {
+        let names: Vec<&str> = all.iter().take(12).map(|profile| profile.id.as_str()).collect();
+        let more = if all.len() > names.len() { format!(" and {} more", all.len() - names.len()) } else { String::new() };
+        rows.push(Row::ok("profiles", format!("{}{more}", names.join(", "))));
+    }
+    rows
+}
+
+fn public_url(url: Option<&str>) -> Row {
+    let advice = "run `tailscale serve --bg 8787` and set server.public_url in config.yaml to the https address it prints";
+    match url.map(str::trim).filter(|url| !url.is_empty()) {
+        None => Row::bad("public_url", Health::Note, "not set; phones need an https address for installing and push", advice),
+        Some(url) if url.starts_with("https://") => Row::ok("public_url", url),
+        Some(url) => {
+            let found = format!("{url} is not https, so phones refuse to install the app and to receive push");
+            Row::bad("public_url", Health::Warning, found, advice)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[tokio::test]
+    async fn every_statement_prepares() {
+        crate::store::tests::prepare_all(super::store::ALL_SQL).await;
+    }
+}

@@ -1,0 +1,97 @@
+//! A column: its name and count, its cards with their own scroller, and the next page when its end comes near.
+use leptos::html;
+use leptos::prelude::*;
+use protocol::CardState;
+use wasm_bindgen::JsCast;
+use wasm_bindgen::prelude::Closure;
+
+use super::BoardUi;
+use super::face::card_face;
+use super::model::{Board, Column};
+use crate::features::kanban::words;
+use crate::i18n::t;
+use crate::ui::{Icon, icon};
+
+/// One column.
+#[must_use]
+pub fn column_view(board: Board, ui: BoardUi, column: Column) -> AnyView {
+    let state = column.state;
+    let name = words::state_name(state);
+    let hidden = move || state == CardState::Scheduled && column.total.get() == 0;
+    let creates = matches!(state, CardState::Triage | CardState::Ready);
+    view! {
+        <section class="column" data-column=state.as_str() aria-label=name hidden=hidden>
+            <header class="column-head">
+                <span class=format!("column-sign {}", words::state_tone(state).class())>{icon(words::state_icon(state))}</span>
+                <h2>{name}</h2>
+                <span class="column-count" aria-label=move || t::kanban_cards(column.total.get())>{move || column.total.get()}</span>
+                {(state == CardState::Running).then(|| slots(board))}
+                {creates.then(|| view! {
+                    <button type="button" class="icon-btn column-add" aria-label=t::kanban_new_card()
+                        on:click=move |_| ui.create(state)>{icon(Icon::Plus)}</button>
+                })}
+            </header>
+            <div class="column-body" data-scroller="" tabindex="-1">
+                <ul class="cards">
+                    <For each=move || column.ids.get() key=|id| *id let(id)>
+                        {card_face(board, ui, id)}
+                    </For>
+                </ul>
+                <Show when=move || column.total.get() == 0>
+                    <p class="column-empty">{words::empty_column(state)}</p>
+                </Show>
+                <Show when=move || column.has_more()>
+                    <Sentinel board column />
+                </Show>
+            </div>
+        </section>
+    }
+    .into_any()
+}
+
+fn slots(board: Board) -> AnyView {
+    let text = move || {
+        let slots = board.slots.get();
+        (slots.used.to_string(), slots.limit.to_string())
+    };
+    let label = move || {
+        let (used, limit) = text();
+        t::kanban_slots_label(&used, &limit)
+    };
+    view! {
+        <span class="column-slots" aria-label=label>
+            {move || { let (used, limit) = text(); t::kanban_slots(&used, &limit) }}
+        </span>
+    }
+    .into_any()
+}
+
+/// Loads the next page when it comes into view.
+#[component]
+fn Sentinel(board: Board, column: Column) -> impl IntoView {
+    let node = NodeRef::<html::P>::new();
+    Effect::new(move |_| {
+        let Some(node) = node.get() else { return };
+        // A page that does not fill the screen leaves the sentinel in view, so each loaded page looks again.
+        column.ids.track();
+        let callback = Closure::<dyn FnMut(js_sys::Array)>::new(move |entries: js_sys::Array| {
+            let seen = entries.iter().any(|entry| {
+                entry.dyn_into::<web_sys::IntersectionObserverEntry>().is_ok_and(|entry| entry.is_intersecting())
+            });
+            if seen {
+                board.load_more(column);
+            }
+        })
+        .into_js_value();
+        let options = web_sys::IntersectionObserverInit::new();
+        options.set_root_margin("600px");
+        let observer = web_sys::IntersectionObserver::new_with_options(callback.unchecked_ref(), &options);
+        let Ok(observer) = observer else { return };
+        observer.observe(&node);
+        let observer = StoredValue::new_local(observer);
+        on_cleanup(move || {
+            observer.try_with_value(web_sys::IntersectionObserver::disconnect);
+        });
+    });
+    view! { <p class="column-more" node_ref=node>{t::kanban_more_cards()}</p> }
+}

@@ -1,0 +1,178 @@
+//! A card in the air: the clone under the pointer, the mark at the target, and scrolling at the edges.
+use protocol::{CardState, TaskCard};
+use leptos::prelude::{document, window};
+use wasm_bindgen::JsCast;
+use web_sys::{Element, HtmlElement};
+
+use super::target::{self, Target};
+use crate::features::kanban::board::place;
+use crate::ui::dom;
+
+/// This close to an edge, the board scrolls.
+const EDGE: f64 = 48.0;
+const FASTEST: f64 = 16.0;
+/// A phone's page turns when the card waits at an edge for so long.
+const DWELL_MS: f64 = 500.0;
+
+/// A lifted card.
+pub(super) struct Lifted {
+    root: HtmlElement,
+    columns: HtmlElement,
+    slot: Element,
+    ghost: Element,
+    mark: Element,
+    /// From the pointer to the clone's corner.
+    grip: (f64, f64),
+    target: Option<Target>,
+    /// Since when the card waits at an edge, and at which.
+    dwell: Option<(f64, bool)>,
+    last: (f64, f64),
+    scrolled: bool,
+}
+
+impl Lifted {
+    /// Lifts the card of a slot.
+    pub(super) fn new(root: &HtmlElement, slot: &Element, pointer: (f64, f64), card: &TaskCard) -> Option<Self> {
+        let columns = root.query_selector(".columns").ok()??.dyn_into::<HtmlElement>().ok()?;
+        let face = slot.query_selector(".card").ok()??;
+        let around = face.get_bounding_client_rect();
+        let ghost = face.clone_node_with_deep(true).ok()?.dyn_into::<Element>().ok()?;
+        let mark = document().create_element("div").ok()?;
+        mark.set_class_name("drop-mark");
+        ghost.set_class_name(&format!("{} drag-ghost", face.class_name()));
+        // silent-ok: the names are constants; the clone is decoration.
+        let _ = ghost.set_attribute("aria-hidden", "true");
+        let body = document().body()?;
+        body.append_child(&ghost).ok()?;
+        body.append_child(&mark).ok()?;
+        dom::set_style(&ghost, "width", &format!("{}px", around.width()));
+        dom::set_style(&ghost, "height", &format!("{}px", around.height()));
+        set_class(slot, "is-lifted", true);
+        set_class(root, "is-dragging", true);
+        for state in CardState::COLUMNS {
+            let legal = target::is_legal(card, *state);
+            for selector in [format!("[data-column='{state}']"), format!("[data-chip='{state}']")] {
+                if let Some(element) = root.query_selector(&selector).ok().flatten() {
+                    set_class(&element, if legal { "can-drop" } else { "cannot-drop" }, true);
+                }
+            }
+        }
+        Some(Self {
+            root: root.clone(),
+            columns,
+            slot: slot.clone(),
+            ghost,
+            mark,
+            grip: (around.left() - pointer.0, around.top() - pointer.1),
+            target: None,
+            dwell: None,
+            last: (f64::NAN, f64::NAN),
+            scrolled: false,
+        })
+    }
+
+    /// One frame: follows the pointer, scrolls at the edges, finds the target.
+    pub(super) fn follow(&mut self, at: (f64, f64), card: &TaskCard) {
+        self.scrolled = false;
+        self.scroll_at_edges(at);
+        if at == self.last && !self.scrolled {
+            return;
+        }
+        self.last = at;
+        let (x, y) = (at.0 + self.grip.0, at.1 + self.grip.1);
+        dom::set_style(&self.ghost, "transform", &format!("translate3d({x}px,{y}px,0) rotate(1.5deg)"));
+        let target = target::find(at, &self.slot, card, &self.mark);
+        let illegal = matches!(target, Some(Target::Illegal { .. }));
+        set_class(&self.ghost, "is-refused", illegal);
+        let before = self.target.as_ref().and_then(Target::chip);
+        let now = target.as_ref().and_then(Target::chip);
+        if before != now {
+            for (chip, on) in [(before, false), (now, true)] {
+                if let Some(chip) = chip.and_then(|state| self.root.query_selector(&format!("[data-chip='{state}']")).ok().flatten()) {
+                    set_class(&chip, "is-target", on);
+                }
+            }
+        }
+        self.target = target;
+    }
+
+    fn scroll_at_edges(&mut self, at: (f64, f64)) {
+        if let Some(body) = target::scroller_at(at) {
+            let around = body.get_bounding_client_rect();
+            let speed = edge_speed(at.1, around.top(), around.bottom());
+            if speed != 0.0 {
+                let before = body.scroll_top();
+                body.set_scroll_top(before + speed as i32);
+                self.scrolled |= body.scroll_top() != before;
+            }
+        }
+        let around = self.columns.get_bounding_client_rect();
+        if dom::is_wide() {
+            let speed = edge_speed(at.0, around.left(), around.right());
+            if speed != 0.0 {
+                let before = self.columns.scroll_left();
+                self.columns.set_scroll_left(before + speed as i32);
+                self.scrolled |= self.columns.scroll_left() != before;
+            }
+            return;
+        }
+        let edge = if at.0 < around.left() + EDGE / 1.5 {
+            Some(false)
+        } else if at.0 > around.right() - EDGE / 1.5 {
+            Some(true)
+        } else {
+            None
+        };
+        let now = js_sys::Date::now();
+        match (edge, self.dwell) {
+            (None, _) => self.dwell = None,
+            (Some(forward), Some((since, same))) if forward == same => {
+                if now - since > DWELL_MS {
+                    self.dwell = Some((now, forward));
+                    place::turn_page(&self.columns, forward);
+                }
+            }
+            (Some(forward), _) => self.dwell = Some((now, forward)),
+        }
+        // A page that turns moves columns under a pointer that rests.
+        self.scrolled |= self.dwell.is_some();
+    }
+
+    /// Takes everything away that the drag put there, and says what was under the card.
+    pub(super) fn put_down(self) -> Option<Target> {
+        self.ghost.remove();
+        self.mark.remove();
+        set_class(&self.slot, "is-lifted", false);
+        set_class(&self.root, "is-dragging", false);
+        if let Ok(marked) = self.root.query_selector_all(".can-drop, .cannot-drop, .is-target") {
+            for element in (0..marked.length()).filter_map(|index| marked.item(index)?.dyn_into::<Element>().ok()) {
+                for class in ["can-drop", "cannot-drop", "is-target"] {
+                    set_class(&element, class, false);
+                }
+            }
+        }
+        self.target
+    }
+}
+
+fn edge_speed(at: f64, low: f64, high: f64) -> f64 {
+    if at < low + EDGE {
+        -FASTEST * ((low + EDGE - at) / EDGE).min(1.0)
+    } else if at > high - EDGE {
+        FASTEST * ((at - high + EDGE) / EDGE).min(1.0)
+    } else {
+        0.0
+    }
+}
+
+fn set_class(element: &Element, class: &str, on: bool) {
+    let list = element.class_list();
+    // silent-ok: the class names are constants.
+    let _ = if on { list.add_1(class) } else { list.remove_1(class) };
+}
+
+/// The width of the window.
+#[must_use]
+pub(super) fn window_width() -> f64 {
+    window().inner_width().ok().and_then(|width| width.as_f64()).unwrap_or(0.0)
+}

@@ -1,0 +1,138 @@
+//! A card's face: what is needed to decide whether to open it, and nothing else.
+use leptos::prelude::*;
+use protocol::{CardId, CardState, DecisionKind, TaskCard};
+
+use super::model::{Board, CardModel};
+use super::{BoardUi, MenuFor};
+use crate::features::kanban::words;
+use crate::i18n::t;
+use crate::ui::{Icon, Tone, icon};
+
+/// One card in a column.
+#[must_use]
+pub fn card_face(board: Board, ui: BoardUi, id: CardId) -> AnyView {
+    let Some(CardModel { card, pending, .. }) = board.card(id) else {
+        return ().into_any();
+    };
+    let (state, name) = (card.clone(), card.clone());
+    view! {
+        <li class="card-slot" data-card=id.to_string()>
+            <article
+                class=move || format!("card {}", edge(&state.read()))
+                class:is-pending=move || pending.get()
+                aria-label=move || name.with(|card| format!("{} {}", words::label(card.number), card.title))
+            >
+                {move || content(board, ui, &card.read())}
+            </article>
+        </li>
+    }
+    .into_any()
+}
+
+fn edge(card: &TaskCard) -> &'static str {
+    if card.ask.as_ref().is_some_and(|ask| ask.kind == DecisionKind::Failed) {
+        return "edge-failed";
+    }
+    match card.state {
+        CardState::Triage | CardState::Done | CardState::Archived => "edge-quiet",
+        CardState::Todo | CardState::Scheduled => "edge-todo",
+        CardState::Ready => "edge-ready",
+        CardState::Running => "edge-running",
+        CardState::Review => "edge-review",
+        CardState::Blocked => "edge-blocked",
+    }
+}
+
+fn content(board: Board, ui: BoardUi, card: &TaskCard) -> AnyView {
+    let id = card.id;
+    let label = words::label(card.number);
+    let priority = words::priority_name(card.priority).map(|name| {
+        let tone = if card.priority > 0 { Tone::Warning } else { Tone::Neutral };
+        view! { <span class=format!("priority {}", tone.class())>{if card.priority > 0 { "▲ " } else { "▽ " }}{name}</span> }
+    });
+    view! {
+        <div class="card-top">
+            <span class="card-number">{label.clone()}</span>
+            {priority}
+            {timing(board, card)}
+            <button
+                type="button"
+                class="icon-btn card-more"
+                aria-label=t::kanban_actions(&label)
+                aria-haspopup="menu"
+                data-more=""
+                on:click=move |_| ui.open_menu(id, MenuFor::Everything)
+            >
+                {icon(Icon::More)}
+            </button>
+        </div>
+        <a class="card-title" href=format!("/card/{}", card.number) draggable="false">{card.title.clone()}</a>
+        {card.ask.as_ref().map(|ask| view! {
+            <p class="card-ask"><span class="card-ask-who">{t::kanban_needs_you()}": "</span>{ask.ask.clone()}</p>
+        })}
+        {meta(card)}
+        {card.ask.as_ref().map(|ask| view! {
+            <div class="card-actions">
+                <a class="btn btn-small" href=format!("/d/{}", ask.id) draggable="false">{words::ask_action(ask.kind)}</a>
+            </div>
+        })}
+    }
+    .into_any()
+}
+
+/// How long it has been there and whether its worker lives; for a card that could run, why it does not.
+fn timing(board: Board, card: &TaskCard) -> AnyView {
+    let card = card.clone();
+    (move || {
+        let now = board.now.get();
+        if let Some(wait) = &card.wait {
+            return view! { <span class="card-time card-wait">{words::wait_reason(wait, now)}</span> }.into_any();
+        }
+        let Some((text, tone)) = words::elapsed(&card, now) else {
+            return ().into_any();
+        };
+        let live = words::is_live(&card, now);
+        let label = t::kanban_in_state_for(words::state_name(card.state), &text);
+        view! {
+            <span class=format!("card-time {}", tone.class()) title=label>
+                <span class="icon-s">{icon(Icon::Clock)}</span>
+                {text}
+            </span>
+            {live.then(|| view! { <span class="card-live"><span class="dot"></span>{t::kanban_live()}</span> })}
+        }
+        .into_any()
+    })
+    .into_any()
+}
+
+/// Assignee, children, comments, failures, cost: only those there are.
+fn meta(card: &TaskCard) -> AnyView {
+    let item = |sign: Icon, text: String, label: String| {
+        view! { <span class="meta-item" title=label.clone() role="img" aria-label=label><span class="icon-s">{icon(sign)}</span>{text}</span> }
+            .into_any()
+    };
+    let mut items = Vec::new();
+    if let Some(assignee) = &card.assignee {
+        items.push(item(Icon::Agent, assignee.clone(), format!("{}: {assignee}", t::kanban_assignee())));
+    }
+    if card.children > 0 {
+        let (done, all) = (card.children_done.to_string(), card.children.to_string());
+        items.push(item(Icon::Link, format!("{done}/{all}"), t::kanban_children(&done, &all)));
+    }
+    if card.comments > 0 {
+        let count = i64::from(card.comments);
+        items.push(item(Icon::Comment, count.to_string(), t::kanban_comments(count)));
+    }
+    if card.failures > 0 {
+        let count = i64::from(card.failures);
+        items.push(item(Icon::Warning, count.to_string(), t::kanban_failures(count)));
+    }
+    if let Some(cost) = card.cost_micros.filter(|cost| *cost > 0) {
+        let text = words::price(cost);
+        items.push(view! { <span class="meta-item" title=t::kanban_cost()>{text}</span> }.into_any());
+    }
+    if items.is_empty() {
+        return ().into_any();
+    }
+    view! { <div class="card-meta">{items}</div> }.into_any()
+}

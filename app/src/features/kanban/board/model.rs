@@ -1,0 +1,467 @@
+//! What the board shows, as signals: one per card, one per column's order. Deltas change only what changed, so that
+//! no list is rebuilt and no scroll position is lost.
+//!
+//! It is a projection: every write goes to the server, and what the server says replaces what was guessed here.
+use std::collections::HashMap;
+use std::time::Duration;
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use protocol::{
+    BoardDelta, BoardPage, BoardSummary, CardId, CardState, CardWritten, ColumnPageParams, MoveCardParams,
+    Slots, TaskCard, UndoId,
+};
+
+use crate::error::ApiError;
+use crate::features::kanban::server_fns::{move_card, read_board, read_column, undo_write};
+use crate::features::kanban::words;
+use crate::i18n::t;
+use crate::ui::{Toasts, dom};
+
+/// A write that takes longer shows that it is still on its way.
+const PENDING_AFTER: Duration = Duration::from_millis(400);
+
+/// One card.
+#[derive(Debug, Clone)]
+pub struct CardModel {
+    /// As it is, or as the person just made it.
+    pub card: ArcRwSignal<TaskCard>,
+    /// A write of it is taking its time.
+    pub pending: ArcRwSignal<bool>,
+    /// The revision that an unanswered write was made on; deltas up to it are older than what is shown.
+    guessed_on: ArcStoredValue<Option<i64>>,
+}
+
+impl CardModel {
+    fn new(card: TaskCard) -> Self {
+        Self {
+            card: ArcRwSignal::new(card),
+            pending: ArcRwSignal::new(false),
+            guessed_on: ArcStoredValue::new(None),
+        }
+    }
+}
+
+/// One column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Column {
+    /// The state of its cards.
+    pub state: CardState,
+    /// The cards that are loaded, in order.
+    pub ids: RwSignal<Vec<CardId>>,
+    /// Cards altogether.
+    pub total: RwSignal<i64>,
+    /// More of them are on their way.
+    pub loading: RwSignal<bool>,
+}
+
+impl Column {
+    /// Whether there are cards that are not loaded.
+    #[must_use]
+    pub fn has_more(self) -> bool {
+        i64::try_from(self.ids.read().len()).unwrap_or(i64::MAX) < self.total.get()
+    }
+}
+
+/// Where a card is put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Place {
+    /// Right after this card.
+    pub after: Option<CardId>,
+    /// Right before this card.
+    pub before: Option<CardId>,
+}
+
+/// The board on screen.
+#[derive(Debug, Clone, Copy)]
+pub struct Board {
+    /// Which one it is.
+    pub summary: StoredValue<BoardSummary>,
+    /// All of them.
+    pub boards: StoredValue<Vec<BoardSummary>>,
+    /// Columns in order.
+    pub columns: StoredValue<Vec<Column>>,
+    /// Worker slots.
+    pub slots: RwSignal<Slots>,
+    /// The server's clock, a few times a minute.
+    pub now: RwSignal<i64>,
+    /// What screen readers hear.
+    pub announced: RwSignal<String>,
+    cards: StoredValue<HashMap<CardId, CardModel>>,
+    toasts: Toasts,
+}
+
+impl Board {
+    /// The board of a page that was just read.
+    #[must_use]
+    pub fn new(page: BoardPage, toasts: Toasts) -> Self {
+        let mut cards = HashMap::new();
+        let columns = page.columns.into_iter().map(|column| {
+            let ids = column.cards.iter().map(|card| card.id).collect();
+            cards.extend(column.cards.into_iter().map(|card| (card.id, CardModel::new(card))));
+            Column {
+                state: column.state,
+                ids: RwSignal::new(ids),
+                total: RwSignal::new(column.total),
+                loading: RwSignal::new(false),
+            }
+        });
+        Self {
+            columns: StoredValue::new(columns.collect()),
+            summary: StoredValue::new(page.board),
+            boards: StoredValue::new(page.boards),
+            slots: RwSignal::new(page.slots),
+            now: RwSignal::new(page.now),
+            announced: RwSignal::new(String::new()),
+            cards: StoredValue::new(cards),
+            toasts,
+        }
+    }
+
+    /// A card that is loaded.
+    #[must_use]
+    pub fn card(self, id: CardId) -> Option<CardModel> {
+        self.cards.try_with_value(|cards| cards.get(&id).cloned()).flatten()
+    }
+
+    /// A loaded card's face as it is now.
+    #[must_use]
+    pub fn face(self, id: CardId) -> Option<TaskCard> {
+        self.card(id).and_then(|model| model.card.try_get_untracked())
+    }
+
+    /// The column of a state; archived cards have none.
+    #[must_use]
+    pub fn column(self, state: CardState) -> Option<Column> {
+        self.columns.with_value(|columns| columns.iter().find(|column| column.state == state).copied())
+    }
+
+    /// Whether no column has a card.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.columns.with_value(|columns| columns.iter().all(|column| column.total.get() == 0))
+    }
+
+    /// Says something to screen readers.
+    pub fn announce(self, text: String) {
+        self.announced.set(text);
+    }
+
+    /// Takes over what changed.
+    pub fn apply(self, delta: &BoardDelta) {
+        if self.summary.with_value(|board| board.id != delta.board_id) {
+            return;
+        }
+        for card in &delta.cards {
+            self.put(card.clone());
+        }
+        for id in &delta.removed {
+            self.remove(*id);
+        }
+        for (state, total) in &delta.totals {
+            if let Some(column) = self.column(*state) {
+                set_if_new(column.total, *total);
+            }
+        }
+        set_if_new(self.slots, delta.slots);
+    }
+
+    /// Reads the whole board again, for instance after too much was missed.
+    pub fn reload(self) {
+        let slug = self.summary.with_value(|board| board.slug.clone());
+        spawn_local(async move {
+            match read_board(slug).await {
+                Ok(page) => self.replace(page),
+                Err(error) => self.toasts.fail(error.message),
+            }
+        });
+    }
+
+    fn replace(self, page: BoardPage) {
+        for fresh in page.columns {
+            let Some(column) = self.column(fresh.state) else { continue };
+            let ids: Vec<CardId> = fresh.cards.iter().map(|card| card.id).collect();
+            for card in fresh.cards {
+                match self.card(card.id) {
+                    Some(model) => model.card.set(card),
+                    None => self.cards.update_value(|cards| {
+                        cards.insert(card.id, CardModel::new(card));
+                    }),
+                }
+            }
+            set_if_new(column.total, fresh.total);
+            set_if_new(column.ids, ids);
+        }
+        self.now.set(page.now);
+        set_if_new(self.slots, page.slots);
+    }
+
+    /// Puts the server's version of a card where it belongs.
+    fn put(self, card: TaskCard) {
+        let id = card.id;
+        let Some(model) = self.card(id) else {
+            self.cards.update_value(|cards| {
+                cards.insert(id, CardModel::new(card.clone()));
+            });
+            self.place(&card);
+            return;
+        };
+        let shown = model.card.get_untracked();
+        let newest = model.guessed_on.get_value().map_or(shown.revision, |guessed| guessed + 1);
+        if card.revision < newest || card == shown {
+            return;
+        }
+        let moved = (shown.state, &shown.rank) != (card.state, &card.rank);
+        model.card.set(card.clone());
+        if moved {
+            self.place(&card);
+        }
+    }
+
+    /// Puts a card into the order of its column, and out of any other.
+    fn place(self, card: &TaskCard) {
+        for column in self.columns.get_value() {
+            let at = column.ids.with_untracked(|ids| ids.iter().position(|id| *id == card.id));
+            if column.state != card.state {
+                if let Some(at) = at {
+                    column.ids.update(|ids| {
+                        ids.remove(at);
+                    });
+                }
+                continue;
+            }
+            let mut ids = column.ids.get_untracked();
+            ids.retain(|id| *id != card.id);
+            let total = column.total.get_untracked();
+            let complete = i64::try_from(ids.len()).unwrap_or(i64::MAX) + 1 >= total;
+            let behind = |id: &CardId| self.face(*id).is_none_or(|other| (&other.rank, other.id) > (&card.rank, card.id));
+            let to = ids.iter().position(behind).unwrap_or(ids.len());
+            // Beyond what is loaded: it comes with its page.
+            if to < ids.len() || complete {
+                ids.insert(to, card.id);
+            }
+            set_if_new(column.ids, ids);
+        }
+    }
+
+    fn remove(self, id: CardId) {
+        for column in self.columns.get_value() {
+            if column.ids.with_untracked(|ids| ids.contains(&id)) {
+                column.ids.update(|ids| ids.retain(|other| *other != id));
+            }
+        }
+        self.cards.update_value(|cards| {
+            cards.remove(&id);
+        });
+    }
+
+    /// Loads the next page of a column.
+    pub fn load_more(self, column: Column) {
+        if column.loading.get_untracked() || !untrack(|| column.has_more()) {
+            return;
+        }
+        column.loading.set(true);
+        let after = column.ids.with_untracked(|ids| ids.last().copied()).and_then(|id| self.face(id));
+        let params = ColumnPageParams {
+            board_id: self.summary.with_value(|board| board.id),
+            state: column.state,
+            after: after.map(|card| (card.rank, card.id)),
+        };
+        spawn_local(async move {
+            let page = read_column(params).await;
+            // The page may be gone by now.
+            if column.loading.try_set(false).is_some() {
+                return;
+            }
+            match page {
+                Ok(page) => {
+                    set_if_new(column.total, page.total);
+                    let mut ids = column.ids.get_untracked();
+                    for card in page.cards {
+                        if !ids.contains(&card.id) {
+                            ids.push(card.id);
+                        }
+                        self.cards.update_value(|cards| {
+                            cards.entry(card.id).or_insert_with(|| CardModel::new(card));
+                        });
+                    }
+                    column.ids.set(ids);
+                }
+                Err(error) => self.toasts.fail(error.message),
+            }
+        });
+    }
+
+    /// Moves a card at once, and back when the server refuses.
+    pub fn move_card(self, id: CardId, to: CardState, place: Place) {
+        let Some(model) = self.card(id) else { return };
+        let before = model.card.get_untracked();
+        if before.state == to && place == Place::default() {
+            return;
+        }
+        self.guess(&model, &before, to, place);
+        let params = MoveCardParams { id, revision: None, to, after: place.after, before: place.before };
+        spawn_local(async move {
+            let answer = move_card(params).await;
+            model.guessed_on.set_value(None);
+            model.pending.set(false);
+            if self.cards.is_disposed() {
+                return;
+            }
+            match answer {
+                Ok(written) => self.moved(written, before.state),
+                Err(error) => self.refused(&model, before, &error),
+            }
+        });
+    }
+
+    fn guess(self, model: &CardModel, before: &TaskCard, to: CardState, place: Place) {
+        model.guessed_on.set_value(Some(before.revision));
+        let mut guess = before.clone();
+        guess.state = to;
+        guess.wait = None;
+        if to != before.state {
+            guess.state_at = self.now.get_untracked();
+            guess.ask = None;
+            self.count(before.state, -1);
+            self.count(to, 1);
+        }
+        let rank_of = |id: Option<CardId>| id.and_then(|id| self.face(id)).map(|card| card.rank);
+        guess.rank = match (rank_of(place.after), place.before) {
+            (Some(rank), _) => rank + "0",
+            (None, Some(_)) => String::new(),
+            (None, None) if to == CardState::Done => String::new(),
+            (None, None) => "~".to_owned(),
+        };
+        model.card.set(guess.clone());
+        if to == CardState::Archived {
+            self.unlist(guess.id);
+        } else {
+            self.place(&guess);
+        }
+        let pending = model.pending.clone();
+        let guessed_on = model.guessed_on.clone();
+        set_timeout(
+            move || {
+                if guessed_on.get_value().is_some() {
+                    pending.set(true);
+                }
+            },
+            PENDING_AFTER,
+        );
+    }
+
+    fn moved(self, written: CardWritten, from: CardState) {
+        let card = written.card;
+        let name = words::label(card.number);
+        let text = if card.state == CardState::Archived {
+            t::kanban_archived_toast(&name)
+        } else {
+            t::kanban_moved(&name, words::state_name(card.state))
+        };
+        let reordered = card.state == from;
+        if card.state == CardState::Archived {
+            self.remove(card.id);
+        } else {
+            self.accept(card);
+        }
+        self.announce(text.clone());
+        if let (Some(undo), false) = (written.undo, reordered) {
+            self.offer_undo(text, undo);
+        }
+    }
+
+    fn refused(self, model: &CardModel, before: TaskCard, error: &ApiError) {
+        let guess = model.card.get_untracked();
+        if guess.state != before.state {
+            self.count(guess.state, -1);
+            self.count(before.state, 1);
+        }
+        model.card.set(before.clone());
+        self.place(&before);
+        let text = t::kanban_move_back(&words::label(before.number), &error.message);
+        self.announce(text.clone());
+        self.toasts.fail(text);
+    }
+
+    /// Offers to take a write back, in a toast.
+    pub fn offer_undo(self, text: String, undo: UndoId) {
+        let toasts = self.toasts;
+        let take_back = Callback::new(move |()| {
+            spawn_local(async move {
+                match undo_write(undo).await {
+                    Ok(written) => {
+                        if !self.cards.is_disposed() {
+                            self.accept(written.card.clone());
+                        }
+                        toasts.say(t::kanban_undone(&words::label(written.card.number)));
+                    }
+                    Err(error) => toasts.fail(error.message),
+                }
+            });
+        });
+        toasts.undoable(text, take_back);
+    }
+
+    /// Takes over the server's answer to a write. Totals follow with the next delta.
+    pub fn accept(self, card: TaskCard) {
+        if card.state == CardState::Archived || card.board_id != self.summary.with_value(|board| board.id) {
+            self.remove(card.id);
+            return;
+        }
+        match self.card(card.id) {
+            Some(model) => {
+                let shown = model.card.get_untracked();
+                if card.revision < shown.revision {
+                    return;
+                }
+                model.card.set(card.clone());
+            }
+            None => self.cards.update_value(|cards| {
+                cards.insert(card.id, CardModel::new(card.clone()));
+            }),
+        }
+        self.place(&card);
+    }
+
+    /// Takes a deleted card away.
+    pub fn forget(self, id: CardId) {
+        if !self.cards.is_disposed() {
+            self.remove(id);
+        }
+    }
+
+    fn unlist(self, id: CardId) {
+        for column in self.columns.get_value() {
+            column.ids.update(|ids| ids.retain(|other| *other != id));
+        }
+    }
+
+    fn count(self, state: CardState, by: i64) {
+        if let Some(column) = self.column(state) {
+            column.total.update(|total| *total = (*total + by).max(0));
+        }
+    }
+
+    /// Keeps ages fresh while the window can be seen.
+    pub fn keep_time(self) {
+        let offset = self.now.get_untracked() - dom::now_ms();
+        let interval = set_interval_with_handle(
+            move || {
+                if !document().hidden() {
+                    self.now.try_set(dom::now_ms() + offset);
+                }
+            },
+            Duration::from_secs(15),
+        );
+        if let Ok(interval) = interval {
+            on_cleanup(move || interval.clear());
+        }
+    }
+}
+
+fn set_if_new<T: PartialEq + Send + Sync + 'static>(signal: RwSignal<T>, value: T) {
+    if signal.with_untracked(|old| *old != value) {
+        signal.set(value);
+    }
+}

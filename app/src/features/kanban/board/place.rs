@@ -1,0 +1,128 @@
+//! Where the board was left: the column in view and how far it was scrolled, per board, in this browser.
+use std::cell::Cell;
+use std::time::Duration;
+
+use leptos::html;
+use leptos::prelude::*;
+use protocol::CardState;
+use wasm_bindgen::JsCast;
+use wasm_bindgen::prelude::Closure;
+use web_sys::{Element, HtmlElement};
+
+use super::model::Board;
+use crate::ui::dom;
+
+thread_local! {
+    static SAVING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Puts the board where it was left, keeps `current` at the column in view, and remembers it from then on.
+pub fn remember(board: Board, columns: NodeRef<html::Div>, current: RwSignal<CardState>) {
+    Effect::new(move |_| {
+        let Some(columns) = columns.get() else { return };
+        let columns: HtmlElement = columns.into();
+        let key = board.summary.with_value(|summary| format!("hermes.board.{}", summary.slug));
+        restore(board, &columns, dom::remembered(&key));
+        current.set(in_view(&columns));
+        let scroller = columns.clone();
+        let on_scroll = Closure::<dyn FnMut()>::new(move || {
+            if SAVING.replace(true) {
+                return;
+            }
+            let (scroller, key) = (scroller.clone(), key.clone());
+            set_timeout(
+                move || {
+                    SAVING.set(false);
+                    let state = in_view(&scroller);
+                    if current.try_get_untracked().is_some_and(|shown| shown != state) {
+                        current.set(state);
+                    }
+                    let top = body_of(&scroller, state).map_or(0, |body| body.scroll_top());
+                    if scroller.is_connected() {
+                        dom::remember(&key, &format!("{state}:{top}"));
+                    }
+                },
+                Duration::from_millis(120),
+            );
+        })
+        .into_js_value();
+        // Scrolling does not bubble, but it can be captured: one listener hears the board and every column.
+        // silent-ok: the name is a constant.
+        let _ = columns.add_event_listener_with_callback_and_bool("scroll", on_scroll.unchecked_ref(), true);
+    });
+}
+
+/// Brings a column into view.
+pub fn show(columns: NodeRef<html::Div>, state: CardState) {
+    let Some(columns) = columns.get_untracked() else { return };
+    let Some(column) = column_of(&columns, state) else { return };
+    scroll_to(&columns, &column, !dom::reduced_motion());
+}
+
+/// Brings the neighbour of a column into view; `forward` is the reading direction.
+pub fn turn_page(columns: &HtmlElement, forward: bool) {
+    let here = in_view(columns);
+    let visible: Vec<CardState> = CardState::COLUMNS
+        .iter()
+        .copied()
+        .filter(|state| column_of(columns, *state).is_some_and(|column| !column.has_attribute("hidden")))
+        .collect();
+    let Some(index) = visible.iter().position(|state| *state == here) else { return };
+    let next = if forward { visible.get(index + 1) } else { index.checked_sub(1).and_then(|index| visible.get(index)) };
+    if let Some(column) = next.and_then(|state| column_of(columns, *state)) {
+        scroll_to(columns, &column, !dom::reduced_motion());
+    }
+}
+
+/// The element of a column.
+#[must_use]
+pub fn column_of(columns: &Element, state: CardState) -> Option<Element> {
+    columns.query_selector(&format!("[data-column='{state}']")).ok().flatten()
+}
+
+fn body_of(columns: &Element, state: CardState) -> Option<Element> {
+    column_of(columns, state)?.query_selector("[data-scroller]").ok().flatten()
+}
+
+fn restore(board: Board, columns: &HtmlElement, left: Option<String>) {
+    let left = left.and_then(|left| {
+        let (state, top) = left.split_once(':')?;
+        Some((state.parse::<CardState>().ok()?, top.parse::<i32>().ok()?))
+    });
+    let (state, top) = left.unwrap_or_else(|| (first_of_interest(board), 0));
+    if let Some(column) = column_of(columns, state) {
+        scroll_to(columns, &column, false);
+    }
+    if let Some(body) = body_of(columns, state) {
+        body.set_scroll_top(top);
+    }
+}
+
+/// Before anyone has chosen: what needs a person, then what is under way.
+fn first_of_interest(board: Board) -> CardState {
+    use CardState::{Blocked, Ready, Review, Running, Todo, Triage};
+    if dom::is_wide() {
+        return Triage;
+    }
+    let has_cards = |state: &&CardState| board.column(**state).is_some_and(|column| column.total.get_untracked() > 0);
+    [Review, Blocked, Running, Ready, Triage, Todo].iter().find(has_cards).copied().unwrap_or(Ready)
+}
+
+fn in_view(columns: &Element) -> CardState {
+    let start = columns.get_bounding_client_rect().left();
+    let distance = |state: &CardState| {
+        let column = column_of(columns, *state).filter(|column| !column.has_attribute("hidden"));
+        column.map_or(f64::MAX, |column| (column.get_bounding_client_rect().left() - start).abs())
+    };
+    let nearest = CardState::COLUMNS.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)));
+    nearest.copied().unwrap_or(CardState::Triage)
+}
+
+fn scroll_to(columns: &Element, column: &Element, smooth: bool) {
+    let by = column.get_bounding_client_rect().left() - columns.get_bounding_client_rect().left();
+    let margin = if dom::is_wide() { 16.0 } else { 12.0 };
+    let options = web_sys::ScrollToOptions::new();
+    options.set_left(f64::from(columns.scroll_left()) + by - margin);
+    options.set_behavior(if smooth { web_sys::ScrollBehavior::Smooth } else { web_sys::ScrollBehavior::Instant });
+    columns.scroll_to_with_scroll_to_options(&options);
+}

@@ -1,0 +1,208 @@
+//! States, reasons, times and prices in words.
+use protocol::{CardState, DecisionKind, PriorityBand, TaskCard, WaitReason};
+
+use crate::i18n::t;
+use crate::ui::{Icon, Tone};
+
+const SECOND: i64 = 1_000;
+const MINUTE: i64 = 60 * SECOND;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+/// A worker that has not spoken for longer is not called live.
+const LIVE_MS: i64 = MINUTE;
+
+/// The name of a state, and of its column.
+#[must_use]
+pub fn state_name(state: CardState) -> &'static str {
+    match state {
+        CardState::Triage => t::kanban_triage(),
+        CardState::Todo => t::kanban_todo(),
+        CardState::Scheduled => t::kanban_scheduled(),
+        CardState::Ready => t::kanban_ready(),
+        CardState::Running => t::kanban_running(),
+        CardState::Review => t::kanban_review(),
+        CardState::Blocked => t::kanban_blocked(),
+        CardState::Done => t::kanban_done(),
+        CardState::Archived => t::kanban_archived(),
+    }
+}
+
+/// The sign of a state.
+#[must_use]
+pub fn state_icon(state: CardState) -> Icon {
+    match state {
+        CardState::Triage => Icon::Idea,
+        CardState::Todo => Icon::Circle,
+        CardState::Scheduled => Icon::Clock,
+        CardState::Ready => Icon::Play,
+        CardState::Running => Icon::Agent,
+        CardState::Review => Icon::Eye,
+        CardState::Blocked => Icon::Stop,
+        CardState::Done => Icon::Check,
+        CardState::Archived => Icon::Archive,
+    }
+}
+
+/// The colour of a state.
+#[must_use]
+pub fn state_tone(state: CardState) -> Tone {
+    match state {
+        CardState::Triage | CardState::Todo | CardState::Scheduled | CardState::Done | CardState::Archived => Tone::Neutral,
+        CardState::Ready => Tone::Info,
+        CardState::Running => Tone::Accent,
+        CardState::Review => Tone::Success,
+        CardState::Blocked => Tone::Warning,
+    }
+}
+
+/// What an empty column says.
+#[must_use]
+pub fn empty_column(state: CardState) -> &'static str {
+    match state {
+        CardState::Triage => t::kanban_empty_triage(),
+        CardState::Todo => t::kanban_empty_todo(),
+        CardState::Scheduled => t::kanban_empty_scheduled(),
+        CardState::Ready => t::kanban_empty_ready(),
+        CardState::Running => t::kanban_empty_running(),
+        CardState::Review => t::kanban_empty_review(),
+        CardState::Blocked => t::kanban_empty_blocked(),
+        CardState::Done | CardState::Archived => t::kanban_empty_done(),
+    }
+}
+
+/// `T-142`.
+#[must_use]
+pub fn label(number: i64) -> String {
+    format!("T-{number}")
+}
+
+/// A priority's name; `None` for the normal one.
+#[must_use]
+pub fn priority_name(priority: i32) -> Option<&'static str> {
+    match PriorityBand::of(priority) {
+        PriorityBand::Low => Some(t::kanban_low()),
+        PriorityBand::Normal => None,
+        PriorityBand::High => Some(t::kanban_high()),
+        PriorityBand::Urgent => Some(t::kanban_urgent()),
+    }
+}
+
+/// A length of time in its largest unit: `12m`, `3h`, `2d`.
+#[must_use]
+pub fn span(ms: i64) -> String {
+    match ms.max(0) {
+        ms if ms < MINUTE => t::kanban_seconds(&(ms / SECOND).to_string()),
+        ms if ms < HOUR => t::kanban_minutes(&(ms / MINUTE).to_string()),
+        ms if ms < DAY => t::kanban_hours(&(ms / HOUR).to_string()),
+        ms => t::kanban_days(&(ms / DAY).to_string()),
+    }
+}
+
+/// How long ago: `now`, `12m ago`.
+#[must_use]
+pub fn ago(at: i64, now: i64) -> String {
+    let ms = now - at;
+    if ms < MINUTE { t::kanban_just_now().to_owned() } else { t::kanban_ago(&span(ms)) }
+}
+
+/// How long a card has been where it is, in words and in colour. Nobody cares how long it has been done.
+#[must_use]
+pub fn elapsed(card: &TaskCard, now: i64) -> Option<(String, Tone)> {
+    let ms = now - card.state_at;
+    let (amber, red) = match card.state {
+        CardState::Running => (10 * MINUTE, HOUR),
+        CardState::Ready => (HOUR, i64::MAX),
+        CardState::Blocked | CardState::Review => (HOUR, DAY),
+        CardState::Triage | CardState::Todo | CardState::Scheduled => (i64::MAX, i64::MAX),
+        CardState::Done | CardState::Archived => return None,
+    };
+    let tone = match ms {
+        ms if ms >= red => Tone::Danger,
+        ms if ms >= amber => Tone::Warning,
+        _ => Tone::Neutral,
+    };
+    Some((if ms < MINUTE { t::kanban_just_now().to_owned() } else { span(ms) }, tone))
+}
+
+/// Whether a running card's worker spoke lately.
+#[must_use]
+pub fn is_live(card: &TaskCard, now: i64) -> bool {
+    card.state == CardState::Running && card.heartbeat_at.is_some_and(|at| now - at < LIVE_MS)
+}
+
+/// Why a card does not run.
+#[must_use]
+pub fn wait_reason(wait: &WaitReason, now: i64) -> String {
+    let until = |at: i64| span((at - now).max(SECOND));
+    match wait {
+        WaitReason::WaitingOn { cards, more } => {
+            let names: Vec<String> = cards.iter().map(|number| label(*number)).collect();
+            let names = names.join(", ");
+            if *more == 0 { t::kanban_waiting_on(&names) } else { t::kanban_waiting_more(&names, &more.to_string()) }
+        }
+        WaitReason::NoFreeSlot { used, limit } => t::kanban_no_slot(&used.to_string(), &limit.to_string()),
+        WaitReason::UnknownProfile { profile } => t::kanban_unknown_profile(profile),
+        WaitReason::NoProvider => t::kanban_no_provider().to_owned(),
+        WaitReason::BackingOff { until: at } => t::kanban_backing_off(&until(*at)),
+        WaitReason::UndoWindow { until: at } => t::kanban_undo_window(&until(*at)),
+        WaitReason::Scheduled { until: at } => t::kanban_scheduled_in(&until(*at)),
+        WaitReason::NoDispatcher => t::kanban_no_dispatcher().to_owned(),
+    }
+}
+
+/// What the button on a card's face says.
+#[must_use]
+pub fn ask_action(kind: DecisionKind) -> &'static str {
+    match kind {
+        DecisionKind::Review => t::kanban_review_action(),
+        DecisionKind::Question => t::kanban_answer(),
+        _ => t::kanban_decide(),
+    }
+}
+
+/// `$0.18`; small sums keep their first digits.
+#[must_use]
+pub fn price(micros: i64) -> String {
+    let cents = micros / 10_000;
+    if micros > 0 && cents == 0 {
+        return format!("${}.{:04}", micros / 1_000_000, micros % 1_000_000 / 100);
+    }
+    format!("${}.{:02}", cents / 100, cents % 100)
+}
+
+/// Why a card cannot be put into a column by hand.
+#[must_use]
+pub fn why_not(from: CardState, to: CardState) -> String {
+    match to {
+        CardState::Running | CardState::Review | CardState::Blocked => t::kanban_only_worker(state_name(to)),
+        CardState::Scheduled => t::kanban_only_clock().to_owned(),
+        _ => {
+            let targets: Vec<&str> = from.manual_targets().iter().map(|state| state_name(*state)).collect();
+            t::kanban_can_go(state_name(from), &targets.join(", "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{price, span};
+
+    #[test]
+    fn prices_keep_what_matters() {
+        let check = |micros: i64, text: &str| assert_eq!(price(micros), text, "{micros}");
+        check(0, "$0.00");
+        check(900, "$0.0009");
+        check(180_000, "$0.18");
+        check(12_345_678, "$12.34");
+    }
+
+    #[test]
+    fn spans_use_their_largest_unit() {
+        let check = |ms: i64, text: &str| assert_eq!(span(ms), text, "{ms}");
+        check(-5, "0s");
+        check(59_999, "59s");
+        check(60_000, "1m");
+        check(3_600_000 * 23, "23h");
+        check(86_400_000 * 40, "40d");
+    }
+}

@@ -1,0 +1,91 @@
+//! What makes Hermes an app on a home screen: it installs, it says so when the server is out of reach, and every push
+//! shows exactly one notification.
+
+import { expect, test } from '../fixtures.ts';
+import { hydrated, visit } from '../helpers.ts';
+
+test.use({ worldName: 'quiet' });
+
+/** Text as a notification carries it in the address it opens. */
+const ASK = 'Fix the login\nWhich column wins on conflict?';
+const DECISION = `/d/0197a000-0000-7000-8000-000000000000#${Buffer.from(ASK).toString('base64url')}`;
+
+test('Chromium finds nothing that stands against installing', async ({ installed }) => {
+  const page = installed.pages()[0]!;
+  await visit(page, '/board');
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  const cdp = await installed.newCDPSession(page);
+  expect((await cdp.send('Page.getInstallabilityErrors')).installabilityErrors).toEqual([]);
+  const manifest = await cdp.send('Page.getAppManifest');
+  expect(manifest.errors).toEqual([]);
+  const { icons, shortcuts } = JSON.parse(manifest.data ?? '{}') as { icons: { src: string }[]; shortcuts: { url: string }[] };
+  for (const { src } of icons) expect((await page.request.get(src)).ok(), src).toBe(true);
+  for (const { url } of shortcuts) expect((await page.request.get(url)).ok(), url).toBe(true);
+});
+
+test('out of reach, a decision can still be read, and Retry leads on', async ({ page, context, world }) => {
+  await visit(page, '/board');
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  await context.setOffline(true);
+  await page.goto(DECISION);
+  await expect(page.getByText('Which column wins on conflict?')).toBeVisible();
+  await expect(page.getByRole('heading', { name: "Can't reach your agent. Is Tailscale on?" })).toBeVisible();
+
+  // Nothing of a signed-in person was kept on the device.
+  await page.goto('/board');
+  await expect(page.getByRole('heading', { name: "Can't reach your agent. Is Tailscale on?" })).toBeVisible();
+  const kept = await page.evaluate(async () => {
+    const caches = await self.caches.keys();
+    const stored = await Promise.all(caches.map(async (name) => (await self.caches.open(name)).keys()));
+    return stored.flat().map((request) => new URL(request.url).pathname);
+  });
+  expect(kept.filter((path) => !/^\/(pkg\/|icons\/|offline(\.js|\.css)?$)/.test(path))).toEqual([]);
+
+  // Back in reach, it goes on by itself.
+  await context.setOffline(false);
+  await hydrated(page);
+  await expect(page).toHaveURL(`${world.hermes.origin}/board`);
+});
+
+test('the offline page follows the scheme of the system and holds no script of its own', async ({ page }) => {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    await page.goto('/offline');
+    const background = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    expect(background).toBe(colorScheme === 'light' ? 'rgb(250, 250, 248)' : 'rgb(14, 15, 18)');
+  }
+});
+
+test('whatever a push carries, exactly one notification shows', async ({ installed, world }) => {
+  const page = installed.pages()[0]!;
+  const cdp = await installed.newCDPSession(page);
+  const scopes = new Map<string, string>();
+  cdp.on('ServiceWorker.workerRegistrationUpdated', ({ registrations }) => {
+    for (const each of registrations) scopes.set(each.scopeURL, each.registrationId);
+  });
+  await cdp.send('ServiceWorker.enable');
+  await visit(page, '/board');
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  const origin = world.hermes.origin;
+  const shown = () =>
+    page.evaluate(async () => {
+      const registration = await navigator.serviceWorker.ready;
+      const all = await registration.getNotifications();
+      const titles = all.map((each) => each.title);
+      for (const each of all) each.close();
+      return titles;
+    });
+  const declared = { web_push: 8030, notification: { title: 'Review ready', body: 'x', navigate: `${origin}/d/1`, tag: 'card-1' }, app_badge: 2 };
+  const cases: [string, string][] = [
+    [JSON.stringify(declared), 'Review ready'],
+    ['not JSON', 'Hermes'],
+    ['', 'Hermes'],
+    [JSON.stringify({ something: 'else' }), 'Hermes'],
+    ['null', 'Hermes'],
+  ];
+  await expect.poll(() => scopes.get(`${origin}/`)).toBeTruthy();
+  for (const [data, title] of cases) {
+    await cdp.send('ServiceWorker.deliverPushMessage', { origin, registrationId: scopes.get(`${origin}/`)!, data });
+    await expect.poll(shown, data).toEqual([title]);
+  }
+});

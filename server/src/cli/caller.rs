@@ -1,0 +1,114 @@
+//! Who runs the command: a person at the machine, or a worker that holds a ticket for its card.
+//!
+//! A worker is told apart by `HERMES_KANBAN_RUN_ID` and `HERMES_KANBAN_FENCE`, which its executor sets. It may only
+//! do what workers may: no decision is ever settled on its behalf.
+
+use agent_core::kanban::KanbanError;
+use agent_core::kanban::worker::{self, Holder, RunTicket};
+use agent_core::{Actor, Core};
+use protocol::{CardId, CardRef};
+
+use super::error::CliError;
+
+const RUN: &str = "HERMES_KANBAN_RUN_ID";
+const FENCE: &str = "HERMES_KANBAN_FENCE";
+
+/// Who runs the command.
+#[derive(Debug, Clone)]
+pub(super) enum Caller {
+    /// Somebody at the command line.
+    Person(Actor),
+    /// A worker.
+    Worker { ticket: RunTicket, holder: Holder },
+}
+
+impl Caller {
+    /// Reads the environment. A worker whose run is over is refused here, before it can do anything.
+    pub(super) async fn find(core: &Core) -> Result<Self, CliError> {
+        match ticket()? {
+            Some(ticket) => Ok(Self::Worker { ticket, holder: worker::holder(core, ticket).await? }),
+            None => Ok(Self::Person(user())),
+        }
+    }
+
+    /// The same for commands that only read: a worker whose run is over may still look, like anybody.
+    pub(super) async fn find_reader(core: &Core) -> Result<Self, CliError> {
+        let Some(ticket) = ticket()? else { return Ok(Self::Person(user())) };
+        match worker::holder(core, ticket).await {
+            Ok(holder) => Ok(Self::Worker { ticket, holder }),
+            Err(KanbanError::Fenced(_)) => Ok(Self::Person(user())),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The author of writes that both may do.
+    pub(super) fn actor(&self) -> Actor {
+        match self {
+            Self::Person(actor) => actor.clone(),
+            Self::Worker { ticket, holder } => Actor::Worker { run: ticket.run, profile: holder.profile.clone() },
+        }
+    }
+
+    /// The author of a write that only people may do.
+    pub(super) fn person(&self, what: &str) -> Result<&Actor, CliError> {
+        match self {
+            Self::Person(actor) => Ok(actor),
+            Self::Worker { .. } => Err(CliError::for_people(what)),
+        }
+    }
+
+    /// The card of a worker.
+    pub(super) fn own_card(&self) -> Option<CardId> {
+        match self {
+            Self::Person(_) => None,
+            Self::Worker { holder, .. } => Some(holder.card),
+        }
+    }
+
+    /// The board that is meant when none is named.
+    pub(super) fn board(&self) -> &str {
+        match self {
+            Self::Person(_) => "",
+            Self::Worker { holder, .. } => &holder.board,
+        }
+    }
+}
+
+impl Caller {
+    /// Refuses another card than the worker's own.
+    pub(super) async fn check_own(core: &Core, holder: &Holder, card: Option<CardRef>) -> Result<(), CliError> {
+        let Some(card) = card else { return Ok(()) };
+        if card == CardRef::Id(holder.card) || card == CardRef::Number(holder.number) {
+            return Ok(());
+        }
+        let other = agent_core::kanban::card(core, card).await?;
+        Err(CliError::failed(
+            "denied",
+            format!("T-{} is not this worker's card (T-{}); comment on it instead", other.number, holder.number),
+        ))
+    }
+}
+
+fn ticket() -> Result<Option<RunTicket>, CliError> {
+    let value = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let (Some(run), Some(fence)) = (value(RUN), value(FENCE)) else {
+        if value(RUN).is_some() || value(FENCE).is_some() {
+            return Err(CliError::Usage(format!("a worker needs both {RUN} and {FENCE}; only one of them is set")));
+        }
+        return Ok(None);
+    };
+    let parsed = run.to_str().and_then(|run| run.parse().ok()).zip(fence.to_str().and_then(|fence| fence.parse().ok()));
+    match parsed {
+        Some((run, fence)) => Ok(Some(RunTicket { run, fence })),
+        None => Err(CliError::Usage(format!("{RUN} and {FENCE} are not what Hermes gave this worker; leave them alone"))),
+    }
+}
+
+/// A person at the command line, by login name.
+fn user() -> Actor {
+    let user = ["USER", "LOGNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.trim().is_empty()))
+        .unwrap_or_else(|| format!("user {}", rustix::process::getuid().as_raw()));
+    Actor::CommandLine { user }
+}

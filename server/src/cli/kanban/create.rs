@@ -1,0 +1,115 @@
+//! `hermes kanban create`.
+
+use agent_core::kanban::{self, dispatcher};
+use agent_core::{profiles, text};
+use clap::{Args, ValueEnum};
+use protocol::{CardRef, CardState, CreateCardParams};
+
+use super::Cx;
+use super::wording::card_label;
+use crate::cli::Caller;
+use crate::cli::error::CliError;
+use crate::cli::output::one_line;
+use crate::cli::parse::{self, Workspace};
+
+/// Create a card.
+#[derive(Debug, Args)]
+pub(super) struct CreateArgs {
+    /// What shall be done, in a few words.
+    title: String,
+    /// Description in Markdown; `-` reads it from stdin.
+    #[arg(long, default_value = "", hide_default_value = true, value_name = "TEXT")]
+    body: String,
+    /// Profile that shall work on it.
+    #[arg(long, value_name = "PROFILE")]
+    assignee: Option<String>,
+    /// A card that must be finished first; may be repeated.
+    #[arg(long = "parent", value_parser = parse::card, value_name = "CARD")]
+    parents: Vec<CardRef>,
+    /// Higher first; 0 is normal.
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+    priority: i32,
+    /// Only note it: nothing starts until somebody moves it.
+    #[arg(long)]
+    triage: bool,
+    /// The same key returns the card that was made with it first.
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+    /// scratch, or dir:/absolute/path to work in an existing directory.
+    #[arg(long, value_parser = parse::workspace, value_name = "WORKSPACE")]
+    workspace: Option<Workspace>,
+    /// Failures in a row before a person is asked.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_retries: Option<u32>,
+    /// Longest run: 300, 90s, 30m, 2h or 1d.
+    #[arg(long, value_parser = parse::duration, value_name = "DURATION")]
+    max_runtime: Option<u32>,
+    /// Start blocked, which asks a person first.
+    #[arg(long, value_enum, value_name = "STATE", conflicts_with = "triage")]
+    initial_status: Option<InitialStatus>,
+}
+
+/// States a card can be asked to start in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum InitialStatus {
+    /// Asks a person first.
+    Blocked,
+    /// Starts as soon as it can; what happens without the option.
+    #[value(name = "running", alias = "in_progress", alias = "ready")]
+    Running,
+}
+
+impl CreateArgs {
+    pub(super) async fn run(self, cx: &Cx) -> Result<(), CliError> {
+        let mut params = CreateCardParams {
+            board: cx.board.clone(),
+            title: self.title,
+            body: parse::text(&self.body)?,
+            assignee: self.assignee,
+            priority: self.priority,
+            triage: self.triage,
+            blocked: self.initial_status == Some(InitialStatus::Blocked),
+            parents: self.parents,
+            scheduled_at: None,
+            idempotency_key: self.idempotency_key,
+            workspace_dir: self.workspace.and_then(|workspace| match workspace {
+                Workspace::Scratch => None,
+                Workspace::Dir(path) => Some(path),
+            }),
+            max_attempts: self.max_retries,
+            max_runtime_s: self.max_runtime,
+        };
+        let unknown = unknown_profile(cx, params.assignee.as_deref())?;
+        if let Caller::Worker { .. } = cx.caller {
+            if let Some(name) = unknown {
+                return Err(CliError::failed(
+                    "invalid",
+                    format!("there is no profile \"{name}\"; `hermes profile list` shows them"),
+                ));
+            }
+            params.title = text::redact(&params.title);
+            params.body = text::redact(&params.body);
+        }
+        let written = kanban::create_card(&cx.core, &cx.caller.actor(), params).await?;
+        if cx.out.is_json() {
+            return cx.out.json(&written);
+        }
+        let card = &written.card;
+        let assignee = card.assignee.as_deref().map(|name| format!(", assignee {name}")).unwrap_or_default();
+        cx.out.line(&format!("Created {}  {}  ({}{assignee})", card_label(card), one_line(&card.title), card.state))?;
+        if let Some(name) = unknown {
+            cx.out.hint(&format!("There is no profile \"{name}\" yet, so the card waits; `hermes profile create {name}` makes it."));
+        } else if card.state == CardState::Ready && !dispatcher::is_running(&cx.core) {
+            cx.out.hint("No server is running, so nothing starts yet; start one with `hermes serve`.");
+        }
+        Ok(())
+    }
+}
+
+/// The assignee's name when no profile has it.
+fn unknown_profile(cx: &Cx, assignee: Option<&str>) -> Result<Option<String>, CliError> {
+    let Some(name) = assignee.map(|name| name.trim().to_lowercase()).filter(|name| !name.is_empty()) else {
+        return Ok(None);
+    };
+    Ok(profiles::find(cx.core.home(), &name)?.is_none().then_some(name))
+}

@@ -1,0 +1,204 @@
+//! `hermes kanban …`: the verbs of the board.
+
+mod create;
+mod read;
+mod show;
+mod wording;
+mod write;
+
+use std::process::ExitCode;
+
+use agent_core::Core;
+use clap::{Args, Subcommand};
+use protocol::{BlockKind, CardRef, CardState, UndoId};
+
+use super::error::CliError;
+use super::output::Out;
+use super::{Caller, open_core, parse};
+
+/// Cards and boards.
+#[derive(Debug, Args)]
+pub(super) struct KanbanArgs {
+    /// Board to work on, by its short name.
+    #[arg(long, global = true, env = "HERMES_KANBAN_BOARD", hide_env_values = true, value_name = "BOARD")]
+    board: Option<String>,
+    #[command(subcommand)]
+    command: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Create a card.
+    Create(create::CreateArgs),
+    /// List cards.
+    #[command(visible_alias = "ls")]
+    List(read::ListArgs),
+    /// Show a card with its runs and comments.
+    Show {
+        /// Card; a worker's own when left out.
+        #[arg(value_parser = parse::card)]
+        card: Option<CardRef>,
+    },
+    /// Add a comment, which the next run reads.
+    Comment {
+        /// Card and text; a worker may leave out its own card. `-` reads the text from stdin.
+        #[arg(required = true, value_name = "CARD> <TEXT", num_args = 1..)]
+        words: Vec<String>,
+    },
+    /// Stop a card for a person.
+    Block {
+        /// Card and reason; a worker may leave out its own card. `-` reads the reason from stdin.
+        #[arg(required = true, value_name = "CARD> <REASON", num_args = 1..)]
+        words: Vec<String>,
+        /// Why (workers): review, needs_input, capability, transient or dependency.
+        #[arg(long, value_name = "KIND")]
+        kind: Option<BlockKind>,
+        /// What was done so far (workers); `-` reads it from stdin.
+        #[arg(long, default_value = "", hide_default_value = true)]
+        summary: String,
+        /// A suggested answer (workers); may be repeated.
+        #[arg(long = "option", value_name = "ANSWER")]
+        options: Vec<String>,
+    },
+    /// Settle what a card asks: approve finished work so that it goes on, answer, or try again.
+    Unblock {
+        /// Cards.
+        #[arg(required = true, value_parser = parse::card)]
+        cards: Vec<CardRef>,
+        /// What the worker shall know; becomes a comment. `-` reads it from stdin.
+        #[arg(long, default_value = "", hide_default_value = true, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Finish cards.
+    Complete {
+        /// Cards; a worker's own when left out.
+        #[arg(value_parser = parse::card)]
+        cards: Vec<CardRef>,
+        /// What was done; `-` reads it from stdin.
+        #[arg(long, visible_alias = "result", default_value = "", hide_default_value = true, value_name = "TEXT")]
+        summary: String,
+        /// A JSON object kept with the run (workers).
+        #[arg(long, value_name = "JSON")]
+        metadata: Option<String>,
+    },
+    /// Put cards away; children stop waiting for them.
+    Archive {
+        /// Cards.
+        #[arg(required = true, value_parser = parse::card)]
+        cards: Vec<CardRef>,
+        /// Delete them instead; they can be had back for 10 minutes.
+        #[arg(long)]
+        rm: bool,
+    },
+    /// Make a card wait for another one.
+    Link {
+        /// The card that must be finished first.
+        #[arg(value_parser = parse::card)]
+        parent: CardRef,
+        /// The card that waits.
+        #[arg(value_parser = parse::card)]
+        child: CardRef,
+    },
+    /// Take a link away.
+    Unlink {
+        /// The card that had to be finished first.
+        #[arg(value_parser = parse::card)]
+        parent: CardRef,
+        /// The card that waited.
+        #[arg(value_parser = parse::card)]
+        child: CardRef,
+    },
+    /// Move a card to another column.
+    Move {
+        /// Card.
+        #[arg(value_parser = parse::card)]
+        card: CardRef,
+        /// Target column.
+        #[arg(value_parser = parse::state, value_name = "STATE")]
+        to: CardState,
+        /// Refuse when the card is no longer at this revision.
+        #[arg(long)]
+        revision: Option<i64>,
+    },
+    /// Give a card to another profile.
+    Assign {
+        /// Card.
+        #[arg(value_parser = parse::card)]
+        card: CardRef,
+        /// Profile, or `none` for the board's default.
+        profile: String,
+    },
+    /// Take a write back, up to 10 minutes later.
+    Undo {
+        /// The id that the write printed.
+        id: UndoId,
+    },
+    /// Say that the work goes on (workers).
+    Heartbeat,
+    /// List boards, or make one.
+    Boards {
+        #[command(subcommand)]
+        command: Option<BoardVerb>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum BoardVerb {
+    /// List boards.
+    #[command(visible_alias = "ls")]
+    List,
+    /// Make a board.
+    #[command(visible_alias = "new")]
+    Create {
+        /// Short name: small letters, digits, - and _.
+        slug: String,
+        /// Display name; the short name when left out.
+        #[arg(long, default_value = "", hide_default_value = true)]
+        name: String,
+    },
+}
+
+/// What every verb needs.
+struct Cx {
+    core: Core,
+    caller: Caller,
+    board: String,
+    out: Out,
+}
+
+impl KanbanArgs {
+    pub(super) async fn run(self, out: Out) -> Result<ExitCode, CliError> {
+        let core = open_core().await?;
+        let result = run(&core, self.command, self.board, out).await;
+        core.close().await;
+        result
+    }
+}
+
+async fn run(core: &Core, verb: Verb, board: Option<String>, out: Out) -> Result<ExitCode, CliError> {
+    let only_reads = matches!(verb, Verb::List(_) | Verb::Show { .. } | Verb::Boards { command: None | Some(BoardVerb::List) });
+    let caller = if only_reads { Caller::find_reader(core).await? } else { Caller::find(core).await? };
+    let board = board.unwrap_or_else(|| caller.board().to_owned());
+    let cx = Cx { core: core.clone(), caller, board, out };
+    match verb {
+        Verb::Create(args) => args.run(&cx).await?,
+        Verb::List(args) => args.run(&cx).await?,
+        Verb::Show { card } => show::run(&cx, card).await?,
+        Verb::Comment { words } => write::comment(&cx, &words).await?,
+        Verb::Block { words, kind, summary, options } => write::block(&cx, &words, kind, &summary, options).await?,
+        Verb::Unblock { cards, reason } => return write::unblock(&cx, &cards, &reason).await,
+        Verb::Complete { cards, summary, metadata } => {
+            return write::complete(&cx, &cards, &summary, metadata.as_deref()).await;
+        }
+        Verb::Archive { cards, rm } => return write::archive(&cx, &cards, rm).await,
+        Verb::Link { parent, child } => write::link(&cx, parent, child).await?,
+        Verb::Unlink { parent, child } => write::unlink(&cx, parent, child).await?,
+        Verb::Move { card, to, revision } => write::move_card(&cx, card, to, revision).await?,
+        Verb::Assign { card, profile } => write::assign(&cx, card, &profile).await?,
+        Verb::Undo { id } => write::undo(&cx, id).await?,
+        Verb::Heartbeat => write::heartbeat(&cx).await?,
+        Verb::Boards { command: None | Some(BoardVerb::List) } => read::boards(&cx).await?,
+        Verb::Boards { command: Some(BoardVerb::Create { slug, name }) } => write::create_board(&cx, &slug, &name).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,96 @@
+//! `hermes kanban list` and `boards`.
+
+use agent_core::kanban;
+use clap::Args;
+use protocol::{CardState, TaskCard};
+
+use super::Cx;
+use super::wording::{age, card_label, priority, state_style, wait};
+use crate::cli::error::CliError;
+use crate::cli::output::Style;
+use crate::cli::parse;
+
+/// Cards that are looked at when a list is filtered by assignee.
+const FILTER_LIMIT: u32 = 1000;
+
+/// List cards.
+#[derive(Debug, Args)]
+pub(super) struct ListArgs {
+    /// Only this column; `in_progress` is another word for `running`.
+    #[arg(long, visible_alias = "state", value_parser = parse::state, value_name = "STATE")]
+    status: Option<CardState>,
+    /// Only cards that are running now.
+    #[arg(long = "in_progress", alias = "in-progress", hide = true, conflicts_with_all = ["status", "archived"])]
+    in_progress: bool,
+    /// Only archived cards.
+    #[arg(long, conflicts_with = "status")]
+    archived: bool,
+    /// Only cards of this profile.
+    #[arg(long, value_name = "PROFILE")]
+    assignee: Option<String>,
+    /// Cards at most.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    limit: u32,
+}
+
+impl ListArgs {
+    pub(super) async fn run(self, cx: &Cx) -> Result<(), CliError> {
+        let state = match (self.in_progress, self.archived) {
+            (true, _) => Some(CardState::Running),
+            (false, true) => Some(CardState::Archived),
+            (false, false) => self.status,
+        };
+        let asked = if self.assignee.is_some() { FILTER_LIMIT } else { self.limit };
+        let mut cards = kanban::list_cards(&cx.core, &cx.board, state, asked).await?;
+        let cut = cards.len() >= asked as usize;
+        if let Some(assignee) = &self.assignee {
+            let assignee = assignee.trim().to_lowercase();
+            cards.retain(|card| card.assignee.as_deref() == Some(assignee.as_str()));
+        }
+        let cut = cut || cards.len() > self.limit as usize;
+        cards.truncate(self.limit as usize);
+        if cx.out.is_json() {
+            return cx.out.json(&cards);
+        }
+        if cards.is_empty() {
+            return cx.out.line("No cards.");
+        }
+        let now = cx.core.now_ms();
+        let rows: Vec<_> = cards.iter().map(|card| row(card, now)).collect();
+        cx.out.table(&["CARD", "STATE", "PRIORITY", "ASSIGNEE", "AGE", "TITLE"], &rows)?;
+        if cut {
+            cx.out.hint(&format!("There are more; these are the first {}. Narrow it with --status, or raise --limit (up to 1000).", cards.len()));
+        }
+        Ok(())
+    }
+}
+
+fn row(card: &TaskCard, now: i64) -> Vec<(Style, String)> {
+    let note = match (&card.ask, &card.wait) {
+        (Some(ask), _) => format!(" — needs you: {}", ask.ask),
+        (None, Some(reason)) => format!(" — {}", wait(reason, now)),
+        (None, None) => String::new(),
+    };
+    vec![
+        (Style::Bold, card_label(card)),
+        (state_style(card.state), card.state.to_string()),
+        (Style::Plain, priority(card.priority).to_owned()),
+        (Style::Plain, card.assignee.clone().unwrap_or_default()),
+        (Style::Dim, age(now - card.state_at)),
+        (Style::Plain, format!("{}{note}", card.title)),
+    ]
+}
+
+/// All boards.
+pub(super) async fn boards(cx: &Cx) -> Result<(), CliError> {
+    let boards = kanban::boards(&cx.core).await?;
+    if cx.out.is_json() {
+        return cx.out.json(&boards);
+    }
+    if boards.is_empty() {
+        return cx.out.line("No boards yet; the first card makes one.");
+    }
+    let rows: Vec<_> =
+        boards.iter().map(|board| vec![(Style::Bold, board.slug.clone()), (Style::Plain, board.name.clone())]).collect();
+    cx.out.table(&["BOARD", "NAME"], &rows)
+}

@@ -1,0 +1,84 @@
+//! Words for people: ages, priorities, why a card waits.
+
+use protocol::{CardState, PriorityBand, TaskCard, WaitReason};
+
+use crate::cli::output::Style;
+
+/// `T-142`.
+pub(super) fn card_label(card: &TaskCard) -> String {
+    format!("T-{}", card.number)
+}
+
+/// `12m`, `3h`, `5d`; clocks that disagree give `now`.
+pub(super) fn age(ms: i64) -> String {
+    match ms / 1000 {
+        i64::MIN..=0 => "now".to_owned(),
+        seconds @ 1..=59 => format!("{seconds}s"),
+        seconds @ 60..=3599 => format!("{}m", seconds / 60),
+        seconds @ 3600..=86_399 => format!("{}h", seconds / 3600),
+        seconds => format!("{}d", seconds / 86_400),
+    }
+}
+
+/// `12m ago`, or `just now`.
+pub(super) fn ago(ms: i64) -> String {
+    if ms < 1000 { "just now".to_owned() } else { format!("{} ago", age(ms)) }
+}
+
+pub(super) fn priority(priority: i32) -> &'static str {
+    match PriorityBand::of(priority) {
+        PriorityBand::Low => "low",
+        PriorityBand::Normal => "",
+        PriorityBand::High => "high",
+        PriorityBand::Urgent => "urgent",
+    }
+}
+
+pub(super) fn state_style(state: CardState) -> Style {
+    match state {
+        CardState::Ready => Style::Blue,
+        CardState::Running => Style::Green,
+        CardState::Review | CardState::Blocked => Style::Yellow,
+        CardState::Done | CardState::Archived => Style::Dim,
+        CardState::Triage | CardState::Todo | CardState::Scheduled => Style::Plain,
+    }
+}
+
+/// Why a card does not run.
+pub(super) fn wait(reason: &WaitReason, now: i64) -> String {
+    match reason {
+        WaitReason::WaitingOn { cards, more } => {
+            let mut names: Vec<String> = cards.iter().map(|number| format!("T-{number}")).collect();
+            if *more > 0 {
+                names.push(format!("{more} more"));
+            }
+            format!("waiting on {}", names.join(", "))
+        }
+        WaitReason::NoFreeSlot { used, limit } => format!("no free slot ({used}/{limit})"),
+        WaitReason::UnknownProfile { profile } => format!("no profile \"{profile}\""),
+        WaitReason::NoProvider => "no model provider; set one up under Settings".to_owned(),
+        WaitReason::BackingOff { until } => format!("trying again in {}", age(until - now)),
+        WaitReason::UndoWindow { until } => format!("starts in {}", age(until - now)),
+        WaitReason::Scheduled { until } => format!("starts in {}", age(until - now)),
+        WaitReason::NoDispatcher => "no server is running; start `hermes serve`".to_owned(),
+    }
+}
+
+/// Money in millionths of a dollar.
+pub(super) fn cost(micros: i64) -> String {
+    let cents = (micros + 5_000) / 10_000;
+    if cents == 0 && micros > 0 { "<$0.01".to_owned() } else { format!("${}.{:02}", cents / 100, cents % 100) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{age, cost, wait};
+    use protocol::WaitReason;
+
+    #[test]
+    fn ages_costs_and_reasons_read_well() {
+        assert_eq!((age(-5), age(59_000), age(3_600_000), age(172_800_000)), ("now".into(), "59s".into(), "1h".into(), "2d".into()));
+        assert_eq!((cost(0), cost(1), cost(180_000), cost(12_345_678)), ("$0.00".into(), "<$0.01".into(), "$0.18".into(), "$12.35".into()));
+        assert_eq!(wait(&WaitReason::WaitingOn { cards: vec![1, 2], more: 3 }, 0), "waiting on T-1, T-2, 3 more");
+    }
+}

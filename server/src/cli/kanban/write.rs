@@ -1,0 +1,309 @@
+//! The verbs that change cards. A worker's calls carry its ticket; a person's are ordinary writes that can be undone.
+
+use std::process::ExitCode;
+
+use agent_core::kanban::worker::{self, Holder, RunTicket};
+use agent_core::{decisions, kanban};
+use protocol::{
+    AddCommentParams, BlockKind, CardRef, CardState, CardWritten, EditCardParams, MoveCardParams, SettleDecisionOutcome,
+    UndoId,
+};
+use serde::Serialize;
+
+use super::Cx;
+use super::wording::card_label;
+use crate::cli::Caller;
+use crate::cli::error::CliError;
+use crate::cli::output::one_line;
+use crate::cli::parse;
+
+/// A card after a worker's block, with the kind it became.
+#[derive(Debug, Serialize)]
+struct Blocked {
+    #[serde(flatten)]
+    written: CardWritten,
+    kind: BlockKind,
+}
+
+/// Two cards that were linked or unlinked.
+#[derive(Debug, Serialize)]
+struct Linked {
+    parent: CardWritten,
+    child: CardWritten,
+}
+
+pub(super) async fn comment(cx: &Cx, words: &[String]) -> Result<(), CliError> {
+    let (card, words) = card_and_words(cx, words)?;
+    let body = parse::words(words)?;
+    match &cx.caller {
+        Caller::Worker { ticket, holder } => {
+            let card = card.unwrap_or(CardRef::Id(holder.card));
+            worker::comment(&cx.core, *ticket, card, &body).await?;
+            done(cx, card, "Commented on").await
+        }
+        Caller::Person(actor) => {
+            let card = kanban::card(&cx.core, needed(card)?).await?;
+            let view = kanban::add_comment(&cx.core, actor, AddCommentParams { id: card.id, body }).await?;
+            if cx.out.is_json() {
+                return cx.out.json(&view);
+            }
+            cx.out.line(&format!("Commented on {}  {}", card_label(&card), one_line(&card.title)))
+        }
+    }
+}
+
+pub(super) async fn block(
+    cx: &Cx,
+    words: &[String],
+    kind: Option<BlockKind>,
+    summary: &str,
+    options: Vec<String>,
+) -> Result<(), CliError> {
+    let (card, words) = card_and_words(cx, words)?;
+    let reason = parse::words(words)?;
+    match &cx.caller {
+        Caller::Worker { ticket, holder } => {
+            Caller::check_own(&cx.core, holder, card).await?;
+            let summary = parse::text(summary)?;
+            let kind = worker::block(&cx.core, *ticket, kind, &reason, &summary, options).await?;
+            let written = as_written(cx, CardRef::Id(holder.card)).await?;
+            if cx.out.is_json() {
+                return cx.out.json(&Blocked { written, kind });
+            }
+            cx.out.line(&format!("{} is {} now ({kind})", card_label(&written.card), written.card.state))
+        }
+        Caller::Person(actor) => {
+            if kind.is_some() || !summary.is_empty() || !options.is_empty() {
+                return Err(CliError::Usage("--kind, --summary and --option are for workers; give the reason alone".into()));
+            }
+            let written = kanban::block_card(&cx.core, actor, needed(card)?, &reason).await?;
+            wrote(cx, &written, "Blocked")
+        }
+    }
+}
+
+pub(super) async fn unblock(cx: &Cx, cards: &[CardRef], reason: &str) -> Result<ExitCode, CliError> {
+    let actor = cx.caller.person("settle what a card asks")?;
+    let reason = parse::text(reason)?;
+    let mut results = Vec::new();
+    for card in cards {
+        results.push(decisions::unblock(&cx.core, actor, *card, &reason).await.map_err(CliError::from));
+    }
+    each(cx, results, settled)
+}
+
+fn settled(cx: &Cx, outcome: &SettleDecisionOutcome) -> Result<(), CliError> {
+    let decision = &outcome.decision;
+    let label = format!("T-{}", decision.card.number);
+    let Some(settlement) = &decision.settlement else {
+        return Err(CliError::failed("conflict", format!("{label} asks nothing any more; look at it again")));
+    };
+    if !settlement.by_you {
+        let who = one_line(&settlement.by);
+        return Err(CliError::failed("conflict", format!("{who} was faster: {label} was settled by {}", settlement.verb)));
+    }
+    if cx.out.is_json() {
+        return cx.out.json(outcome);
+    }
+    cx.out.line(&format!("Settled {label}  {}  ({}; {} now)", one_line(&decision.card.title), settlement.verb, decision.card.state))?;
+    if let Some(undo) = settlement.undo {
+        undo_hint(cx, undo);
+    }
+    Ok(())
+}
+
+pub(super) async fn complete(
+    cx: &Cx,
+    cards: &[CardRef],
+    summary: &str,
+    metadata: Option<&str>,
+) -> Result<ExitCode, CliError> {
+    if cards.len() > 1 && !summary.is_empty() {
+        return Err(CliError::Usage("one summary cannot stand for several cards; complete them one by one".into()));
+    }
+    let summary = parse::text(summary)?;
+    match &cx.caller {
+        Caller::Worker { ticket, holder } => {
+            complete_own(cx, *ticket, holder, cards, &summary, metadata).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Caller::Person(actor) => {
+            if cards.is_empty() {
+                return Err(CliError::Usage("name the card to complete, for instance `hermes kanban complete T-12`".into()));
+            }
+            if metadata.is_some() {
+                return Err(CliError::Usage("--metadata belongs to a worker's run; give a --summary instead".into()));
+            }
+            let mut results = Vec::new();
+            for card in cards {
+                results.push(kanban::complete_card(&cx.core, actor, *card, &summary).await.map_err(CliError::from));
+            }
+            each(cx, results, |cx, written| wrote(cx, written, "Completed"))
+        }
+    }
+}
+
+async fn complete_own(
+    cx: &Cx,
+    ticket: RunTicket,
+    holder: &Holder,
+    cards: &[CardRef],
+    summary: &str,
+    metadata: Option<&str>,
+) -> Result<(), CliError> {
+    for card in cards {
+        Caller::check_own(&cx.core, holder, Some(*card)).await?;
+    }
+    let metadata = metadata
+        .map(serde_json::from_str)
+        .transpose()
+        .map_err(|error| CliError::failed("invalid", format!("--metadata is not JSON: {error}")))?;
+    worker::complete(&cx.core, ticket, summary, metadata).await?;
+    done(cx, CardRef::Id(holder.card), "Completed").await
+}
+
+pub(super) async fn archive(cx: &Cx, cards: &[CardRef], delete: bool) -> Result<ExitCode, CliError> {
+    let actor = cx.caller.person(if delete { "delete cards" } else { "archive cards" })?;
+    let mut results = Vec::new();
+    for card in cards {
+        let result = if delete {
+            kanban::delete_card(&cx.core, actor, *card).await.map_err(CliError::from)
+        } else {
+            move_to(cx, *card, CardState::Archived, None).await
+        };
+        results.push(result);
+    }
+    each(cx, results, |cx, written| wrote(cx, written, if delete { "Deleted" } else { "Archived" }))
+}
+
+pub(super) async fn link(cx: &Cx, parent: CardRef, child: CardRef) -> Result<(), CliError> {
+    kanban::link(&cx.core, &cx.caller.actor(), parent, child).await?;
+    linked(cx, parent, child, "waits for").await
+}
+
+pub(super) async fn unlink(cx: &Cx, parent: CardRef, child: CardRef) -> Result<(), CliError> {
+    let actor = cx.caller.person("take links away")?;
+    kanban::unlink(&cx.core, actor, parent, child).await?;
+    linked(cx, parent, child, "no longer waits for").await
+}
+
+async fn linked(cx: &Cx, parent: CardRef, child: CardRef, what: &str) -> Result<(), CliError> {
+    let linked = Linked { parent: as_written(cx, parent).await?, child: as_written(cx, child).await? };
+    if cx.out.is_json() {
+        return cx.out.json(&linked);
+    }
+    cx.out.line(&format!("{} {what} {}", card_label(&linked.child.card), card_label(&linked.parent.card)))
+}
+
+pub(super) async fn move_card(cx: &Cx, card: CardRef, to: CardState, revision: Option<i64>) -> Result<(), CliError> {
+    let written = move_to(cx, card, to, revision).await?;
+    wrote(cx, &written, "Moved")
+}
+
+async fn move_to(cx: &Cx, card: CardRef, to: CardState, revision: Option<i64>) -> Result<CardWritten, CliError> {
+    let actor = cx.caller.person("move cards")?;
+    let id = kanban::card(&cx.core, card).await?.id;
+    let params = MoveCardParams { id, revision, to, after: None, before: None };
+    Ok(kanban::move_card(&cx.core, actor, params).await?)
+}
+
+pub(super) async fn assign(cx: &Cx, card: CardRef, profile: &str) -> Result<(), CliError> {
+    let actor = cx.caller.person("assign cards")?;
+    let card = kanban::card(&cx.core, card).await?;
+    let assignee = if profile.eq_ignore_ascii_case("none") { String::new() } else { profile.to_owned() };
+    let params = EditCardParams {
+        id: card.id,
+        revision: card.revision,
+        title: None,
+        body: None,
+        priority: None,
+        assignee: Some(assignee),
+    };
+    let written = kanban::edit_card(&cx.core, actor, params).await?;
+    wrote(cx, &written, "Assigned")
+}
+
+pub(super) async fn undo(cx: &Cx, id: UndoId) -> Result<(), CliError> {
+    let actor = cx.caller.person("take writes back")?;
+    let written = kanban::undo(&cx.core, actor, id).await?;
+    wrote(cx, &written, "Took back the change of")
+}
+
+pub(super) async fn heartbeat(cx: &Cx) -> Result<(), CliError> {
+    let Caller::Worker { ticket, holder } = &cx.caller else {
+        return Err(CliError::Usage("heartbeat is for workers; Hermes gives them HERMES_KANBAN_RUN_ID and HERMES_KANBAN_FENCE".into()));
+    };
+    worker::heartbeat(&cx.core, *ticket).await?;
+    done(cx, CardRef::Id(holder.card), "Still working on").await
+}
+
+pub(super) async fn create_board(cx: &Cx, slug: &str, name: &str) -> Result<(), CliError> {
+    let actor = cx.caller.person("make boards")?;
+    let board = kanban::create_board(&cx.core, actor, slug, name).await?;
+    if cx.out.is_json() {
+        return cx.out.json(&board);
+    }
+    cx.out.line(&format!("Created the board {}  {}", board.slug, one_line(&board.name)))
+}
+
+/// A card and the words after it. A worker may leave out its own card, so only a first word that can name a card does.
+fn card_and_words<'a>(cx: &Cx, words: &'a [String]) -> Result<(Option<CardRef>, &'a [String]), CliError> {
+    let first = words.first().map(|word| parse::card(word));
+    match (first, cx.caller.own_card()) {
+        (Some(Ok(card)), _) if words.len() > 1 => Ok((Some(card), &words[1..])),
+        (_, Some(_)) => Ok((None, words)),
+        (Some(Ok(_)), None) => Err(CliError::Usage("say something after the card; `-` reads it from stdin".into())),
+        (Some(Err(problem)), None) => Err(CliError::Usage(problem)),
+        (None, None) => Err(CliError::Usage("name a card and say something".into())),
+    }
+}
+
+fn needed(card: Option<CardRef>) -> Result<CardRef, CliError> {
+    card.ok_or_else(|| CliError::Usage("name the card, for instance T-12".into()))
+}
+
+async fn as_written(cx: &Cx, card: CardRef) -> Result<CardWritten, CliError> {
+    Ok(CardWritten { card: kanban::card(&cx.core, card).await?, undo: None })
+}
+
+/// Tells what a worker's call did; workers have nothing to undo.
+async fn done(cx: &Cx, card: CardRef, what: &str) -> Result<(), CliError> {
+    let written = as_written(cx, card).await?;
+    wrote(cx, &written, what)
+}
+
+fn wrote(cx: &Cx, written: &CardWritten, what: &str) -> Result<(), CliError> {
+    if cx.out.is_json() {
+        return cx.out.json(written);
+    }
+    let card = &written.card;
+    cx.out.line(&format!("{what} {}  {}  ({})", card_label(card), one_line(&card.title), card.state))?;
+    if let Some(undo) = written.undo {
+        undo_hint(cx, undo);
+    }
+    Ok(())
+}
+
+fn undo_hint(cx: &Cx, undo: UndoId) {
+    cx.out.hint(&format!("Take it back within 10 minutes: hermes kanban undo {undo}"));
+}
+
+/// Tells each result: one line, or one JSON object per card, in order. All are tried; any failure fails the command.
+fn each<T>(
+    cx: &Cx,
+    results: Vec<Result<T, CliError>>,
+    tell: impl Fn(&Cx, &T) -> Result<(), CliError>,
+) -> Result<ExitCode, CliError> {
+    let mut code = ExitCode::SUCCESS;
+    for result in results {
+        match result.and_then(|value| tell(cx, &value)) {
+            Ok(()) => {}
+            Err(CliError::Closed) => return Err(CliError::Closed),
+            Err(error) => {
+                error.report(cx.out.is_json());
+                code = error.exit_code();
+            }
+        }
+    }
+    Ok(code)
+}

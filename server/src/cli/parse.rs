@@ -1,0 +1,125 @@
+//! Reading what people type: cards, durations, workspaces, text from stdin.
+
+use std::io::Read;
+
+use protocol::{CardRef, CardState, MAX_TEXT_BYTES};
+
+use super::error::CliError;
+
+/// A card: `T-142`, `142` or its id.
+pub(crate) fn card(text: &str) -> Result<CardRef, String> {
+    text.parse().map_err(|_| format!("\"{}\" names no card; use its number (T-142 or 142) or its id", text.escape_debug()))
+}
+
+/// A state; `in_progress` is another word for `running`.
+pub(crate) fn state(text: &str) -> Result<CardState, String> {
+    CardState::parse_input(text).map_err(|error| error.to_string())
+}
+
+/// Seconds: `300`, `90s`, `30m`, `2h`, `1d`.
+pub(crate) fn duration(text: &str) -> Result<u32, String> {
+    let text = text.trim();
+    let split = text.find(|char: char| !char.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let factor = match unit.trim() {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => 0,
+    };
+    number
+        .parse::<u32>()
+        .ok()
+        .and_then(|number| number.checked_mul(factor))
+        .filter(|seconds| *seconds > 0)
+        .ok_or_else(|| format!("\"{}\" is no duration; write 300, 90s, 30m, 2h or 1d", text.escape_debug()))
+}
+
+/// `scratch`, or `dir:/absolute/path` as the path.
+pub(crate) fn workspace(text: &str) -> Result<Workspace, String> {
+    if text == "scratch" {
+        return Ok(Workspace::Scratch);
+    }
+    match text.strip_prefix("dir:") {
+        Some(path) if path.starts_with('/') => Ok(Workspace::Dir(path.to_owned())),
+        Some(path) => Err(format!("the directory \"{}\" must be absolute, like dir:/home/you/project", path.escape_debug())),
+        None => Err(format!("\"{}\" is no workspace; write scratch or dir:/absolute/path", text.escape_debug())),
+    }
+}
+
+/// Where a worker works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Workspace {
+    /// A directory of the card's own.
+    Scratch,
+    /// An existing directory.
+    Dir(String),
+}
+
+/// A text argument; `-` reads it from stdin, which is bounded and must be UTF-8.
+pub(crate) fn text(argument: &str) -> Result<String, CliError> {
+    if argument != "-" {
+        return Ok(argument.to_owned());
+    }
+    let limit = MAX_TEXT_BYTES as u64 + 1;
+    let mut bytes = Vec::new();
+    std::io::stdin()
+        .lock()
+        .take(limit)
+        .read_to_end(&mut bytes)
+        .map_err(|error| CliError::failed("unavailable", format!("stdin cannot be read: {error}")))?;
+    if bytes.len() > MAX_TEXT_BYTES {
+        return Err(CliError::failed(
+            "invalid",
+            format!("stdin has more than the {MAX_TEXT_BYTES} bytes that are kept; shorten it or put it into a file"),
+        ));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        CliError::failed(
+            "invalid",
+            format!("stdin is not UTF-8 text from byte {} on; convert it first", error.utf8_error().valid_up_to()),
+        )
+    })
+}
+
+/// Words joined to one text; a single `-` reads stdin.
+pub(crate) fn words(arguments: &[String]) -> Result<String, CliError> {
+    match arguments {
+        [only] => text(only),
+        many => Ok(many.join(" ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Workspace, card, duration, state, workspace};
+    use protocol::{CardRef, CardState};
+
+    #[test]
+    fn durations() {
+        for (text, seconds) in [("300", 300), ("90s", 90), ("30m", 1800), ("2h", 7200), ("1d", 86_400), (" 5 m", 300)] {
+            assert_eq!(duration(text), Ok(seconds), "{text:?}");
+        }
+        for text in ["", "0", "0s", "-1", "1.5h", "2w", "h", "99999999999", "4294967295d", "²"] {
+            assert!(duration(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn cards_states_and_workspaces() {
+        for text in ["T-142", "t-142", "142", " 142 "] {
+            assert_eq!(card(text), Ok(CardRef::Number(142)));
+        }
+        for text in ["", "T-", "T-0", "-1", "T-1x", "0"] {
+            assert!(card(text).is_err(), "{text:?}");
+        }
+        assert_eq!(state("In_Progress"), Ok(CardState::Running));
+        assert!(state("doing").unwrap_err().contains("ready"));
+        assert_eq!(workspace("dir:/a b"), Ok(Workspace::Dir("/a b".into())));
+        assert_eq!(workspace("scratch"), Ok(Workspace::Scratch));
+        for text in ["", "dir:", "dir:rel", "worktree", "/abs"] {
+            assert!(workspace(text).is_err(), "{text:?}");
+        }
+    }
+}

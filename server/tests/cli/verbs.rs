@@ -1,0 +1,260 @@
+//! Every verb does what it says, and `--json` has the shapes of the contract.
+
+use protocol::{
+    BoardSummary, CardDetail, CardState, CardWritten, CommentView, DecisionState, DecisionVerb, SettleDecisionOutcome,
+    TaskCard, WaitReason, WorkspaceKind,
+};
+use serde_json::Value;
+
+use crate::home::Home;
+
+#[test]
+fn says_its_version_and_helps() {
+    let home = Home::new();
+    assert_eq!(home.run(&["--version"]).stdout, format!("hermes {}\n", env!("CARGO_PKG_VERSION")));
+    for args in [&["--help"][..], &["kanban", "--help"], &["kanban", "create", "--help"], &["serve", "--help"]] {
+        let ran = home.run(args);
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{args:?}");
+        assert!(ran.stdout.contains("Usage:"), "{args:?}");
+    }
+    assert!(!home.run(&["--help"]).stdout.contains("\n  worker"), "the worker process is not for people");
+    for shell in ["bash", "zsh", "fish"] {
+        let ran = home.run(&["completions", shell]);
+        assert!(ran.code == 0 && ran.stdout.contains("kanban") && ran.stdout.contains("setup-link"), "{shell}");
+    }
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0, "asking for help leaves nothing behind");
+}
+
+#[test]
+fn creates_cards_with_everything_the_reference_has() {
+    let home = Home::new();
+    home.write("profiles/coder/config.yaml", "command: [\"true\"]\n");
+    let parent = home.card("first");
+    let work = home.path().join("work dir");
+    std::fs::create_dir(&work).unwrap();
+    let workspace = format!("dir:{}", work.display());
+    let written: CardWritten = home.json(&[
+        "kanban", "create", "second", "--body", "*do it*", "--assignee", "Coder", "--parent", &format!("T-{parent}"),
+        "--priority", "-3", "--idempotency-key", "k1", "--workspace", &workspace, "--max-retries", "5", "--max-runtime", "30m",
+    ]);
+    let detail: CardDetail = home.json(&["kanban", "show", &written.card.id.to_string()]);
+    assert_eq!((detail.body.as_str(), detail.card.priority, detail.card.state), ("*do it*", -3, CardState::Todo));
+    assert_eq!(detail.card.assignee.as_deref(), Some("coder"));
+    assert_eq!((detail.workspace_kind, detail.workspace_path.as_deref()), (WorkspaceKind::Dir, work.to_str()));
+    assert_eq!(detail.created_by, "ada");
+    assert_eq!(detail.parents.len(), 1);
+    assert!(written.undo.is_some());
+
+    let again: CardWritten = home.json(&["kanban", "create", "another title", "--idempotency-key", "k1"]);
+    assert_eq!((again.card.id, again.card.title.as_str(), again.undo), (written.card.id, "second", None));
+    let triage: CardWritten = home.json(&["kanban", "create", "idea", "--triage"]);
+    assert_eq!(triage.card.state, CardState::Triage);
+    let gate: CardWritten = home.json(&["kanban", "create", "gate", "--initial-status", "blocked"]);
+    assert_eq!(gate.card.state, CardState::Blocked);
+    assert!(gate.card.ask.is_some(), "a card that starts blocked asks a person");
+    for (duration, seconds) in [("300", 300), ("90s", 90), ("2h", 7200)] {
+        let card: CardWritten = home.json(&["kanban", "create", "timed", "--max-runtime", duration]);
+        let shown: CardDetail = home.json(&["kanban", "show", &card.card.number.to_string()]);
+        assert_eq!(shown.card.id, card.card.id, "{duration} is {seconds} s");
+    }
+}
+
+#[test]
+fn tells_people_what_was_made_and_why_it_waits() {
+    let home = Home::new();
+    let ran = home.run(&["kanban", "create", "Fix it", "--assignee", "nobody"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, "Created T-1  Fix it  (ready, assignee nobody)\n"));
+    assert!(ran.stderr.contains("no profile \"nobody\""), "{}", ran.stderr);
+    let ran = home.run(&["kanban", "create", "Fix more"]);
+    assert!(ran.stderr.contains("hermes serve"), "{}", ran.stderr);
+    let ran = home.run(&["kanban", "list"]);
+    assert!(ran.stdout.starts_with("CARD  STATE  PRIORITY  ASSIGNEE  AGE  TITLE\nT-"), "{}", ran.stdout);
+    assert!(!ran.stdout.contains('\u{1b}'), "no colours when nobody looks");
+    let card = home.face("1");
+    assert!(matches!(card.wait, Some(WaitReason::UnknownProfile { .. })), "{:?}", card.wait);
+}
+
+#[test]
+fn lists_by_state_assignee_and_limit() {
+    let home = Home::new();
+    for title in ["a", "b", "c"] {
+        home.card(title);
+    }
+    home.run(&["kanban", "move", "T-2", "done"]);
+    home.run(&["kanban", "archive", "3"]);
+    home.run(&["kanban", "assign", "1", "coder"]);
+    let titles = |args: &[&str]| -> Vec<String> {
+        home.json::<Vec<TaskCard>>(&[&["kanban", "list"], args].concat()).into_iter().map(|card| card.title).collect()
+    };
+    assert_eq!(titles(&[]), ["a", "b"], "columns in order, archived left out");
+    assert_eq!(titles(&["--status", "done"]), ["b"]);
+    assert_eq!(titles(&["--archived"]), ["c"]);
+    assert_eq!(titles(&["--assignee", "CODER"]), ["a"]);
+    assert_eq!(titles(&["--limit", "1"]), ["a"]);
+    assert!(titles(&["--status", "in_progress"]).is_empty() && titles(&["--in_progress"]).is_empty());
+    let ran = home.run(&["kanban", "list", "--limit", "1"]);
+    assert!(ran.stderr.contains("There are more"), "{}", ran.stderr);
+}
+
+#[test]
+fn comments_show_and_links() {
+    let home = Home::new();
+    let (parent, child) = (home.card("parent"), home.card("child"));
+    let view: CommentView = home.json(&["kanban", "comment", &parent, "look", "at", "**this**"]);
+    assert_eq!((view.author.as_str(), view.by_worker), ("ada", false));
+    assert!(view.html.contains("<strong>this</strong>"), "{}", view.html);
+    let linked: Value = home.json(&["kanban", "link", &parent, &child]);
+    assert_eq!(linked["child"]["card"]["state"], "todo");
+    let shown = home.run(&["kanban", "show", &parent]).stdout;
+    for part in ["T-1  parent", "ready", "ada, just now:", "  look at **this**", "Children", "T-2  todo  child"] {
+        assert!(shown.contains(part), "{part:?} in {shown}");
+    }
+    let unlinked: Value = home.json(&["kanban", "unlink", &parent, &child]);
+    assert_eq!(unlinked["child"]["card"]["state"], "ready");
+}
+
+#[test]
+fn block_and_unblock_settle_a_decision_once() {
+    let home = Home::new();
+    let card = home.card("which colour");
+    let blocked: CardWritten = home.json(&["kanban", "block", &card, "red", "or", "blue?"]);
+    assert_eq!(blocked.card.state, CardState::Blocked);
+    assert_eq!(blocked.card.ask.as_ref().unwrap().ask, "red or blue?");
+    let shown = home.run(&["kanban", "show", &card]).stdout;
+    assert!(shown.contains("Needs you (question): red or blue?") && shown.contains("hermes kanban unblock T-1"), "{shown}");
+    let outcome: SettleDecisionOutcome = home.json(&["kanban", "unblock", &card, "--reason", "blue"]);
+    let settlement = outcome.decision.settlement.as_ref().unwrap();
+    assert_eq!((settlement.verb, settlement.by_you, settlement.device.as_str()), (DecisionVerb::Answer, true, "command line"));
+    assert_eq!((outcome.decision.state, outcome.left), (DecisionState::Settled, 0));
+    let detail: CardDetail = home.json(&["kanban", "show", &card]);
+    assert_eq!(detail.card.state, CardState::Ready);
+    assert_eq!(detail.comments.len(), 1, "the answer is a comment the next run reads");
+    let ran = home.run(&["kanban", "unblock", &card]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.stderr.contains("T-1"), "{}", ran.stderr);
+}
+
+#[test]
+fn complete_move_archive_delete_and_undo() {
+    let home = Home::new();
+    let card = home.card("work");
+    let done: CardWritten = home.json(&["kanban", "complete", &card, "--summary", "all **done**"]);
+    assert_eq!(done.card.state, CardState::Done);
+    let back: CardWritten = home.json(&["kanban", "undo", &done.undo.unwrap().to_string()]);
+    assert_eq!(back.card.state, CardState::Ready);
+    let archived: CardWritten = home.json(&["kanban", "archive", &card]);
+    assert_eq!(archived.card.state, CardState::Archived);
+    let restored: CardWritten = home.json(&["kanban", "move", &card, "triage"]);
+    assert_eq!(restored.card.state, CardState::Triage);
+    let deleted: CardWritten = home.json(&["kanban", "archive", "--rm", &card]);
+    assert_eq!(home.run(&["kanban", "show", &card]).code, 1);
+    let undeleted: CardWritten = home.json(&["kanban", "undo", &deleted.undo.unwrap().to_string()]);
+    assert_eq!(undeleted.card.state, CardState::Triage);
+    let ran = home.run(&["kanban", "undo", &deleted.undo.unwrap().to_string()]);
+    assert_eq!(ran.code, 1, "a write is taken back once: {ran:?}");
+    assert!(home.run(&["kanban", "move", &card, "done"]).stderr.contains("hermes kanban undo"), "people are told how");
+}
+
+#[test]
+fn several_cards_are_answered_one_by_one_and_any_failure_counts() {
+    let home = Home::new();
+    let (a, b) = (home.card("a"), home.card("b"));
+    let ran = home.run(&["kanban", "archive", &a, "99", &b, "--json"]);
+    assert_eq!(ran.code, 1);
+    let states: Vec<CardState> =
+        ran.stdout.lines().map(|line| serde_json::from_str::<CardWritten>(line).unwrap().card.state).collect();
+    assert_eq!(states, [CardState::Archived, CardState::Archived], "the others are not held up");
+    assert!(ran.stderr.contains("T-99"), "{}", ran.stderr);
+}
+
+#[test]
+fn boards_are_made_listed_and_kept_apart() {
+    let mut home = Home::new();
+    let made: BoardSummary = home.json(&["kanban", "boards", "create", "work", "--name", "Work 工作"]);
+    assert_eq!((made.slug.as_str(), made.name.as_str()), ("work", "Work 工作"));
+    home.card("at home");
+    let written: CardWritten = home.json(&["kanban", "--board", "work", "create", "at work"]);
+    assert_eq!(written.card.board_id, made.id);
+    let there: Vec<TaskCard> = home.json(&["kanban", "list", "--board", "work"]);
+    let here: Vec<TaskCard> = home.json(&["kanban", "list"]);
+    assert_eq!((there.len(), here.len()), (1, 1));
+    let boards: Vec<BoardSummary> = home.json(&["kanban", "boards"]);
+    assert_eq!(boards.len(), 2);
+    home.set_env("HERMES_KANBAN_BOARD", "work");
+    assert_eq!(home.json::<Vec<TaskCard>>(&["kanban", "list"])[0].title, "at work");
+}
+
+#[test]
+fn profiles_are_made_and_listed() {
+    let home = Home::new();
+    let made: Value = home.json(&["profile", "create", "coder", "--command", "claude -p 'two words'"]);
+    assert_eq!(made["executor"], "command");
+    assert_eq!(made["command"], serde_json::json!(["claude", "-p", "two words"]));
+    let ran = home.run(&["profile", "create", "runner", "--json", "--", "sh", "-c", "exit 0"]);
+    let made: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:?}"));
+    assert_eq!(made["command"], serde_json::json!(["sh", "-c", "exit 0"]));
+    let made: Value = home.json(&["profile", "create", "thinker"]);
+    assert_eq!(made["executor"], "agent");
+    home.write("profiles/broken/config.yaml", "executor: [");
+    let all: Vec<Value> = home.json(&["profile", "list"]);
+    let ids: Vec<&str> = all.iter().map(|profile| profile["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["default", "broken", "coder", "runner", "thinker"]);
+    assert!(all[1]["problem"].as_str().unwrap().contains("config.yaml"));
+    assert!(home.run(&["profile", "list"]).stdout.contains("claude -p two words"));
+}
+
+#[test]
+fn setup_links_are_single_and_the_newest_counts() {
+    let home = Home::new();
+    let ran = home.run(&["setup-link", "--addr", "127.0.0.1:9999"]);
+    assert_eq!(ran.code, 0);
+    assert!(ran.stdout.starts_with("http://127.0.0.1:9999/setup"), "{}", ran.stdout);
+    home.write("config.yaml", "server:\n  public_url: https://box.tail1234.ts.net/\n");
+    let link: Value = home.json(&["setup-link"]);
+    let text = link["link"].as_str().unwrap();
+    assert!(text.starts_with("https://box.tail1234.ts.net/setup"), "{text}");
+    assert_eq!(link["set_up"], false);
+    assert!(!ran.stdout.contains(text.rsplit('=').next().unwrap()), "every link is a new one");
+}
+
+#[test]
+fn the_doctor_names_what_is_broken_and_how_to_mend_it() {
+    let home = Home::new();
+    let missing = Home::new().with_env("HERMES_HOME", "/nonexistent/hermes");
+    let ran = missing.run(&["doctor"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.stdout.contains("broken") && ran.stdout.contains("HERMES_HOME"), "{}", ran.stdout);
+
+    home.card("x");
+    let rows: Vec<Value> = home.json(&["doctor"]);
+    let health = |rows: &[Value], name: &str| {
+        rows.iter().find(|row| row["name"] == name).map(|row| row["health"].as_str().unwrap().to_owned())
+    };
+    for name in ["home", "disk", "git", "config", "keys", "profiles", "database", "audit", "owner", "provider", "dispatcher", "workers", "public_url"] {
+        assert!(health(&rows, name).is_some(), "{name} is looked at: {rows:?}");
+    }
+    assert_eq!(health(&rows, "database").as_deref(), Some("ok"));
+    assert_eq!(health(&rows, "provider").as_deref(), Some("note"));
+
+    home.write("profiles/bad/config.yaml", "executor: robot\n");
+    let ran = home.run(&["doctor"]);
+    assert_eq!(ran.code, 0, "one profile less is no reason to fail: {}", ran.stdout);
+    assert!(ran.stdout.contains("robot"), "{}", ran.stdout);
+    home.write("config.yaml", "model:\n  base_url: http://127.0.0.1:1/v1\n  default: m\n");
+    let ran = home.run(&["doctor", "--json"]);
+    assert_eq!(ran.code, 1, "a provider that does not answer is broken: {}", ran.stdout);
+    home.write("config.yaml", "kanban: [1\n");
+    let ran = home.run(&["doctor"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.stdout.contains("config.yaml") && !ran.stdout.contains("panicked"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_reader_that_had_enough_is_no_failure() {
+    let home = Home::new();
+    home.run(&["demo", "--cards", "1000"]);
+    let mut child = home.command().args(["kanban", "list", "--limit", "1000", "--json"]).spawn().unwrap();
+    drop(child.stdout.take());
+    let ran = crate::home::Ran::new(child.wait_with_output().unwrap());
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+}

@@ -1,0 +1,155 @@
+//! What the routes answer.
+
+use axum::body::Body;
+use axum::routing::get as on_get;
+use http::{Method, StatusCode};
+use server::{AppState, MAX_BODY_BYTES, ROUTES, Sessions, with_sessions};
+use tower_sessions::{Session, SessionStore};
+
+use crate::{ORIGIN, SESSION, Site, body, cookie, fill, get, header, request, via};
+
+#[tokio::test]
+async fn every_answer_carries_the_headers() {
+    let site = Site::with_user().await;
+    let paths = ROUTES.iter().map(|route| fill(route.path)).chain(["/".to_owned(), "/nowhere".to_owned()]);
+    for path in paths {
+        for signed_in in [false, true] {
+            let request = get(&path).header("cookie", if signed_in { cookie() } else { String::new() });
+            let response = site.send(request.body(Body::empty()).unwrap()).await;
+            for (name, value) in [
+                ("x-content-type-options", "nosniff"),
+                ("referrer-policy", "same-origin"),
+                ("cross-origin-opener-policy", "same-origin"),
+                ("cross-origin-resource-policy", "same-origin"),
+                ("strict-transport-security", ""),
+            ] {
+                assert_eq!(header(&response, name), value, "{path}: {name}");
+            }
+            assert!(header(&response, "permissions-policy").contains("camera=()"), "{path}");
+            assert!(header(&response, "content-security-policy").starts_with("default-src 'none';"), "{path}");
+            assert!(!header(&response, "cache-control").is_empty(), "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_runs_only_scripts_with_its_own_nonce() {
+    let site = Site::with_user().await;
+    let page = || get("/inbox").header("cookie", cookie()).header("accept", "text/html").body(Body::empty()).unwrap();
+    let (one, two) = (site.send(page()).await, site.send(page()).await);
+    assert_eq!(one.status(), StatusCode::OK);
+    assert_eq!(header(&one, "cache-control"), "no-store");
+    let policy = header(&one, "content-security-policy").to_owned();
+    assert_ne!(policy, header(&two, "content-security-policy"));
+    let nonce = policy.split("'nonce-").nth(1).unwrap().split('\'').next().unwrap().to_owned();
+    assert!(nonce.len() >= 16);
+    let without = policy.replace(&nonce, "N");
+    assert_eq!(
+        without,
+        "default-src 'none'; script-src 'self' 'nonce-N' 'wasm-unsafe-eval'; style-src 'self'; \
+         img-src 'self' blob: data:; connect-src 'self'; font-src 'self'; manifest-src 'self'; worker-src 'self'; \
+         form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    );
+    let html = body(one).await;
+    for script in html.split("<script").skip(1) {
+        let tag = script.split('>').next().unwrap();
+        assert!(tag.contains(&nonce) || tag.contains("src="), "<script{tag}>");
+    }
+}
+
+#[tokio::test]
+async fn https_is_remembered_by_the_browser() {
+    let site = Site::new().await;
+    let request = || get("/healthz").header("x-forwarded-proto", "https").body(Body::empty()).unwrap();
+    let response = site.send(via(request(), "127.0.0.1:5")).await;
+    assert_eq!(header(&response, "strict-transport-security"), "max-age=31536000");
+    let response = site.send(via(request(), "100.64.0.9:5")).await;
+    assert_eq!(header(&response, "strict-transport-security"), "");
+}
+
+#[tokio::test]
+async fn a_foreign_session_name_is_not_taken() {
+    let site = Site::with_user().await;
+    let status = async |name: &str, https: bool| {
+        let mut request = get("/nowhere").header("cookie", format!("{name}={SESSION}"));
+        if https {
+            request = request.header("x-forwarded-proto", "https");
+        }
+        site.send(via(request.body(Body::empty()).unwrap(), "127.0.0.1:5")).await.status()
+    };
+    assert_eq!(status("hermes", false).await, StatusCode::NOT_FOUND);
+    assert_eq!(status("__Host-hermes", false).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(status("__Host-hermes", true).await, StatusCode::NOT_FOUND);
+    assert_eq!(status("hermes", true).await, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn the_cookie_has_its_attributes() {
+    let site = Site::new().await;
+    for (https, name, secure) in [(false, "hermes", false), (true, "__Host-hermes", true)] {
+        let touch = async |session: Session| session.insert("seen", 1).await.map_err(|_| StatusCode::BAD_REQUEST);
+        let state = AppState::new(site.core.clone(), site.stop.clone());
+        let app = with_sessions(axum::Router::new().route("/", on_get(touch)), &state);
+        let mut request = get("/");
+        if https {
+            request = request.header("x-forwarded-proto", "https");
+        }
+        let request = via(request.body(Body::empty()).unwrap(), "127.0.0.1:5");
+        let response = tower::ServiceExt::oneshot(app, request).await.unwrap();
+        let cookie = header(&response, "set-cookie");
+        let (value, attributes) = cookie.split_once("; ").unwrap();
+        let (found, token) = value.split_once('=').unwrap();
+        assert_eq!((found, token.len()), (name, 22));
+        let mut attributes: Vec<&str> = attributes.split("; ").collect();
+        attributes.sort_unstable();
+        let mut expected = vec!["HttpOnly", "Max-Age=2592000", "Path=/", "SameSite=Lax"];
+        if secure {
+            expected.push("Secure");
+        }
+        assert_eq!(attributes.iter().filter(|a| !a.starts_with("Expires=")).copied().collect::<Vec<_>>(), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_session_is_gone() {
+    let site = Site::with_user().await;
+    let sessions = Sessions::new(site.core.clone());
+    let id = SESSION.parse().unwrap();
+    let record = sessions.load(&id).await.unwrap().unwrap();
+    assert!(record.data.contains_key("user_id"));
+    sessions.delete(&id).await.unwrap();
+    assert!(sessions.load(&id).await.unwrap().is_none());
+    sessions.save(&record).await.unwrap();
+    assert_eq!(sessions.load(&id).await.unwrap().unwrap().data, record.data);
+}
+
+#[tokio::test]
+async fn the_worker_and_the_offline_page_can_do_their_work() {
+    let site = Site::new().await;
+    let worker = site.send(get("/sw.js").body(Body::empty()).unwrap()).await;
+    assert_eq!(worker.status(), StatusCode::OK);
+    assert_eq!(header(&worker, "cache-control"), "no-cache");
+    assert!(header(&worker, "content-security-policy").contains("connect-src 'self'"));
+    assert!(body(worker).await.contains("const ASSETS = ["));
+    let page = site.send(get("/offline").body(Body::empty()).unwrap()).await;
+    assert!(header(&page, "content-security-policy").contains("script-src 'self'; style-src 'self'"));
+    for path in ["/offline.js", "/offline.css", "/icons/180.png", "/icons/192.png", "/icons/mono-96.png", "/favicon.ico", "/manifest.webmanifest"] {
+        assert_eq!(site.send(get(path).body(Body::empty()).unwrap()).await.status(), StatusCode::OK, "{path}");
+    }
+    for path in ["/icons/none.png", "/pkg/0/boot.js", "/icons/..%2fsw.js", "/offline-not"] {
+        assert_eq!(site.send(get(path).body(Body::empty()).unwrap()).await.status(), StatusCode::NOT_FOUND, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn too_much_text_is_refused_in_a_sentence() {
+    let site = Site::with_user().await;
+    let post = |length: usize| {
+        let request = request(Method::POST, "/api/x").header("origin", ORIGIN).header("cookie", cookie());
+        request.body(Body::from(vec![b'x'; length])).unwrap()
+    };
+    assert_eq!(site.send(post(MAX_BODY_BYTES)).await.status(), StatusCode::NOT_FOUND);
+    let refused = site.send(post(MAX_BODY_BYTES + 1)).await;
+    assert_eq!(refused.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    assert!(body(refused).await.contains("1.2 MB"));
+}
