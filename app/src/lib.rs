@@ -41,6 +41,7 @@ pub fn App() -> impl IntoView {
     let toasts = ui::Toasts::provide();
     ui::Overlays::provide();
     live::Live::provide(toasts);
+    Effect::new(|_| ui::soft_keyboard::follow());
     // Controls look ready before they are; tests, and nobody else, wait for this sign.
     Effect::new(|_| {
         if let Some(root) = document().document_element() {
@@ -49,6 +50,7 @@ pub fn App() -> impl IntoView {
         }
     });
     view! {
+        <leptos_meta::Title formatter=|text: String| [text.as_str(), " · ", i18n::t::shell_app()].concat() text=i18n::t::shell_app() />
         <Router>
             <layout::Layout>
                 <FlatRoutes fallback=|| view! { <NotFound /> }>

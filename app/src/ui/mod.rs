@@ -12,6 +12,7 @@ mod state;
 mod toast;
 
 pub mod dom;
+pub mod soft_keyboard;
 
 pub use button::{Button, ButtonKind};
 pub use chip::{Chip, Tone};
