@@ -1,5 +1,5 @@
 //! The command line as people and scripts use it: the real binary on a real home.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
 
 mod demo;
 mod failures;
