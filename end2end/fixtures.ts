@@ -14,8 +14,8 @@ const PROGRAM = [
   'echo "counting the words"',
   'printf "alpha beta gamma\\n" > words.txt',
   'wc -w < words.txt > count.txt',
-  '"$HERMES" kanban comment "$HERMES_KANBAN_TASK" "There are $(cat count.txt) words."',
-  '"$HERMES" kanban block "$HERMES_KANBAN_TASK" "review-required: Are three words enough?"',
+  'hermes kanban comment "$HERMES_KANBAN_TASK" "There are $(cat count.txt) words."',
+  'hermes kanban block "$HERMES_KANBAN_TASK" "review-required: Are three words enough?"',
 ].join('\n');
 
 const WORLDS = {
@@ -25,6 +25,8 @@ const WORLDS = {
   working: { provider: true, programs: { counter: PROGRAM } },
   /** For guessing passwords: locks do not hit the other tests. */
   locked: { provider: false },
+  /** For settings, which change what everybody sees. */
+  fresh: { provider: false },
 } satisfies Record<string, WorldOptions>;
 
 export type WorldName = keyof typeof WORLDS;

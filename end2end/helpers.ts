@@ -1,6 +1,7 @@
 //! How a person uses the pages: by roles and names only, and never before the page is ready.
 
 import { expect, type Locator, type Page } from '@playwright/test';
+import type { Subscription } from './doubles/push-service.ts';
 
 /** Opens an address and waits until its controls work: rendered pages look ready before they are. */
 export async function visit(page: Page, path: string): Promise<void> {
@@ -12,13 +13,19 @@ export async function hydrated(page: Page): Promise<void> {
   await page.locator('html[data-hydrated]').waitFor({ state: 'attached' });
 }
 
+/** Waits until the service worker answers for this page. */
+export async function controlled(page: Page): Promise<void> {
+  await page.waitForFunction(() => navigator.serviceWorker.controller?.state === 'activated');
+}
+
 /** Makes the owner's account with the link the server printed. */
 export async function setUp(page: Page, link: string, name: string, password: string): Promise<void> {
   await visit(page, link);
   await page.getByRole('textbox', { name: 'Your name' }).fill(name);
   await page.getByLabel('Password', { exact: true }).fill(password);
+  await page.getByLabel('Repeat it').fill(password);
   await page.getByRole('button', { name: 'Create account' }).click();
-  await expect(page).not.toHaveURL(/\/setup/);
+  await expect(page.getByRole('heading', { name: `Welcome, ${name}` })).toBeVisible();
   await hydrated(page);
 }
 
@@ -32,11 +39,17 @@ export async function signIn(page: Page, password: string): Promise<void> {
 export type Column = 'Triage' | 'Todo' | 'Scheduled' | 'Ready' | 'Running' | 'Review' | 'Blocked' | 'Done';
 
 export function column(page: Page, name: Column): Locator {
-  return page.getByRole('region', { name });
+  return page.getByRole('region', { name, exact: true });
 }
 
+/** A card's face; its accessible name is number and title. */
 export function card(scope: Page | Locator, title: string): Locator {
   return scope.getByRole('article', { name: title });
+}
+
+/** A message that says what just happened. */
+export function toast(page: Page, text: string | RegExp): Locator {
+  return page.getByRole('status').filter({ hasText: text });
 }
 
 export interface NewCard {
@@ -44,34 +57,144 @@ export interface NewCard {
   body?: string;
   /** Profile. */
   assignee?: string;
+  /** Where it starts; ready unless something else is said. */
+  start?: 'triage' | 'blocked';
 }
 
 export async function createCard(page: Page, wanted: NewCard): Promise<void> {
-  await page.getByRole('button', { name: 'New card' }).first().click();
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('button', { name: 'New card' }).click();
   const dialog = page.getByRole('dialog', { name: 'New card' });
   await dialog.getByRole('textbox', { name: 'Title' }).fill(wanted.title);
   if (wanted.body) await dialog.getByRole('textbox', { name: 'Description' }).fill(wanted.body);
   if (wanted.assignee) await dialog.getByRole('combobox', { name: 'Assignee' }).selectOption(wanted.assignee);
-  await dialog.getByRole('button', { name: 'Create' }).click();
+  if (wanted.start) await dialog.getByRole('combobox', { name: 'Start' }).selectOption(wanted.start);
+  await dialog.getByRole('button', { name: 'Create card' }).click();
   await expect(dialog).toBeHidden();
+  await expect(card(page, wanted.title)).toBeAttached();
 }
 
-/** Opens a card's page from the board. */
+/** Opens a card's menu and picks. */
+export async function pick(page: Page, title: string, item: string | RegExp): Promise<void> {
+  await card(page, title).getByRole('button', { name: /^Actions for / }).click();
+  await page.getByRole('menuitem', { name: item }).click();
+}
+
+/** The accessible twin of dragging. */
+export async function moveTo(page: Page, title: string, to: Column): Promise<void> {
+  await pick(page, title, `Move to ${to}`);
+}
+
+/** Takes the newest write back. */
+export async function undo(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'Undo' }).last().click();
+}
+
+/** Opens a card's own page from the board. */
 export async function openCard(page: Page, title: string): Promise<void> {
-  await visit(page, '/');
+  await visit(page, '/board');
   await card(page, title).getByRole('link', { name: title }).click();
   await expect(page.getByRole('heading', { name: title })).toBeVisible();
 }
 
-/** The accessible twin of dragging. */
-export async function moveTo(page: Page, title: string, to: string): Promise<void> {
-  await card(page, title).getByRole('button', { name: 'Move to…' }).click();
-  await page.getByRole('menuitem', { name: to }).click();
+// ---- Dragging ----
+
+async function middle(target: Locator): Promise<{ x: number; y: number }> {
+  await target.scrollIntoViewIfNeeded();
+  const box = await target.boundingBox();
+  if (!box) throw new Error('nothing to grab: the element has no place on the screen');
+  return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
 }
+
+/** A dragged card follows the pointer once per frame; two frames later it has seen where the pointer is. */
+async function frames(page: Page): Promise<void> {
+  await page.evaluate(
+    () => new Promise<void>((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve()))),
+  );
+}
+
+/** Drags with the mouse from one place to another and lets go. */
+export async function dragByMouse(page: Page, from: Locator, to: Locator): Promise<void> {
+  const start = await middle(from);
+  const end = await middle(to);
+  await page.mouse.move(start.x, start.y);
+  await page.mouse.down();
+  await page.mouse.move(start.x + 12, start.y + 4);
+  await page.mouse.move(end.x, end.y, { steps: 8 });
+  await frames(page);
+  await page.mouse.up();
+}
+
+/** A finger: Playwright taps, but holding and dragging need the protocol. */
+export class Finger {
+  private readonly page: Page;
+  private readonly send: (type: 'touchStart' | 'touchMove' | 'touchEnd', at?: { x: number; y: number }) => Promise<void>;
+
+  private constructor(page: Page, send: Finger['send']) {
+    this.page = page;
+    this.send = send;
+  }
+
+  static async of(page: Page): Promise<Finger> {
+    const cdp = await page.context().newCDPSession(page);
+    return new Finger(page, async (type, at) => {
+      await cdp.send('Input.dispatchTouchEvent', { type, touchPoints: at ? [at] : [] });
+    });
+  }
+
+  /** Puts the finger on a card and holds still until it lifts. */
+  async lift(target: Locator): Promise<void> {
+    const at = await middle(target);
+    await this.send('touchStart', at);
+    await expect(this.page.getByText(/ lifted\. Drop it on a column/)).toBeAttached();
+  }
+
+  async moveTo(at: { x: number; y: number }): Promise<void> {
+    await this.send('touchMove', { x: at.x, y: at.y - 6 });
+    await this.send('touchMove', at);
+    await frames(this.page);
+  }
+
+  async letGo(): Promise<void> {
+    await this.send('touchEnd');
+  }
+}
+
+/** The chip of a column, where a lifted card can be dropped on a phone. */
+export function chip(page: Page, name: Column): Locator {
+  return page.getByRole('group', { name: 'Columns' }).getByRole('button', { name: new RegExp(`^${name}`) });
+}
+
+export { middle };
 
 // ---- Decisions and push ----
 
-export async function settle(page: Page, verb: 'Approve' | 'Send back' | 'Answer', comment = ''): Promise<void> {
-  if (comment) await page.getByRole('textbox').fill(comment);
-  await page.getByRole('button', { name: verb }).click();
+/** Where the decision of a card on the board is settled. */
+export async function decisionOf(page: Page, title: string): Promise<string> {
+  const link = card(page, title).getByRole('link', { name: /^(Review|Answer|Decide)$/ });
+  return (await link.getAttribute('href')) ?? '';
+}
+
+/** Switches push on with a tap, as a person does it. */
+export async function enablePush(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'Turn on notifications' }).click();
+  await expect(page.getByText('This device is told when a card needs you.')).toBeVisible();
+}
+
+/** Adds a device of the push double beside the real one, with the session of the page. */
+export async function addDevice(page: Page, subscription: Subscription): Promise<void> {
+  const status = await page.evaluate(async (params) => {
+    const body = JSON.stringify({ params: { ...params, device: 'Double' } });
+    const response = await fetch('/api/push/subscribe', { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+    return response.status;
+  }, subscription);
+  expect(status).toBe(200);
+}
+
+/** What the device shows on its lock screen now. */
+export async function notifications(page: Page): Promise<{ title: string; body: string; navigate: string }[]> {
+  return page.evaluate(async () => {
+    const registration = await navigator.serviceWorker.ready;
+    const shown = await registration.getNotifications();
+    return shown.map(({ title, body, data }) => ({ title, body, navigate: (data as { navigate: string }).navigate }));
+  });
 }

@@ -4,7 +4,7 @@ import type { Browser, BrowserContextOptions } from '@playwright/test';
 import { GcmServer } from './doubles/gcm.ts';
 import { ModelServer } from './doubles/model.ts';
 import { PushService } from './doubles/push-service.ts';
-import { Hermes, HERMES_BIN, OWNER, PASSWORD } from './hermes.ts';
+import { Hermes, OWNER, PASSWORD } from './hermes.ts';
 import { setUp } from './helpers.ts';
 
 export type Storage = Exclude<NonNullable<BrowserContextOptions['storageState']>, string>;
@@ -48,10 +48,10 @@ function config(options: WorldOptions, model: ModelServer, push: PushService): s
   return `${provider}push:\n  subject: mailto:owner@example.com\n  allowed_origins: ["${push.origin}"]\n`;
 }
 
-/** Profiles that run a program. A script calls Hermes as `$HERMES`. */
+/** Profiles that run a program, with `hermes` on its path. */
 function profiles(options: WorldOptions): Record<string, string> {
   const entries = Object.entries(options.programs ?? {}).flatMap(([id, script]) => [
-    [`profiles/${id}/config.yaml`, `executor: command\ncommand: ["sh", "-c", ${JSON.stringify(`HERMES=${HERMES_BIN}\n${script}`)}]\n`],
+    [`profiles/${id}/config.yaml`, `executor: command\ncommand: ["sh", "-c", ${JSON.stringify(script)}]\n`],
   ]);
   return Object.fromEntries(entries) as Record<string, string>;
 }

@@ -17,12 +17,15 @@ pub struct ApiError {
     pub code: ErrorCode,
     /// A sentence for people.
     pub message: String,
+    /// Seconds until it is worth trying again, when that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_s: Option<u32>,
 }
 
 impl ApiError {
     /// An error with a sentence for people.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self { code, message: message.into(), retry_after_s: None }
     }
 }
 
@@ -71,6 +74,7 @@ mod from_core {
     use agent_core::kanban::KanbanError;
     use agent_core::llm::ModelError;
     use agent_core::profiles::ProfileError;
+    use agent_core::push::PushError;
     use agent_core::store::StoreError;
     use protocol::ErrorCode;
 
@@ -103,12 +107,28 @@ mod from_core {
 
     impl From<AccountError> for ApiError {
         fn from(error: AccountError) -> Self {
+            let mut retry_after_s = None;
             let code = match error {
                 AccountError::Invalid(_) => ErrorCode::Invalid,
                 AccountError::Denied(_) => ErrorCode::Denied,
-                AccountError::TooMany { .. } => ErrorCode::TooMany,
+                AccountError::TooMany { retry_after_ms } => {
+                    retry_after_s = u32::try_from(retry_after_ms.div_ceil(1000)).ok();
+                    ErrorCode::TooMany
+                }
                 AccountError::Unavailable(_) => ErrorCode::Unavailable,
                 AccountError::Internal(source) => return source.into(),
+            };
+            Self { retry_after_s, ..Self::new(code, sentence(&error.to_string())) }
+        }
+    }
+
+    impl From<PushError> for ApiError {
+        fn from(error: PushError) -> Self {
+            let code = match error {
+                PushError::Invalid(_) => ErrorCode::Invalid,
+                PushError::NotFound(_) => ErrorCode::NotFound,
+                PushError::Unavailable(_) => ErrorCode::Unavailable,
+                PushError::Internal(source) => return source.into(),
             };
             Self::new(code, sentence(&error.to_string()))
         }

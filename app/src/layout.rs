@@ -51,6 +51,7 @@ pub fn Layout(children: Children) -> impl IntoView {
             live.start();
         }
     });
+    crate::features::push::start(Signal::derive(move || !bare.get()));
     view! {
         <a class="skip" href="#content">{t::shell_skip()}</a>
         <div class="shell" class:is-bare=move || bare.get()>

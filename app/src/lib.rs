@@ -3,9 +3,13 @@
 //! It holds no state that matters: everything it shows comes from the core through server functions and the live
 //! stream. It must never contain SQL, spawn work or know a model.
 
+// The type of a page is as deep as the page.
+#![recursion_limit = "512"]
+
 // `#[component]` re-exports a pub props type per component, and `#[server]` makes an undocumented struct of arguments.
 #![allow(unreachable_pub, missing_docs)]
 
+pub mod base64url;
 pub mod error;
 pub mod features;
 pub mod i18n;
@@ -39,8 +43,10 @@ use features::settings::SettingsPage;
 pub fn App() -> impl IntoView {
     leptos_meta::provide_meta_context();
     let toasts = ui::Toasts::provide();
+    let drafts = ui::Drafts::provide();
+    let updates = features::push::Updates::provide(toasts, drafts);
     ui::Overlays::provide();
-    live::Live::provide(toasts);
+    live::Live::provide(updates);
     // Controls look ready before they are; tests, and nobody else, wait for this sign.
     Effect::new(|_| {
         if let Some(root) = document().document_element() {
@@ -58,6 +64,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/card/:number") view=CardRoute ssr=SsrMode::Async />
                     <Route path=path!("/d/:id") view=DecisionPage ssr=SsrMode::Async />
                     <Route path=path!("/settings") view={Lazy::<SettingsPage>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/welcome") view={Lazy::<SettingsPage>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/login") view=LoginPage ssr=SsrMode::Async />
                     <Route path=path!("/setup") view=SetupPage ssr=SsrMode::Async />
                 </FlatRoutes>

@@ -14,8 +14,8 @@ use protocol::{BoardId, CardId, ErrorCode, RunId, StreamMessage};
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
 
-use crate::i18n::t;
-use crate::ui::{Toast, Toasts, Tone, dom};
+use crate::features::push::Updates;
+use crate::ui::dom;
 
 /// The server sends something every 15 seconds.
 const STALE_MS: i64 = 40_000;
@@ -65,7 +65,7 @@ pub struct Live {
     watch: StoredValue<Watch>,
     listeners: StoredValue<Vec<(u32, Listener)>>,
     next: StoredValue<u32>,
-    toasts: Toasts,
+    updates: Updates,
 }
 
 // The browser's objects: there is one window and one thread.
@@ -104,14 +104,14 @@ fn state(change: impl FnOnce(&mut State)) -> State {
 
 impl Live {
     /// Puts the connection into the context. It is made when a page behind the sign-in calls [`Live::start`].
-    pub fn provide(toasts: Toasts) {
+    pub fn provide(updates: Updates) {
         provide_context(Self {
             connection: RwSignal::new(Connection::Live),
             inbox: RwSignal::new(None),
             watch: StoredValue::new(Watch::default()),
             listeners: StoredValue::new(Vec::new()),
             next: StoredValue::new(0),
-            toasts,
+            updates,
         });
     }
 
@@ -363,16 +363,7 @@ impl Live {
             return;
         }
         state(|state| state.told_build = true);
-        let reload = Callback::new(|()| {
-            // silent-ok: a browser that refuses to reload leaves the page as it is.
-            let _ = window().location().reload();
-        });
-        self.toasts.show(Toast {
-            text: t::shell_new_version().into(),
-            tone: Tone::Accent,
-            action: Some((t::shell_reload().into(), reload)),
-            stays: true,
-        });
+        self.updates.found();
     }
 }
 

@@ -1,17 +1,19 @@
 //! The main job, end to end: card → worker → review → push → decision. What carries Hermes; everything else supports it.
 
 import { expect, test } from '../fixtures.ts';
-import { card, column, createCard, enablePush, openCard, settle, subscribeDouble, visit } from '../helpers.ts';
 import { gate } from '../doubles/model.ts';
-import { declarative } from '../doubles/push-service.ts';
+import { declarative, type PushMessage } from '../doubles/push-service.ts';
+import { addDevice, card, column, createCard, enablePush, notifications, openCard, visit } from '../helpers.ts';
 
 test.use({ worldName: 'working' });
 
-test('an agent works with real tools, asks for review, the phone buzzes, one tap settles it', async ({ installed, world }) => {
+const about = (endpoint: string, title: string) => (message: PushMessage) =>
+  message.endpoint === endpoint && (message.text ?? '').includes(title);
+
+test('an agent works with real tools and asks for review; the phone buzzes; one tap opens, one settles', async ({ installed, world }) => {
   const { model, push, hermes } = world;
   const title = `Count the lines ${Date.now()}`;
-  const started = gate();
-  const written = gate();
+  const [started, written] = [gate(), gate()];
   model.script(title, [
     {
       after: started.promise,
@@ -19,51 +21,76 @@ test('an agent works with real tools, asks for review, the phone buzzes, one tap
       tools: [{ name: 'terminal', args: { command: "printf 'one\\ntwo\\n' > lines.txt && wc -l < lines.txt" } }],
     },
     { after: written.promise, tools: [{ name: 'write_file', args: { path: 'report.md', content: '# Report\n\nTwo lines.\n' } }] },
-    { tools: [{ name: 'kanban_block', args: { kind: 'review', reason: 'Is two the right number?', summary: 'Counted **two** lines.' } }] },
+    { tools: [{ name: 'kanban_block', args: { kind: 'review', reason: 'Is two right?', summary: 'Counted **two** lines.' } }] },
   ]);
 
-  // The phone: push is switched on with a tap, and the browser's own crypto will open what arrives.
+  // The phone: push is switched on with a tap, and the browser's own keys open what arrives. A device of the double
+  // stands beside it, whose messages the test can read.
   const phone = installed.pages()[0]!;
   await visit(phone, '/settings');
   await enablePush(phone);
-  // A device of the double beside it, whose messages the test can read.
-  const subscription = push.subscribe();
-  await visit(phone, '/');
-  await subscribeDouble(phone, subscription);
+  const double = push.subscribe();
+  await addDevice(phone, double);
 
-  // The desk: a second tab that is never reloaded.
-  const desk = await installed.newPage();
-  await visit(desk, '/');
-  await createCard(phone, { title, body: 'Count the lines of the two-line file.' });
-  await expect(card(column(desk, 'Running'), title)).toBeVisible();
+  // A second tab, which is never reloaded.
+  const other = await installed.newPage();
+  await visit(other, '/board');
+  await visit(phone, '/board');
+  await createCard(phone, { title, body: 'How many lines has the file?' });
+  await expect(card(column(other, 'Running'), title)).toBeVisible();
 
   // What the worker does shows on the card's page while it happens.
-  const log = await installed.newPage();
-  await openCard(log, title);
+  await openCard(phone, title);
   started.open();
+  const log = phone.getByRole('log');
   await expect(log.getByText('I will count first.')).toBeVisible();
-  await expect(log.getByText('terminal').first()).toBeVisible();
+  await expect(log.getByText('terminal')).toBeVisible();
+  expect(hermes.findInWorkspaces('report.md')).toEqual([]);
   written.open();
 
-  // Review, in the other tab, by itself.
-  await expect(card(column(desk, 'Review'), title)).toBeVisible();
-  expect(model.toolResults(title).join('\n')).toContain('2');
+  // Review, in the other tab, by itself; the work is really there.
+  await expect(card(column(other, 'Review'), title)).toContainText('Is two right?');
+  expect(model.toolResults(title).join('\n')).toMatch(/\b2\b/);
   expect(hermes.findInWorkspaces('report.md', '# Report')).toHaveLength(1);
 
   // The push: what the double opened and what the real browser shows are the same message.
-  const message = declarative(await push.next((found) => found.endpoint === subscription.endpoint));
+  const arrived = await push.next(about(double.endpoint, title));
+  const message = declarative(arrived);
   expect(message.web_push).toBe(8030);
-  expect(message.notification.body).toContain('Is two the right number?');
-  const shown = () =>
-    phone.evaluate(async () => {
-      const registration = await navigator.serviceWorker.ready;
-      return (await registration.getNotifications()).map((each) => ({ title: each.title, navigate: each.data.navigate as string }));
-    });
-  await expect.poll(shown).toEqual([{ title: message.notification.title, navigate: message.notification.navigate }]);
+  expect(message.notification.body).toContain('Is two right?');
+  expect(arrived).toMatchObject({ urgency: 'high', vapid: { sub: 'mailto:owner@example.com' } });
+  const { title: headline, navigate } = message.notification;
+  await expect.poll(() => notifications(phone)).toMatchObject([{ title: headline, navigate }]);
 
   // One tap opens the decision, one settles it.
-  await phone.goto(message.notification.navigate);
-  await expect(phone.getByText('Is two the right number?')).toBeVisible();
-  await settle(phone, 'Approve');
-  await expect(card(column(desk, 'Done'), title)).toBeVisible();
+  await visit(phone, navigate);
+  await expect(phone.getByRole('heading', { name: 'Is two right?' })).toBeVisible();
+  await expect(phone.getByText('two', { exact: true })).toBeVisible();
+  await phone.getByRole('button', { name: 'Approve' }).click();
+  await expect(phone.getByText('Approved', { exact: true })).toBeVisible();
+  await expect(card(column(other, 'Done'), title)).toBeVisible();
+  await expect.poll(() => hermes.workers()).toEqual([]);
+});
+
+test('a program does the same work through the command line', async ({ page, context, world }) => {
+  const { push, hermes } = world;
+  const title = `Count the words ${Date.now()}`;
+  const double = push.subscribe();
+  await visit(page, '/board');
+  await addDevice(page, double);
+  const other = await context.newPage();
+  await visit(other, '/board');
+  await createCard(page, { title, assignee: 'counter' });
+
+  await expect(card(column(other, 'Review'), title)).toContainText('Are three words enough?');
+  expect(hermes.findInWorkspaces('count.txt', '3')).toHaveLength(1);
+  const message = declarative(await push.next(about(double.endpoint, title)));
+  await visit(page, message.notification.navigate);
+  await page.getByRole('link', { name: 'Card and runs' }).click();
+  await expect(page.getByText('There are 3 words.')).toBeVisible();
+  await expect(page.getByRole('log').getByText('counting the words')).toBeVisible();
+
+  await visit(page, message.notification.navigate);
+  await page.getByRole('button', { name: 'Approve' }).click();
+  await expect(card(column(other, 'Done'), title)).toBeVisible();
 });

@@ -2,7 +2,7 @@
 //! shows exactly one notification.
 
 import { expect, test } from '../fixtures.ts';
-import { hydrated, visit } from '../helpers.ts';
+import { controlled, enablePush, hydrated, notifications, visit } from '../helpers.ts';
 
 test.use({ worldName: 'quiet' });
 
@@ -13,7 +13,7 @@ const DECISION = `/d/0197a000-0000-7000-8000-000000000000#${Buffer.from(ASK).toS
 test('Chromium finds nothing that stands against installing', async ({ installed }) => {
   const page = installed.pages()[0]!;
   await visit(page, '/board');
-  await page.evaluate(() => navigator.serviceWorker.ready);
+  await controlled(page);
   const cdp = await installed.newCDPSession(page);
   expect((await cdp.send('Page.getInstallabilityErrors')).installabilityErrors).toEqual([]);
   const manifest = await cdp.send('Page.getAppManifest');
@@ -25,7 +25,7 @@ test('Chromium finds nothing that stands against installing', async ({ installed
 
 test('out of reach, a decision can still be read, and Retry leads on', async ({ page, context, world }) => {
   await visit(page, '/board');
-  await page.evaluate(() => navigator.serviceWorker.ready);
+  await controlled(page);
   await context.setOffline(true);
   await page.goto(DECISION);
   await expect(page.getByText('Which column wins on conflict?')).toBeVisible();
@@ -65,7 +65,7 @@ test('whatever a push carries, exactly one notification shows', async ({ install
   });
   await cdp.send('ServiceWorker.enable');
   await visit(page, '/board');
-  await page.evaluate(() => navigator.serviceWorker.ready);
+  await controlled(page);
   const origin = world.hermes.origin;
   const shown = () =>
     page.evaluate(async () => {
@@ -88,4 +88,42 @@ test('whatever a push carries, exactly one notification shows', async ({ install
     await cdp.send('ServiceWorker.deliverPushMessage', { origin, registrationId: scopes.get(`${origin}/`)!, data });
     await expect.poll(shown, data).toEqual([title]);
   }
+});
+
+test('a real push reaches the real browser, and the device list says that it was shown', async ({ installed, world }) => {
+  const page = installed.pages()[0]!;
+  await visit(page, '/settings');
+  await enablePush(page);
+  // The worker names the browser's endpoint; the server knows the double's.
+  const worker = installed.serviceWorkers()[0]!;
+  await worker.evaluate((origin) => {
+    const real = PushManager.prototype.getSubscription;
+    PushManager.prototype.getSubscription = async function () {
+      const found = await real.call(this);
+      if (!found) return null;
+      return { endpoint: found.endpoint.replace(/^https:\/\/[a-z0-9.]+\/(fcm\/send|wp)/, `${origin}/fcm/send`) } as PushSubscription;
+    };
+  }, world.push.origin);
+  await page.getByRole('button', { name: /^Send a test to / }).click();
+  await expect.poll(() => notifications(page)).toMatchObject([{ navigate: `${world.hermes.origin}/settings` }]);
+  await expect(page.getByText(/sent just now · shown just now/)).toBeVisible({ timeout: 15_000 });
+});
+
+test('a tapped notification leads an open window to its card, wherever the window is', async ({ installed, world }) => {
+  const page = installed.pages()[0]!;
+  await visit(page, '/settings');
+  await controlled(page);
+  await page.evaluate(async (navigate) => {
+    const registration = await navigator.serviceWorker.ready;
+    await registration.showNotification('Review ready', { data: { navigate } });
+  }, `${world.hermes.origin}/inbox`);
+  // The protocol has no tap on notifications; the worker is given the event a tap causes.
+  await installed.serviceWorkers()[0]!.evaluate(async () => {
+    const scope = self as unknown as ServiceWorkerGlobalScope;
+    const [notification] = await scope.registration.getNotifications();
+    scope.dispatchEvent(new NotificationEvent('notificationclick', { notification: notification! }));
+  });
+  await expect(page).toHaveURL(`${world.hermes.origin}/inbox`);
+  await expect(page.getByRole('heading', { name: 'Inbox' })).toBeVisible();
+  await expect.poll(() => notifications(page)).toEqual([]);
 });

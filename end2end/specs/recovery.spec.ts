@@ -1,11 +1,14 @@
 //! What happens when processes die: no work is lost, nothing runs twice, and the card says why.
 
 import { expect, test } from '../fixtures.ts';
-import { gate } from '../doubles/model.ts';
+import { gate, type ModelServer } from '../doubles/model.ts';
 import { kill } from '../hermes.ts';
-import { card, cardPage, column, createCard, visit } from '../helpers.ts';
+import { card, column, createCard, openCard, visit } from '../helpers.ts';
 
 test.use({ worldName: 'working' });
+
+const asked = (model: ModelServer, title: string) =>
+  model.requests.filter((request) => JSON.stringify(request.messages).includes(title)).length;
 
 test('a killed worker gives its card back, says why, and the next attempt finishes it', async ({ page, world }) => {
   const { model, hermes } = world;
@@ -21,18 +24,20 @@ test('a killed worker gives its card back, says why, and the next attempt finish
   await visit(page, '/board');
   await createCard(page, { title });
   await expect(card(column(page, 'Running'), title)).toBeVisible();
-  await expect.poll(() => model.requests.some((request) => JSON.stringify(request.messages).includes(title))).toBe(true);
+  await expect.poll(() => asked(model, title)).toBe(1);
 
   const [worker] = hermes.workers();
   kill(worker!);
-  await expect(card(column(page, 'Ready'), title)).toBeVisible();
-  await expect(card(column(page, 'Ready'), title)).toContainText(/again|attempt|failed/i);
+  await expect(card(column(page, 'Ready'), title)).toContainText(/retries in/);
+  await expect(card(column(page, 'Ready'), title).getByRole('img', { name: '1 failed attempt' })).toBeVisible();
   hold.open();
 
   await expect(card(column(page, 'Done'), title)).toBeVisible({ timeout: 15_000 });
-  await cardPage(page, title);
-  await expect(page.getByText(/killed by signal 9|process is gone/)).toBeVisible();
-  await expect(page.getByText('Finished on the second attempt.').first()).toBeVisible();
+  await openCard(page, title);
+  const runs = page.getByRole('region', { name: 'Runs' }).getByRole('listitem');
+  await expect(runs).toHaveCount(2);
+  await expect(runs.last()).toContainText(/crashed.*(killed by signal 9|process is gone)/s);
+  await expect(page.getByRole('region', { name: 'Result' })).toContainText('Finished on the second attempt.');
   expect(attempts).toBe(2);
 });
 
@@ -48,14 +53,14 @@ test('a killed server leaves its worker at work, adopts it, and every page catch
   await visit(page, '/board');
   await createCard(page, { title });
   await expect(card(column(page, 'Running'), title)).toBeVisible();
-  await expect.poll(() => model.requests.filter((request) => JSON.stringify(request.messages).includes(title)).length).toBe(1);
+  await expect.poll(() => asked(model, title)).toBe(1);
   const workers = hermes.workers();
   expect(workers).toHaveLength(1);
 
   await hermes.kill();
   first.open();
   // The worker goes on: it writes its file and asks the model again, with nobody watching.
-  await expect.poll(() => model.requests.filter((request) => JSON.stringify(request.messages).includes(title)).length).toBe(2);
+  await expect.poll(() => asked(model, title)).toBe(2);
   expect(hermes.findInWorkspaces('half.txt')).toHaveLength(1);
   await hermes.serve();
   expect(hermes.workers()).toEqual(workers);

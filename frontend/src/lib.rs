@@ -1,7 +1,7 @@
 //! The browser entry point: hydration and nothing else.
 
 // The type of the whole page is computed here; its depth is that of the page.
-#![recursion_limit = "256"]
+#![recursion_limit = "512"]
 
 /// Called once by the boot script after the module is instantiated.
 #[wasm_bindgen::prelude::wasm_bindgen]

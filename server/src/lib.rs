@@ -3,7 +3,7 @@
 //! It translates between HTTP and the core and decides nothing about cards. It must never hold SQL.
 
 // The type of a page is as deep as the page.
-#![recursion_limit = "256"]
+#![recursion_limit = "512"]
 
 mod assets;
 mod guard;

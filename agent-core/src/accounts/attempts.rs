@@ -20,24 +20,41 @@ fn key(origin: &str) -> String {
     format!("origin:{}", crate::text::excerpt(origin, 64))
 }
 
-pub(super) async fn refuse_if_locked(core: &Core, origin: &str) -> Result<(), AccountError> {
-    let now = core.now_ms();
-    for key in [key(origin), ANYBODY.to_owned()] {
-        let until = store::locked_until(core.store().reader(), &key).await?.unwrap_or(0);
-        if until > now {
-            return Err(AccountError::TooMany { retry_after_ms: u64::try_from(until - now).unwrap_or(0) });
-        }
+/// Counts an attempt as failed before its password is looked at, or refuses it. Counting first means that guesses made
+/// at the same time cannot all pass before the first of them has failed; [`succeeded`] takes it back.
+pub(super) async fn begin(core: &Core, origin: &str) -> Result<(), AccountError> {
+    let keys = [(key(origin), BURST), (ANYBODY.to_owned(), ANYBODY_BURST)];
+    // Asked on a reader first: a flood of refused attempts must not hold up those who write.
+    for (key, _) in &keys {
+        refuse_if_locked(store::locked_until(core.store().reader(), key).await?, core.now_ms())?;
     }
+    let mut tx = core.write().await?;
+    let now = core.now_ms();
+    for (key, _) in &keys {
+        refuse_if_locked(store::locked_until(&mut *tx, key).await?, now)?;
+    }
+    for (key, burst) in &keys {
+        let failures = store::count_failure(&mut tx, key, now, now - FORGIVEN_AFTER_MS).await?;
+        store::lock(&mut tx, key, now + pause_ms(failures, *burst)).await?;
+    }
+    store::purge_attempts(&mut tx, now - 24 * FORGIVEN_AFTER_MS).await?;
+    tx.commit().await?;
     Ok(())
 }
 
-pub(super) async fn count(tx: &mut SqliteConnection, origin: &str, now: i64) -> Result<(), AccountError> {
-    for (key, burst) in [(key(origin), BURST), (ANYBODY.to_owned(), ANYBODY_BURST)] {
-        let failures = store::count_failure(tx, &key, now, now - FORGIVEN_AFTER_MS).await?;
-        store::lock(tx, &key, now + pause_ms(failures, burst)).await?;
+fn refuse_if_locked(until: Option<i64>, now: i64) -> Result<(), AccountError> {
+    match until {
+        Some(until) if until > now => {
+            Err(AccountError::TooMany { retry_after_ms: u64::try_from(until - now).unwrap_or(0) })
+        }
+        _ => Ok(()),
     }
-    store::purge_attempts(tx, now - 24 * FORGIVEN_AFTER_MS).await?;
-    Ok(())
+}
+
+/// The password was right: its address starts anew, and the account loses what [`begin`] counted.
+pub(super) async fn succeeded(tx: &mut SqliteConnection, origin: &str) -> Result<(), AccountError> {
+    store::forget_attempts(tx, &key(origin)).await?;
+    Ok(store::uncount_failure(tx, ANYBODY).await?)
 }
 
 fn pause_ms(failures: i64, burst: i64) -> i64 {
@@ -46,10 +63,6 @@ fn pause_ms(failures: i64, burst: i64) -> i64 {
     }
     let doublings = u32::try_from(failures - burst).unwrap_or(u32::MAX).min(10);
     (FIRST_PAUSE_MS << doublings).min(LONGEST_PAUSE_MS)
-}
-
-pub(super) async fn forget_origin(tx: &mut SqliteConnection, origin: &str) -> Result<(), AccountError> {
-    Ok(store::forget_attempts(tx, &key(origin)).await?)
 }
 
 pub(super) async fn forget(tx: &mut SqliteConnection) -> Result<(), AccountError> {

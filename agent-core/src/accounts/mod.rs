@@ -7,6 +7,7 @@ mod password;
 mod sessions;
 mod store;
 
+use password::Verdict;
 use protocol::{SetUpParams, UserId, Viewer};
 use sha2::{Digest, Sha256};
 
@@ -17,10 +18,9 @@ use crate::{Actor, Core, audit};
 const SETUP_TOKEN_MS: i64 = 24 * 3_600_000;
 const MAX_NAME_CHARS: usize = 80;
 
-
 pub use sessions::{
     SESSION_USER, StoredSession, delete_session, load_session, purge_sessions, save_session, session_is_live,
-    session_user_exists,
+    session_user_exists, update_session,
 };
 
 /// A refusal or a fault, in a sentence for people.
@@ -129,29 +129,32 @@ fn bad_link() -> AccountError {
 /// # Errors
 /// `Denied` for a wrong one, `TooMany` while guesses are slowed down.
 pub async fn sign_in(core: &Core, password: &str, origin: &str) -> Result<Viewer, AccountError> {
-    attempts::refuse_if_locked(core, origin).await?;
+    attempts::begin(core, origin).await?;
     let owner = store::owner(core.store().reader()).await?;
     let known = owner.as_ref().map(|owner| owner.password_hash.clone());
-    let right = password::verify(password.to_owned(), known).await?;
+    let verdict = password::verify(password.to_owned(), known).await?;
     let now = core.now_ms();
+    let Some(owner) = owner.filter(|owner| verdict != Verdict::Wrong && !owner.disabled) else {
+        let mut tx = core.write().await?;
+        let detail = serde_json::json!({ "origin": origin });
+        audit::record(&mut tx, now, &Actor::System, "sign_in_refused", "account:owner", &detail).await?;
+        tx.commit().await?;
+        return Err(AccountError::Denied("this password is not right".into()));
+    };
+    let stronger = match verdict {
+        Verdict::Outdated => Some(password::hash(password.to_owned()).await?),
+        Verdict::Right | Verdict::Wrong => None,
+    };
     let mut tx = core.write().await?;
-    match owner.filter(|owner| right && !owner.disabled) {
-        Some(owner) => {
-            attempts::forget_origin(&mut tx, origin).await?;
-            let viewer = Viewer { id: owner.id, name: owner.name };
-            let actor = Actor::Person { id: viewer.id, name: viewer.name.clone(), device: origin.to_owned() };
-            audit::record(&mut tx, now, &actor, "signed_in", "account:owner", &serde_json::json!({})).await?;
-            tx.commit().await?;
-            Ok(viewer)
-        }
-        None => {
-            attempts::count(&mut tx, origin, now).await?;
-            let detail = serde_json::json!({ "origin": origin });
-            audit::record(&mut tx, now, &Actor::System, "sign_in_refused", "account:owner", &detail).await?;
-            tx.commit().await?;
-            Err(AccountError::Denied("this password is not right".into()))
-        }
+    attempts::succeeded(&mut tx, origin).await?;
+    if let Some(stronger) = stronger {
+        store::replace_hash(&mut tx, owner.id, &owner.password_hash, &stronger).await?;
     }
+    let viewer = Viewer { id: owner.id, name: owner.name };
+    let actor = Actor::Person { id: viewer.id, name: viewer.name.clone(), device: origin.to_owned() };
+    audit::record(&mut tx, now, &actor, "signed_in", "account:owner", &serde_json::json!({})).await?;
+    tx.commit().await?;
+    Ok(viewer)
 }
 
 /// The person of a session, unless the account is gone or disabled.

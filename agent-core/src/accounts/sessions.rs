@@ -14,6 +14,7 @@ const SAVE: &str = "INSERT INTO account_session (id_hash, user_id, data, created
     VALUES (?1, ?2, ?3, ?4, ?5)
     ON CONFLICT (id_hash) DO UPDATE
     SET user_id = excluded.user_id, data = excluded.data, expires_at = excluded.expires_at";
+const UPDATE: &str = "UPDATE account_session SET user_id = ?2, data = ?3, expires_at = ?4 WHERE id_hash = ?1";
 const LOAD: &str = "SELECT data, expires_at FROM account_session WHERE id_hash = ?1 AND expires_at > ?2";
 const DELETE: &str = "DELETE FROM account_session WHERE id_hash = ?1";
 const EXPIRED: &str = "SELECT EXISTS (SELECT 1 FROM account_session WHERE expires_at <= ?1)";
@@ -55,6 +56,30 @@ pub async fn save_session(
         .execute(&mut *tx)
         .await?;
     tx.commit().await
+}
+
+/// Writes a session that exists; `false` when it has ended meanwhile. A request that was under way when its session
+/// ended must not bring it back.
+///
+/// # Errors
+/// When the database fails.
+pub async fn update_session(
+    core: &Core,
+    id: &str,
+    user: Option<UserId>,
+    session: &StoredSession,
+) -> Result<bool, StoreError> {
+    let mut tx = core.write().await?;
+    let found = sqlx::query(UPDATE)
+        .bind(hash(id))
+        .bind(user.map(|user| user.0))
+        .bind(&session.data)
+        .bind(session.expires_at)
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+    tx.commit().await?;
+    Ok(found == 1)
 }
 
 /// The session of that cookie value, unless it has expired.
@@ -119,7 +144,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_statement_prepares() {
-        let all = [SAVE, LOAD, DELETE, EXPIRED, PURGE, USER_EXISTS, IS_LIVE];
+        let all = [SAVE, UPDATE, LOAD, DELETE, EXPIRED, PURGE, USER_EXISTS, IS_LIVE];
         crate::store::tests::prepare_all(&all).await;
     }
 
@@ -132,6 +157,11 @@ mod tests {
         let session = StoredSession { data: "{}".to_owned(), expires_at: 2_000 };
         save_session(&core, "secret", None, &session).await.unwrap();
         assert_eq!(load_session(&core, "secret").await.unwrap(), Some(session));
+        let longer = StoredSession { data: "{\"a\":1}".to_owned(), expires_at: 2_000 };
+        assert!(update_session(&core, "secret", None, &longer).await.unwrap());
+        assert_eq!(load_session(&core, "secret").await.unwrap().as_ref(), Some(&longer));
+        assert!(!update_session(&core, "ended", None, &longer).await.unwrap());
+        assert_eq!(load_session(&core, "ended").await.unwrap(), None, "what has ended stays so");
         assert_eq!(load_session(&core, "other").await.unwrap(), None);
         let stored: Vec<u8> =
             sqlx::query_scalar("SELECT id_hash FROM account_session").fetch_one(core.store().reader()).await.unwrap();

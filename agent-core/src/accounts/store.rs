@@ -11,6 +11,7 @@ const USER: &str = "SELECT name FROM account_user WHERE id = ?1 AND disabled_at 
 const INSERT_USER: &str = "INSERT INTO account_user (id, name, password_hash, created_at) VALUES (?1, ?2, ?3, ?4)";
 const SET_PASSWORD: &str =
     "UPDATE account_user SET name = ?2, password_hash = ?3, disabled_at = NULL WHERE id = ?1";
+const REPLACE_HASH: &str = "UPDATE account_user SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2";
 const END_SESSIONS: &str = "DELETE FROM account_session WHERE user_id = ?1";
 const DROP_TOKENS: &str = "DELETE FROM account_setup_token WHERE used_at IS NULL OR expires_at < ?1";
 const INSERT_TOKEN: &str = "INSERT INTO account_setup_token (token_hash, created_at, expires_at) VALUES (?1, ?2, ?3)";
@@ -23,6 +24,8 @@ const COUNT_FAILURE: &str = "INSERT INTO account_attempt (key, failures, last_at
     ON CONFLICT (key) DO UPDATE
     SET failures = CASE WHEN last_at < ?3 THEN 1 ELSE failures + 1 END, last_at = ?2
     RETURNING failures";
+const UNCOUNT_FAILURE: &str =
+    "UPDATE account_attempt SET failures = max(failures - 1, 0), locked_until = NULL WHERE key = ?1";
 const LOCK: &str = "UPDATE account_attempt SET locked_until = ?2 WHERE key = ?1";
 const FORGET_ATTEMPTS: &str = "DELETE FROM account_attempt WHERE key = ?1";
 const FORGET_ALL_ATTEMPTS: &str = "DELETE FROM account_attempt";
@@ -75,6 +78,17 @@ pub(super) async fn set_password(
     Ok(())
 }
 
+/// Another hash of the same password; nothing happens when the password was changed meanwhile.
+pub(super) async fn replace_hash(
+    tx: &mut SqliteConnection,
+    id: UserId,
+    old: &str,
+    new: &str,
+) -> Result<(), StoreError> {
+    sqlx::query(REPLACE_HASH).bind(id.0).bind(old).bind(new).execute(tx).await?;
+    Ok(())
+}
+
 pub(super) async fn end_sessions(tx: &mut SqliteConnection, id: UserId) -> Result<(), StoreError> {
     sqlx::query(END_SESSIONS).bind(id.0).execute(tx).await?;
     Ok(())
@@ -122,6 +136,12 @@ pub(super) async fn count_failure(
     Ok(sqlx::query_scalar(COUNT_FAILURE).bind(key).bind(now).bind(forgiven_before).fetch_one(tx).await?)
 }
 
+/// Takes one failure back, and the pause it caused.
+pub(super) async fn uncount_failure(tx: &mut SqliteConnection, key: &str) -> Result<(), StoreError> {
+    sqlx::query(UNCOUNT_FAILURE).bind(key).execute(tx).await?;
+    Ok(())
+}
+
 pub(super) async fn lock(tx: &mut SqliteConnection, key: &str, until: i64) -> Result<(), StoreError> {
     sqlx::query(LOCK).bind(key).bind(until).execute(tx).await?;
     Ok(())
@@ -150,7 +170,7 @@ mod tests {
             super::OWNER, super::USER, super::INSERT_USER, super::SET_PASSWORD, super::END_SESSIONS,
             super::DROP_TOKENS, super::INSERT_TOKEN, super::TOKEN_IS_GOOD, super::TAKE_TOKEN, super::LOCKED_UNTIL,
             super::COUNT_FAILURE, super::LOCK, super::FORGET_ATTEMPTS, super::FORGET_ALL_ATTEMPTS,
-            super::PURGE_ATTEMPTS,
+            super::PURGE_ATTEMPTS, super::UNCOUNT_FAILURE, super::REPLACE_HASH,
         ])
         .await;
     }

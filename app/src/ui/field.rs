@@ -21,6 +21,9 @@ pub fn TextField(
     /// An example.
     #[prop(optional, into)]
     placeholder: String,
+    /// The `id` of a list of suggestions.
+    #[prop(optional)]
+    list: &'static str,
     /// What to know before typing.
     #[prop(optional, into)]
     hint: Option<String>,
@@ -38,6 +41,7 @@ pub fn TextField(
                 type=kind
                 name=(!name.is_empty()).then_some(name)
                 autocomplete=autocomplete
+                list=(!list.is_empty()).then_some(list)
                 placeholder=placeholder
                 autofocus=autofocus
                 aria-invalid=move || (!error.read().is_empty()).then_some("true")

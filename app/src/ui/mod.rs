@@ -3,6 +3,7 @@
 mod button;
 mod chip;
 mod dialog;
+mod drafts;
 mod field;
 mod icon;
 mod menu;
@@ -12,10 +13,12 @@ mod state;
 mod toast;
 
 pub mod dom;
+pub mod time;
 
 pub use button::{Button, ButtonKind};
 pub use chip::{Chip, Tone};
 pub use dialog::{Dialog, DialogKind};
+pub use drafts::Drafts;
 pub use field::{CheckField, SelectField, TextArea, TextField};
 pub use icon::{Icon, icon};
 pub use menu::{Menu, MenuItem};

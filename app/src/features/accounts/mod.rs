@@ -1,10 +1,13 @@
-//! Setting up and signing in.
-use leptos::prelude::*;
+//! Setting up and signing in. A password goes from its field to the server and nowhere else.
+mod frame;
+mod login;
+mod next;
+mod password_field;
+mod server_fns;
+#[cfg(feature = "ssr")]
+mod session;
+mod setup;
 
-/// Signing in.
-#[component]
-pub fn LoginPage() -> impl IntoView {}
-
-/// Making the owner's account.
-#[component]
-pub fn SetupPage() -> impl IntoView {}
+pub use login::LoginPage;
+pub use server_fns::*;
+pub use setup::SetupPage;

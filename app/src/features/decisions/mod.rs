@@ -1,6 +1,12 @@
-//! One decision: read it, settle it.
-use leptos::prelude::*;
+//! Decisions: what only a person can settle. Read one, settle it, take it back.
+mod act;
+mod desk;
+mod fragment;
+mod page;
+mod server_fns;
+mod settled;
+mod words;
 
-/// A decision.
-#[component]
-pub fn DecisionPage() -> impl IntoView {}
+pub use page::DecisionPage;
+pub use server_fns::*;
+pub use words::{KindChip, card_label, kind_word, verb_word};

@@ -8,5 +8,5 @@ pub mod words;
 
 pub use board::BoardRoute;
 pub use card::CardRoute;
-pub use form::{EditDialog, NewCardDefaults, NewCardDialog};
+pub use form::{EditDialog, EditForm, NewCardDefaults, NewCardDialog};
 pub use server_fns::*;

@@ -1,6 +1,181 @@
-//! A card's page.
-use leptos::prelude::*;
+//! A card's page: what is asked, what came out, what happens now, and everything that led there.
+mod activity;
+mod comments;
+mod model;
+mod sections;
 
-/// A card's page.
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::NavigateOptions;
+use leptos_router::hooks::{use_navigate, use_params_map};
+use protocol::{CardDetail, CardRef, CardState, ErrorCode, StreamMessage};
+
+use super::server_fns::read_card;
+use super::{EditForm, words};
+use crate::error::ApiError;
+use crate::i18n::t;
+use crate::live::Live;
+use crate::ui::{Chip, ErrorState, Icon, Menu, MenuItem, Toasts, icon, skeleton_rows};
+use activity::ActivityView;
+use model::CardPage;
+
+/// The card of the address.
 #[component]
-pub fn CardRoute() -> impl IntoView {}
+pub fn CardRoute() -> impl IntoView {
+    let params = use_params_map();
+    let name = Memo::new(move |_| params.read().get("number").unwrap_or_default());
+    let detail = Resource::new_blocking(move || name.get(), |name| async move {
+        match name.parse::<CardRef>() {
+            Ok(card) => read_card(card).await,
+            Err(_) => Err(ApiError::new(ErrorCode::NotFound, t::card_no_such(&name))),
+        }
+    });
+    let retry = Callback::new(move |()| detail.refetch());
+    view! {
+        <Suspense fallback=move || view! { <div class="page">{skeleton_rows(5)}</div> }>
+            {move || Suspend::new(async move {
+                match detail.await {
+                    Ok(detail) => view! { <CardView detail /> }.into_any(),
+                    Err(error) => {
+                        respond_with(&error);
+                        view! { <ErrorState error retry /> }.into_any()
+                    }
+                }
+            })}
+        </Suspense>
+    }
+}
+
+/// A page that does not exist says so in its status, too.
+fn respond_with(error: &ApiError) {
+    #[cfg(feature = "ssr")]
+    if error.code == ErrorCode::NotFound
+        && let Some(response) = use_context::<leptos_axum::ResponseOptions>()
+    {
+        response.set_status(http::StatusCode::NOT_FOUND);
+    }
+    #[cfg(not(feature = "ssr"))]
+    let _ = error;
+}
+
+#[component]
+fn CardView(detail: CardDetail) -> impl IntoView {
+    let live = expect_context::<Live>();
+    let page = CardPage::new(detail, live, expect_context::<Toasts>());
+    let (id, number) = page.detail.with_untracked(|detail| (detail.card.id, detail.card.number));
+    Effect::new(move |_| page.watch());
+    Effect::new(move |_| page.keep_time());
+    live.on_message(move |message| match message {
+        StreamMessage::Card { card_id, .. } if *card_id == id => page.reload(),
+        StreamMessage::Snapshot { .. } => page.reload(),
+        StreamMessage::Run(delta) if delta.card_id == id => {
+            if page.activity.apply(delta) {
+                live.advance_run(delta.run_id, page.activity.last_seq());
+            } else {
+                page.reload();
+            }
+        }
+        _ => {}
+    });
+    let editing = RwSignal::new(false);
+    let title = Memo::new(move |_| page.detail.with(|detail| detail.card.title.clone()));
+    let has_run = Memo::new(move |_| page.detail.with(|detail| !detail.runs.is_empty()));
+    let running = Memo::new(move |_| page.detail.with(|detail| detail.card.state == CardState::Running));
+    let heading = Signal::derive(move || {
+        let attempt = page.detail.with(|detail| detail.runs.first().map_or(0, |run| run.attempt));
+        t::card_activity_of(&attempt.to_string())
+    });
+    view! {
+        <Title text=move || format!("{} {}", words::label(number), title.get()) />
+        <div class="card-page">
+            <CardHead page editing />
+            <div class="card-main">
+                <Show when=move || !editing.get() fallback=move || view! { <InPlace page editing /> }>
+                    <h1 class="card-heading">{move || title.get()}</h1>
+                </Show>
+                {sections::ask(page)}
+                {sections::result(page)}
+                <Show when=move || has_run.get()>
+                    <ActivityView activity=page.activity heading running />
+                </Show>
+                <Show when=move || !editing.get()>{sections::description(page)}</Show>
+                {sections::dependencies(page)}
+                {sections::runs(page)}
+                <comments::Comments page />
+            </div>
+            {sections::details(page)}
+        </div>
+    }
+}
+
+/// Back, number, state, and what can be done with the card.
+#[component]
+fn CardHead(page: CardPage, editing: RwSignal<bool>) -> impl IntoView {
+    let open = RwSignal::new(false);
+    let button = NodeRef::<leptos::html::Button>::new();
+    let navigate = use_navigate();
+    let board = page.detail.with_untracked(|detail| format!("/board/{}", detail.board.slug));
+    let leave = Callback::new({
+        let board = board.clone();
+        move |()| navigate(&board, NavigateOptions::default())
+    });
+    let state = Memo::new(move |_| page.detail.with(|detail| detail.card.state));
+    let number = page.detail.with_untracked(|detail| words::label(detail.card.number));
+    let items = Callback::new(move |()| {
+        let targets = state.get_untracked().manual_targets().iter();
+        let mut items: Vec<MenuItem> = targets
+            .map(|&to| MenuItem {
+                label: if to == CardState::Archived { t::kanban_archive().into() } else { t::kanban_move_to(words::state_name(to)) },
+                icon: words::state_icon(to),
+                key: "",
+                action: Callback::new(move |()| page.move_to(to)),
+            })
+            .collect();
+        items.push(MenuItem {
+            label: t::kanban_delete().into(),
+            icon: Icon::Trash,
+            key: "",
+            action: Callback::new(move |()| page.delete(leave)),
+        });
+        items
+    });
+    let anchor = Callback::new(move |()| button.get_untracked().map(Into::into));
+    view! {
+        <header class="card-bar">
+            <a class="icon-btn" href=board aria-label=t::card_back_to_board()>{icon(Icon::Back)}</a>
+            <span class="card-number">{number.clone()}</span>
+            {move || {
+                let state = state.get();
+                view! { <Chip tone=words::state_tone(state)><span class="icon-s">{icon(words::state_icon(state))}</span>{words::state_name(state)}</Chip> }
+            }}
+            {move || {
+                let now = page.now.get();
+                page.detail.with(|detail| words::is_live(&detail.card, now))
+                    .then(|| view! { <span class="card-live"><span class="dot"></span>{t::kanban_live()}</span> })
+            }}
+            <span class="card-bar-gap"></span>
+            <button type="button" class="icon-btn" aria-label=t::common_edit() on:click=move |_| editing.set(true)>{icon(Icon::Edit)}</button>
+            <button type="button" class="icon-btn" node_ref=button aria-haspopup="menu" aria-label=t::kanban_actions(&number)
+                on:click=move |_| open.set(true)>{icon(Icon::More)}</button>
+        </header>
+        <Menu open title=t::card_actions().to_owned() anchor items />
+    }
+}
+
+/// The form in the place of title and description.
+#[component]
+fn InPlace(page: CardPage, editing: RwSignal<bool>) -> impl IntoView {
+    let detail = page.detail.get_untracked();
+    let revision = detail.card.revision;
+    let stale = Memo::new(move |_| page.detail.with(|detail| detail.card.revision != revision));
+    let saved = Callback::new(move |_| {
+        editing.set(false);
+        page.reload();
+    });
+    view! {
+        <div class="box">
+            <p class="field-error" role="status" hidden=move || !stale.get()>{t::card_changed_meanwhile()}</p>
+            <EditForm detail on_saved=saved on_cancel=move |()| editing.set(false) />
+        </div>
+    }
+}

@@ -1,0 +1,100 @@
+//! Comments, and the place to write one. A draft stays in this browser until it is sent.
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use protocol::{AddCommentParams, CommentView};
+
+use super::model::CardPage;
+use crate::features::kanban::server_fns::add_comment;
+use crate::features::kanban::words;
+use crate::i18n::t;
+use crate::ui::{Button, ButtonKind, dom};
+
+/// The comments of a card.
+#[component]
+pub fn Comments(page: CardPage) -> impl IntoView {
+    let comments = Memo::new(move |_| page.detail.with(|detail| detail.comments.clone()));
+    view! {
+        <section class="section" aria-label=t::card_comments()>
+            <h2>{t::card_comments()}</h2>
+            <ol class="comments">
+                <For each=move || comments.get() key=|comment| comment.id let(comment)>{comment_view(page, comment)}</For>
+            </ol>
+            <Show when=move || comments.read().is_empty()>
+                <p class="muted">{t::card_no_comments()}</p>
+            </Show>
+            <Composer page />
+        </section>
+    }
+}
+
+fn comment_view(page: CardPage, comment: CommentView) -> AnyView {
+    view! {
+        <li class="comment">
+            <p class="comment-head">
+                <strong>{comment.author}</strong>
+                {comment.by_worker.then(|| view! { <span class="muted">{t::card_worker()}</span> })}
+                <span class="muted">{move || words::ago(comment.created_at, page.now.get())}</span>
+            </p>
+            <div class="prose" inner_html=comment.html></div>
+        </li>
+    }
+    .into_any()
+}
+
+#[component]
+fn Composer(page: CardPage) -> impl IntoView {
+    let id = page.detail.with_untracked(|detail| detail.card.id);
+    let draft_key = StoredValue::new(format!("hermes.draft.{id}"));
+    let (body, problem, busy) = (RwSignal::new(String::new()), RwSignal::new(String::new()), RwSignal::new(false));
+    Effect::new(move |_| {
+        if let Some(draft) = draft_key.with_value(|key| dom::remembered(key)) {
+            body.set(draft);
+        }
+    });
+    let send = move || {
+        let text = body.get_untracked();
+        if text.trim().is_empty() || busy.get_untracked() {
+            return;
+        }
+        busy.set(true);
+        spawn_local(async move {
+            let answer = add_comment(AddCommentParams { id, body: text }).await;
+            busy.try_set(false);
+            match answer {
+                Ok(_) => {
+                    problem.try_set(String::new());
+                    body.try_set(String::new());
+                    draft_key.try_with_value(|key| dom::remember(key, ""));
+                    page.reload();
+                }
+                Err(error) => {
+                    problem.try_set(error.message);
+                }
+            }
+        });
+    };
+    let blank = Signal::derive(move || body.read().trim().is_empty());
+    view! {
+        <form class="composer" on:submit=move |event| {
+            event.prevent_default();
+            send();
+        }>
+            <textarea
+                class="input"
+                rows="2"
+                aria-label=t::card_comment_label()
+                placeholder=t::card_comment_placeholder()
+                bind:value=body
+                on:input=move |event| draft_key.with_value(|key| dom::remember(key, &event_target_value(&event)))
+                on:keydown=move |event| {
+                    if event.key() == "Enter" && (event.meta_key() || event.ctrl_key()) && !event.is_composing() {
+                        event.prevent_default();
+                        send();
+                    }
+                }
+            ></textarea>
+            <p class="field-error" role="alert">{move || problem.get()}</p>
+            <div class="btn-row"><Button kind=ButtonKind::Primary submit=true busy disabled=blank>{t::card_comment()}</Button></div>
+        </form>
+    }
+}

@@ -1,0 +1,137 @@
+//! A card's page as signals. What the server says replaces it piece by piece, so that a comment that arrives does not
+//! disturb a log that is being read.
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use protocol::{CardDetail, CardRef, CardState, CardWritten, MoveCardParams};
+
+use super::activity::Activity;
+use crate::features::kanban::form::undo_later;
+use crate::features::kanban::server_fns::{delete_card, move_card, read_card};
+use crate::features::kanban::words;
+use crate::i18n::t;
+use crate::live::{Live, Watch};
+use crate::ui::{Toasts, dom};
+
+/// The card on screen.
+#[derive(Debug, Clone, Copy)]
+pub struct CardPage {
+    /// Everything about it.
+    pub detail: RwSignal<CardDetail>,
+    /// What its newest run does.
+    pub activity: Activity,
+    /// The server's clock, a few times a minute.
+    pub now: RwSignal<i64>,
+    /// The server's clock minus ours.
+    offset: StoredValue<i64>,
+    live: Live,
+    toasts: Toasts,
+}
+
+impl CardPage {
+    /// The page of a card that was just read.
+    #[must_use]
+    pub fn new(detail: CardDetail, live: Live, toasts: Toasts) -> Self {
+        let activity = Activity::new(detail.runs.first().map(|run| run.id), &detail.activity);
+        Self {
+            now: RwSignal::new(detail.now),
+            offset: StoredValue::new(0),
+            detail: RwSignal::new(detail),
+            activity,
+            live,
+            toasts,
+        }
+    }
+
+    /// Says what the page wants to hear about. Call it from an effect.
+    pub fn watch(self) {
+        let (card, seq, run) = self.detail.with(|detail| {
+            let run = detail.runs.first().filter(|run| run.ended_at.is_none()).map(|run| run.id);
+            (detail.card.id, detail.seq, run)
+        });
+        let run = run.map(|run| (run, self.activity.last_seq()));
+        self.live.watch(Watch { card: Some(card), run, after: seq, board: None });
+    }
+
+    /// Keeps ages fresh while the window can be seen.
+    pub fn keep_time(self) {
+        self.offset.set_value(self.now.get_untracked() - dom::now_ms());
+        let interval = set_interval_with_handle(
+            move || {
+                if !document().hidden() {
+                    self.now.try_set(dom::now_ms() + self.offset.get_value());
+                }
+            },
+            std::time::Duration::from_secs(10),
+        );
+        if let Ok(interval) = interval {
+            on_cleanup(move || interval.clear());
+        }
+    }
+
+    /// Reads the card again.
+    pub fn reload(self) {
+        let Some(id) = self.detail.try_with_untracked(|detail| detail.card.id) else { return };
+        spawn_local(async move {
+            match read_card(CardRef::Id(id)).await {
+                Ok(fresh) => self.replace(fresh),
+                Err(error) => self.toasts.fail(error.message),
+            }
+        });
+    }
+
+    fn replace(self, fresh: CardDetail) {
+        // Answers can overtake each other, and the page may be gone.
+        let newer = self.detail.try_with_untracked(|detail| detail.card.id == fresh.card.id && detail.seq <= fresh.seq);
+        if newer != Some(true) {
+            return;
+        }
+        self.activity.catch_up(fresh.runs.first().map(|run| run.id), &fresh.activity);
+        self.offset.set_value(fresh.now - dom::now_ms());
+        self.now.set(fresh.now);
+        self.detail.set(fresh);
+    }
+
+    /// Moves the card by hand; archiving is a move, too.
+    pub fn move_to(self, to: CardState) {
+        let id = self.detail.with_untracked(|detail| detail.card.id);
+        let params = MoveCardParams { id, revision: None, to, after: None, before: None };
+        spawn_local(async move {
+            match move_card(params).await {
+                Ok(written) => {
+                    let name = words::label(written.card.number);
+                    let text = if written.card.state == CardState::Archived {
+                        t::kanban_archived_toast(&name)
+                    } else {
+                        t::kanban_moved(&name, words::state_name(written.card.state))
+                    };
+                    self.written(written, text);
+                }
+                Err(error) => self.toasts.fail(error.message),
+            }
+        });
+    }
+
+    /// Deletes the card and calls `gone`.
+    pub fn delete(self, gone: Callback<()>) {
+        let id = self.detail.with_untracked(|detail| detail.card.id);
+        spawn_local(async move {
+            match delete_card(id).await {
+                Ok(written) => {
+                    let text = t::kanban_deleted_toast(&words::label(written.card.number));
+                    if let Some(undo) = written.undo {
+                        self.toasts.undoable(text, undo_later(self.toasts, undo));
+                    }
+                    gone.run(());
+                }
+                Err(error) => self.toasts.fail(error.message),
+            }
+        });
+    }
+
+    fn written(self, written: CardWritten, text: String) {
+        if let Some(undo) = written.undo {
+            self.toasts.undoable(text, undo_later(self.toasts, undo));
+        }
+        self.reload();
+    }
+}
