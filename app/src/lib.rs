@@ -13,6 +13,7 @@ pub mod base64url;
 pub mod error;
 pub mod features;
 pub mod i18n;
+mod lazy;
 pub mod layout;
 pub mod live;
 pub mod ui;
@@ -31,11 +32,8 @@ use leptos_router::SsrMode;
 use leptos_router::components::{FlatRoutes, Route, Router};
 use leptos_router::{Lazy, path};
 
-use features::accounts::{LoginPage, SetupPage};
-use features::decisions::DecisionPage;
 use features::home::HomePage;
-use features::inbox::InboxPage;
-use features::kanban::{BoardRoute, CardRoute};
+use features::kanban::BoardRoute;
 use features::settings::SettingsPage;
 
 /// The root component.
@@ -61,14 +59,14 @@ pub fn App() -> impl IntoView {
             <layout::Layout>
                 <FlatRoutes fallback=|| view! { <NotFound /> }>
                     <Route path=path!("/") view=HomePage ssr=SsrMode::Async />
-                    <Route path=path!("/inbox") view=InboxPage ssr=SsrMode::Async />
+                    <Route path=path!("/inbox") view={Lazy::<lazy::LazyInbox>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/board/:slug?") view=BoardRoute ssr=SsrMode::Async />
-                    <Route path=path!("/card/:number") view=CardRoute ssr=SsrMode::Async />
-                    <Route path=path!("/d/:id") view=DecisionPage ssr=SsrMode::Async />
+                    <Route path=path!("/card/:number") view={Lazy::<lazy::LazyCard>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/d/:id") view={Lazy::<lazy::LazyDecision>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/settings") view={Lazy::<SettingsPage>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/welcome") view={Lazy::<SettingsPage>::new()} ssr=SsrMode::Async />
-                    <Route path=path!("/login") view=LoginPage ssr=SsrMode::Async />
-                    <Route path=path!("/setup") view=SetupPage ssr=SsrMode::Async />
+                    <Route path=path!("/login") view={Lazy::<lazy::LazyLogin>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/setup") view={Lazy::<lazy::LazySetup>::new()} ssr=SsrMode::Async />
                 </FlatRoutes>
             </layout::Layout>
         </Router>
