@@ -49,7 +49,8 @@ pub fn column_view(board: Board, ui: BoardUi, column: Column) -> AnyView {
     .into_any()
 }
 
-fn slots(board: Board) -> AnyView {
+/// How many workers are busy.
+pub fn slots(board: Board) -> AnyView {
     let text = move || {
         let slots = board.slots.get();
         (slots.used.to_string(), slots.limit.to_string())

@@ -70,12 +70,7 @@ fn content(board: Board, ui: BoardUi, card: &TaskCard) -> AnyView {
         {card.ask.as_ref().map(|ask| view! {
             <p class="card-ask"><span class="card-ask-who">{t::kanban_needs_you()}": "</span>{ask.ask.clone()}</p>
         })}
-        {meta(card)}
-        {card.ask.as_ref().map(|ask| view! {
-            <div class="card-actions">
-                <a class="btn btn-small" href=format!("/d/{}", ask.id) draggable="false">{words::ask_action(ask.kind)}</a>
-            </div>
-        })}
+        {foot(card)}
     }
     .into_any()
 }
@@ -105,8 +100,8 @@ fn timing(board: Board, card: &TaskCard) -> AnyView {
     .into_any()
 }
 
-/// Assignee, children, comments, failures, cost: only those there are.
-fn meta(card: &TaskCard) -> AnyView {
+/// Assignee, children, comments, failures, cost, only those there are; and the way to the decision, if one waits.
+fn foot(card: &TaskCard) -> AnyView {
     let item = |sign: Icon, text: String, label: String| {
         view! { <span class="meta-item" title=label.clone() role="img" aria-label=label><span class="icon-s">{icon(sign)}</span>{text}</span> }
             .into_any()
@@ -131,8 +126,16 @@ fn meta(card: &TaskCard) -> AnyView {
         let text = words::price(cost);
         items.push(view! { <span class="meta-item" title=t::kanban_cost()>{text}</span> }.into_any());
     }
-    if items.is_empty() {
+    if items.is_empty() && card.ask.is_none() {
         return ().into_any();
     }
-    view! { <div class="card-meta">{items}</div> }.into_any()
+    view! {
+        <div class="card-foot">
+            <div class="card-meta">{items}</div>
+            {card.ask.as_ref().map(|ask| view! {
+                <a class="btn btn-small card-action" href=format!("/d/{}", ask.id) draggable="false">{words::ask_action(ask.kind)}</a>
+            })}
+        </div>
+    }
+    .into_any()
 }

@@ -15,8 +15,9 @@ use crate::ui::{Icon, Menu, MenuItem, Toasts};
 pub fn CardMenu(board: Board, ui: BoardUi) -> impl IntoView {
     let toasts = expect_context::<Toasts>();
     let title = Signal::derive(move || {
-        let card = ui.menu.get().and_then(|(id, _)| board.face(id));
-        card.map(|card| t::kanban_move_title(&words::label(card.number))).unwrap_or_default()
+        let Some((id, purpose)) = ui.menu.get() else { return String::new() };
+        let name = board.face(id).map(|card| words::label(card.number)).unwrap_or_default();
+        if purpose == MenuFor::Moving { t::kanban_move_title(&name) } else { name }
     });
     let anchor = Callback::new(move |()| {
         let (id, _) = ui.menu.get_untracked()?;

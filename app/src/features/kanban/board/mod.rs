@@ -105,7 +105,9 @@ fn BoardView(page: BoardPage) -> impl IntoView {
         _ => {}
     });
     Effect::new(move |_| board.keep_time());
+    let chip_bar = NodeRef::<html::Div>::new();
     place::remember(board, columns, current);
+    place::follow_chip(chip_bar, current);
     keyboard::listen(board, ui);
     drag::attach(board, root);
     new_card.created.set_value(Some(Callback::new(move |card| board.accept(card))));
@@ -120,7 +122,7 @@ fn BoardView(page: BoardPage) -> impl IntoView {
         <Title text=board.summary.with_value(|summary| summary.name.clone()) />
         <div class="board" node_ref=root>
             <BoardHead board />
-            <div class="col-chips" role="group" aria-label=t::kanban_columns()>{chips}</div>
+            <div class="col-chips" node_ref=chip_bar role="group" aria-label=t::kanban_columns()>{chips}</div>
             <div class="columns-box">
                 <div class="columns" node_ref=columns>{list}</div>
                 <Show when=move || board.is_empty()>
@@ -160,7 +162,7 @@ fn BoardHead(board: Board) -> impl IntoView {
     } else {
         view! { <h1>{summary.name}</h1> }.into_any()
     };
-    view! { <header class="board-head">{title}</header> }
+    view! { <header class="board-head">{title}<span class="head-slots">{column::slots(board)}</span></header> }
 }
 
 /// Jumps to a column; on a phone also where a lifted card can be dropped.

@@ -52,6 +52,18 @@ pub fn remember(board: Board, columns: NodeRef<html::Div>, current: RwSignal<Car
     });
 }
 
+/// Keeps the chip of the column in view in view.
+pub fn follow_chip(chips: NodeRef<html::Div>, current: RwSignal<CardState>) {
+    Effect::new(move |_| {
+        let state = current.get();
+        let Some(chips) = chips.get() else { return };
+        let Ok(Some(chip)) = chips.query_selector(&format!("[data-chip='{state}']")) else { return };
+        let (chip, all) = (chip.get_bounding_client_rect(), chips.get_bounding_client_rect());
+        let to_middle = chip.left() + chip.width() / 2.0 - (all.left() + all.width() / 2.0);
+        chips.set_scroll_left(chips.scroll_left() + to_middle as i32);
+    });
+}
+
 /// Brings a column into view.
 pub fn show(columns: NodeRef<html::Div>, state: CardState) {
     let Some(columns) = columns.get_untracked() else { return };

@@ -16,6 +16,17 @@ const PINNED_PX: i32 = 120;
 /// More rows than this are not kept in the page; the run's record has them all.
 const MAX_ROWS: usize = 400;
 
+/// What became of a tool call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Answer {
+    /// The tool works.
+    Awaited,
+    /// The run ended without one, as it does when a call ends the run.
+    Never,
+    /// Whether it succeeded, and what it said.
+    Said(bool, String),
+}
+
 /// One entry: a stretch of text, a tool call with its answer, or a note.
 #[derive(Debug, Clone)]
 struct Row {
@@ -24,8 +35,8 @@ struct Row {
     kind: RunEventKind,
     name: String,
     text: String,
-    /// A tool's answer, once there: whether it succeeded, and what it said.
-    answer: ArcRwSignal<Option<(bool, String)>>,
+    /// Of a tool call.
+    answer: ArcRwSignal<Answer>,
 }
 
 /// The activity of one run.
@@ -78,6 +89,11 @@ impl Activity {
             return;
         }
         self.append(events);
+    }
+
+    /// The run is over, whether or not it said so.
+    pub fn end(self) {
+        self.rows.with_untracked(|rows| give_up(rows));
     }
 
     /// New events of a run.
@@ -160,12 +176,21 @@ fn answer(rows: &[Row], event: &RunEventView) -> bool {
         return false;
     }
     let call = rows.iter().rev().find(|row| {
-        row.kind == RunEventKind::ToolCall && row.name == event.name && row.answer.with_untracked(Option::is_none)
+        row.kind == RunEventKind::ToolCall && row.name == event.name && row.answer.with_untracked(|answer| *answer == Answer::Awaited)
     });
     if let Some(call) = call {
-        call.answer.set(Some((event.ok, event.detail.clone())));
+        call.answer.set(Answer::Said(event.ok, event.detail.clone()));
     }
     call.is_some()
+}
+
+/// Nobody answers any more.
+fn give_up(rows: &[Row]) {
+    for row in rows {
+        if row.kind == RunEventKind::ToolCall && row.answer.with_untracked(|answer| *answer == Answer::Awaited) {
+            row.answer.set(Answer::Never);
+        }
+    }
 }
 
 fn add(rows: &mut Vec<Row>, event: &RunEventView) {
@@ -178,12 +203,15 @@ fn add(rows: &mut Vec<Row>, event: &RunEventView) {
     if answer(rows, event) {
         return;
     }
+    if event.kind == RunEventKind::Ended {
+        give_up(rows);
+    }
     rows.push(Row {
         seq: event.seq,
         kind: event.kind,
         name: event.name.clone(),
         text: event.detail.clone(),
-        answer: ArcRwSignal::new(None),
+        answer: ArcRwSignal::new(Answer::Awaited),
     });
 }
 
@@ -274,7 +302,7 @@ fn row_view(row: Row) -> AnyView {
 }
 
 /// A tool call is one line; its arguments and its answer open on demand.
-fn tool_view(seq: i64, name: String, text: String, answer: ArcRwSignal<Option<(bool, String)>>) -> AnyView {
+fn tool_view(seq: i64, name: String, text: String, answer: ArcRwSignal<Answer>) -> AnyView {
     let state = answer.clone();
     let line: String = text.lines().next().unwrap_or_default().chars().take(120).collect();
     view! {
@@ -283,14 +311,18 @@ fn tool_view(seq: i64, name: String, text: String, answer: ArcRwSignal<Option<(b
                 <span class="icon-s">{icon(Icon::Terminal)}</span>
                 <span class="act-name">{name}</span>
                 <span class="act-line">{line}</span>
-                {move || match state.read().as_ref() {
-                    None => view! { <span class="act-state tone-accent">{t::card_tool_running()}</span> }.into_any(),
-                    Some((true, _)) => view! { <span class="act-state tone-success">{icon(Icon::Check)}</span> }.into_any(),
-                    Some((false, _)) => view! { <span class="act-state tone-danger">{t::card_tool_failed()}</span> }.into_any(),
+                {move || match &*state.read() {
+                    Answer::Awaited => view! { <span class="act-state tone-accent">{t::card_tool_running()}</span> }.into_any(),
+                    Answer::Never => ().into_any(),
+                    Answer::Said(true, _) => view! { <span class="act-state tone-success">{icon(Icon::Check)}</span> }.into_any(),
+                    Answer::Said(false, _) => view! { <span class="act-state tone-danger">{t::card_tool_failed()}</span> }.into_any(),
                 }}
             </summary>
             <pre class="act-output">{text}</pre>
-            {move || answer.read().as_ref().map(|(_, text)| view! { <pre class="act-output">{text.clone()}</pre> })}
+            {move || match &*answer.read() {
+                Answer::Said(_, text) => view! { <pre class="act-output">{text.clone()}</pre> }.into_any(),
+                Answer::Awaited | Answer::Never => ().into_any(),
+            }}
         </details>
     }
     .into_any()

@@ -32,6 +32,9 @@ impl CardPage {
     #[must_use]
     pub fn new(detail: CardDetail, live: Live, toasts: Toasts) -> Self {
         let activity = Activity::new(detail.runs.first().map(|run| run.id), &detail.activity);
+        if detail.runs.first().is_some_and(|run| run.ended_at.is_some()) {
+            activity.end();
+        }
         Self {
             now: RwSignal::new(detail.now),
             offset: StoredValue::new(0),
@@ -86,6 +89,9 @@ impl CardPage {
             return;
         }
         self.activity.catch_up(fresh.runs.first().map(|run| run.id), &fresh.activity);
+        if fresh.runs.first().is_some_and(|run| run.ended_at.is_some()) {
+            self.activity.end();
+        }
         self.offset.set_value(fresh.now - dom::now_ms());
         self.now.set(fresh.now);
         self.detail.set(fresh);

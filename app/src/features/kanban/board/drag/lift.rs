@@ -79,8 +79,6 @@ impl Lifted {
             return;
         }
         self.last = at;
-        let (x, y) = (at.0 + self.grip.0, at.1 + self.grip.1);
-        dom::set_style(&self.ghost, "transform", &format!("translate3d({x}px,{y}px,0) rotate(1.5deg)"));
         let target = target::find(at, &self.slot, card, &self.mark);
         let illegal = matches!(target, Some(Target::Illegal { .. }));
         set_class(&self.ghost, "is-refused", illegal);
@@ -93,6 +91,13 @@ impl Lifted {
                 }
             }
         }
+        // Over a chip the clone shrinks and hangs below the finger, or it would hide what it is dropped on.
+        let ((x, y), turn) = if target.as_ref().is_some_and(Target::is_chip) {
+            ((at.0 - 20.0, at.1 + 28.0), "scale(.6)")
+        } else {
+            ((at.0 + self.grip.0, at.1 + self.grip.1), "rotate(1.5deg)")
+        };
+        dom::set_style(&self.ghost, "transform", &format!("translate3d({x}px,{y}px,0) {turn}"));
         self.target = target;
     }
 

@@ -127,7 +127,7 @@ fn press(board: Board, toasts: Toasts, root: &HtmlElement, event: &PointerEvent)
     }
     let Some(pressed) = event.target().and_then(|target| target.dyn_into::<Element>().ok()) else { return };
     let closest = |selector: &str| pressed.closest(selector).ok().flatten();
-    if closest("button, .card-actions").is_some() {
+    if closest("button, .card-action").is_some() {
         return;
     }
     let Some(slot) = closest("[data-card]") else { return };
@@ -215,8 +215,8 @@ fn finish(drop: bool) {
     set_timeout(|| SWALLOW_CLICK.set(false), Duration::from_millis(80));
     let target = lifted.put_down();
     match target {
-        Some(Target::Legal { state, place }) if drop => drag.board.move_card(drag.card.id, state, place),
-        Some(Target::Illegal { state, element }) if drop => {
+        Some(Target::Legal { state, place, .. }) if drop => drag.board.move_card(drag.card.id, state, place),
+        Some(Target::Illegal { state, element, .. }) if drop => {
             target::shake(&element);
             let text = words::why_not(drag.card.state, state);
             drag.board.announce(text.clone());

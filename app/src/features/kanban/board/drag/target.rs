@@ -18,6 +18,8 @@ pub(super) enum Target {
         state: CardState,
         /// Between which cards.
         place: Place,
+        /// On the column's chip, not in the column.
+        chip: bool,
     },
     /// It cannot.
     Illegal {
@@ -25,10 +27,19 @@ pub(super) enum Target {
         state: CardState,
         /// What shakes.
         element: Element,
+        /// On the column's chip, not in the column.
+        chip: bool,
     },
 }
 
 impl Target {
+    /// Whether the card is over a chip.
+    pub(super) fn is_chip(&self) -> bool {
+        match self {
+            Self::Legal { chip, .. } | Self::Illegal { chip, .. } => *chip,
+        }
+    }
+
     /// The column, whose chip lights up.
     pub(super) fn chip(&self) -> Option<CardState> {
         match self {
@@ -67,13 +78,16 @@ pub(super) fn find(at: (f64, f64), slot: &Element, card: &TaskCard, mark: &Eleme
         if state == card.state {
             return None;
         }
-        let place = Place::default();
-        return Some(if is_legal(card, state) { Target::Legal { state, place } } else { Target::Illegal { state, element: chip } });
+        return Some(if is_legal(card, state) {
+            Target::Legal { state, place: Place::default(), chip: true }
+        } else {
+            Target::Illegal { state, element: chip, chip: true }
+        });
     }
     let column = under.closest("[data-column]").ok().flatten()?;
     let state: CardState = column.get_attribute("data-column")?.parse().ok()?;
     if !is_legal(card, state) {
-        return Some(Target::Illegal { state, element: column });
+        return Some(Target::Illegal { state, element: column, chip: false });
     }
     let slots = column.query_selector_all("[data-card]").ok()?;
     let slots: Vec<Element> = (0..slots.length())
@@ -102,7 +116,7 @@ pub(super) fn find(at: (f64, f64), slot: &Element, card: &TaskCard, mark: &Eleme
         hide(mark);
         return None;
     }
-    Some(Target::Legal { state, place })
+    Some(Target::Legal { state, place, chip: false })
 }
 
 fn id_of(slot: &Element) -> Option<CardId> {
