@@ -48,7 +48,7 @@ pub fn TextField(
                 bind:value=value
             />
             {hint.map(|hint| view! { <span class="field-hint">{hint}</span> })}
-            <span class="field-error" role="alert">{move || error.get()}</span>
+            <span class="field-error" role="alert" hidden=move || error.read().is_empty()>{move || error.get()}</span>
         </label>
     }
 }

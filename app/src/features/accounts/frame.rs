@@ -35,7 +35,7 @@ pub(super) fn FormError(
     #[prop(into)]
     text: Signal<String>,
 ) -> impl IntoView {
-    view! { <p class="form-error" role="alert">{move || text.get()}</p> }
+    view! { <p class="form-error" role="alert" hidden=move || text.read().is_empty()>{move || text.get()}</p> }
 }
 
 /// A failure in a sentence; without the network the reason is most likely the tailnet.

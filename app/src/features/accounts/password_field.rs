@@ -63,8 +63,8 @@ pub(super) fn PasswordField(
                     </button>
                 })}
             </div>
-            <span class="field-hint" id=hint_id>{hint}</span>
-            <span class="field-error" id=error_id role="alert">{move || error.get()}</span>
+            <span class="field-hint" id=hint_id hidden=hint.is_none()>{hint.clone()}</span>
+            <span class="field-error" id=error_id role="alert" hidden=move || error.read().is_empty()>{move || error.get()}</span>
         </div>
     }
 }

@@ -88,7 +88,7 @@ fn SetupForm(token: Memo<String>, refused: RwSignal<Option<String>>) -> impl Int
     let (busy, ready, shown) = (RwSignal::new(false), RwSignal::new(false), RwSignal::new(false));
     Effect::new(move |_| ready.set(true));
     let refuse = move |error: ApiError| match error.code {
-        ErrorCode::Denied => refused.set(Some(error.message)),
+        ErrorCode::Denied => refused.set(Some(t::accounts_link_used().to_owned())),
         ErrorCode::Invalid => {
             fields.password_error.set(error.message);
             focus(fields.password);
@@ -132,7 +132,7 @@ fn SetupForm(token: Memo<String>, refused: RwSignal<Option<String>>) -> impl Int
                         aria-invalid=move || (!fields.name_error.read().is_empty()).then_some("true")
                         on:input=move |_| fields.name_error.set(String::new())
                     />
-                    <span class="field-error" id="name-error" role="alert">{move || fields.name_error.get()}</span>
+                    <span class="field-error" id="name-error" role="alert" hidden=move || fields.name_error.read().is_empty()>{move || fields.name_error.get()}</span>
                 </div>
                 <PasswordField
                     node=fields.password

@@ -269,7 +269,7 @@ fn Words(reply: Reply, label: &'static str, placeholder: &'static str, on_send: 
 /// With a real keyboard, writing can begin at once; on a phone the keyboard would cover the chips.
 fn focus_on_desk(reply: Reply) {
     request_animation_frame(move || {
-        if let Some(area) = reply.area.get_untracked().filter(|_| dom::matches("(hover: hover) and (pointer: fine)")) {
+        if let Some(area) = reply.area.try_get_untracked().flatten().filter(|_| dom::matches("(hover: hover) and (pointer: fine)")) {
             dom::focus(&area);
         }
     });

@@ -95,7 +95,8 @@ impl Desk {
 
     /// Asks the server again.
     pub(super) fn refresh(self) {
-        let id = self.view.read_untracked().id;
+        // The stream may speak while the page is going.
+        let Some(id) = self.view.try_with_untracked(|view| view.id) else { return };
         spawn_local(async move {
             match read_decision(id).await {
                 Ok(view) => {
@@ -123,11 +124,10 @@ impl Desk {
         self.failed.set(None);
         let (id, version) = self.view.with_untracked(|view| (view.id, view.version));
         spawn_local(async move {
-            let answer = settle_decision(SettleDecisionParams { id, version, verb, comment }).await;
-            self.busy.try_set(false);
-            match answer {
+            match settle_decision(SettleDecisionParams { id, version, verb, comment }).await {
                 Ok(outcome) => self.settled(outcome),
                 Err(error) => {
+                    self.busy.try_set(false);
                     if error.code == ErrorCode::Conflict {
                         self.refresh();
                     }
@@ -140,7 +140,6 @@ impl Desk {
     fn settled(self, outcome: SettleDecisionOutcome) {
         let SettleDecisionOutcome { decision, next, left, .. } = outcome;
         let by_you = decision.settlement.as_ref().is_some_and(|settlement| settlement.by_you);
-        self.table.live.set_inbox(left);
         if by_you {
             forget_draft(decision.id);
         }
@@ -149,15 +148,18 @@ impl Desk {
                 let word = done_word(decision.kind, settlement.verb);
                 let text = [word, " ", &card_label(&decision)].concat();
                 self.table.last.set(Some(Last { text, undo: settlement.undo, decision: decision.id, left }));
+                // Nothing of this decision is touched any more: it goes, and the next one takes its place.
                 self.table.show(next);
             }
             (_, next) => {
+                self.busy.try_set(false);
                 self.too_late.try_set(!by_you);
                 self.settled_here.try_set(by_you);
                 self.next.try_set(next.map(|next| (next, left)));
                 self.view.try_set(decision);
             }
         }
+        self.table.live.set_inbox(left);
     }
 }
 

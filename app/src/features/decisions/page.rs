@@ -147,9 +147,13 @@ fn Summary(desk: Desk) -> impl IntoView {
     let node = NodeRef::<html::Div>::new();
     Effect::new(move |_| {
         html.track();
-        if let Some(node) = node.get() {
-            long.set(node.scroll_height() > node.client_height() + 1);
-        }
+        let node = node.get();
+        // Before the next frame it has no size.
+        request_animation_frame(move || {
+            if let Some(node) = node {
+                long.try_set(node.scroll_height() > node.client_height() + 1);
+            }
+        });
     });
     view! {
         <section class="decision-summary" hidden=move || html.read().trim().is_empty()>

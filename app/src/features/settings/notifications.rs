@@ -101,7 +101,7 @@ pub(super) fn Notifications(
     let some = move || !panel.state.read().devices.is_empty();
     view! {
         <HereNow panel />
-        <p class="form-error" role="alert">{move || panel.failed.get()}</p>
+        <p class="form-error" role="alert" hidden=move || panel.failed.read().is_empty()>{move || panel.failed.get()}</p>
         <Show when=some>
             <h3 class="panel-sub">{t::push_devices()}</h3>
             <ul class="devices">

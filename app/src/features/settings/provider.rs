@@ -150,7 +150,7 @@ pub(super) fn ProviderForm(
             </datalist>
             <KeyField form />
             <TestResult form />
-            <p class="form-error" role="alert">{move || form.failed.get()}</p>
+            <p class="form-error" role="alert" hidden=move || form.failed.read().is_empty()>{move || form.failed.get()}</p>
             <div class="btn-row">
                 <Button
                     disabled=Signal::derive(move || !form.is_complete())
