@@ -47,6 +47,7 @@ pub fn App() -> impl IntoView {
     let updates = features::push::Updates::provide(toasts, drafts);
     ui::Overlays::provide();
     live::Live::provide(updates);
+    Effect::new(|_| ui::soft_keyboard::follow());
     // Controls look ready before they are; tests, and nobody else, wait for this sign.
     Effect::new(|_| {
         if let Some(root) = document().document_element() {
@@ -55,6 +56,7 @@ pub fn App() -> impl IntoView {
         }
     });
     view! {
+        <leptos_meta::Title formatter=|text: String| [text.as_str(), " · ", i18n::t::shell_app()].concat() text=i18n::t::shell_app() />
         <Router>
             <layout::Layout>
                 <FlatRoutes fallback=|| view! { <NotFound /> }>

@@ -141,8 +141,8 @@ impl Live {
             }
         }
         on_cleanup(move || {
-            if self.watch.try_get_value() == Some(watch) {
-                self.watch.set_value(Watch { after: watch.after, ..Watch::default() });
+            if self.watch.try_get_value().is_some_and(|now| (now.board, now.card) == (watch.board, watch.card)) {
+                self.watch.update_value(|now| *now = Watch { after: now.after, ..Watch::default() });
             }
         });
     }

@@ -33,9 +33,8 @@ pub(super) fn home(home: &Home) -> Row {
         let fix = "move that file away, or set HERMES_HOME to a directory";
         return Row::bad(NAME, Health::Broken, format!("{shown} is not a directory"), fix);
     }
-    // A file without a name leaves nothing behind, whatever happens.
-    let probe = rustix::fs::access(root, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK);
-    if let Err(error) = probe {
+    // Asking leaves nothing behind, unlike writing a file to see.
+    if let Err(error) = rustix::fs::access(root, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK) {
         let fix = format!("make it writable for you: `chown -R \"$USER\" {shown}` and `chmod u+rwx {shown}`");
         return Row::bad(NAME, Health::Broken, format!("{shown} cannot be written: {error}"), fix);
     }

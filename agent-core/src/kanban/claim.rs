@@ -69,16 +69,21 @@ pub async fn claim_next(core: &Core, owner: &str) -> Result<Option<Claim>, Kanba
         return Ok(None);
     }
     let runnable = serde_json::json!(readiness.runnable()).to_string();
+    let mut demoted = false;
     loop {
         let query = sqlx::query_as(NEXT_READY).bind(readiness.now).bind(&readiness.default_assignee).bind(&runnable);
         let found: Option<CardRow> = query.fetch_optional(&mut *tx).await?;
         let Some(card) = found else {
-            tx.commit().await?;
+            // A commit wakes the dispatcher, which would look again, for ever.
+            if demoted {
+                tx.commit().await?;
+            }
             return Ok(None);
         };
         if store::has_unfinished_parent(&mut tx, card.id).await? {
             let transition = Transition::new(Cause::Demote, CardState::Todo, "demoted");
             transition::apply(core, &mut tx, &Actor::System, &card, transition).await?;
+            demoted = true;
             continue;
         }
         let claim = claim_card(core, &mut tx, &card, &readiness, owner).await?;

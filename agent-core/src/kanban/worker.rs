@@ -22,9 +22,16 @@ const MAX_EVENT_BYTES: usize = 16 * 1024;
 /// Entries of one run that are kept; later ones are counted, not stored.
 const MAX_RUN_EVENTS: i64 = 20_000;
 
+/// How long after its end a run may still say what it did before.
+const LATE_ACTIVITY_MS: i64 = 10_000;
+
 const OWNED: &str = "SELECT r.card_id, r.profile, r.executor, r.session_id, r.events, r.claimed_at
       FROM kanban_run r JOIN kanban_card c ON c.id = r.card_id AND c.current_run_id = r.id AND c.fence = r.fence
      WHERE r.id = ?1 AND r.fence = ?2 AND r.ended_at IS NULL AND c.deleted_at IS NULL";
+// A run that its own worker has just ended, through `complete` or `block` from inside what it runs.
+const ENDED_BY_ITSELF: &str = "SELECT r.events FROM kanban_run r JOIN kanban_card c ON c.id = r.card_id
+     WHERE r.id = ?1 AND r.fence = ?2 AND c.fence = r.fence AND r.outcome IN ('completed', 'review', 'blocked')
+       AND r.ended_at > ?3";
 const RUN_STATE: &str = "SELECT outcome, error FROM kanban_run WHERE id = ?1";
 const START: &str = "UPDATE kanban_run
     SET started_at = COALESCE(started_at, ?2), heartbeat_at = ?2, lease_until = ?3, workspace = ?4 WHERE id = ?1";
@@ -270,9 +277,24 @@ pub async fn record(core: &Core, ticket: RunTicket, events: Vec<NewRunEvent>) ->
         return Ok(());
     }
     let mut tx = core.write().await?;
-    let owned = own(&mut tx, ticket).await?;
-    append(core, &mut tx, ticket, owned.events, events).await?;
-    renew(core, &mut tx, ticket).await?;
+    match own(&mut tx, ticket).await {
+        Ok(owned) => {
+            append(core, &mut tx, ticket, owned.events, events).await?;
+            renew(core, &mut tx, ticket).await?;
+        }
+        // A program that reports its end is a child of the worker, which has what the program said before only now.
+        // It is kept, and the worker is still told that the run is over.
+        Err(fenced @ KanbanError::Fenced(_)) => {
+            let since = core.now_ms() - LATE_ACTIVITY_MS;
+            let query = sqlx::query_scalar(ENDED_BY_ITSELF).bind(ticket.run.0).bind(ticket.fence).bind(since);
+            let ended: Option<i64> = query.fetch_optional(&mut *tx).await?;
+            let Some(already) = ended else { return Err(fenced) };
+            append(core, &mut tx, ticket, already, events).await?;
+            tx.commit().await?;
+            return Err(fenced);
+        }
+        Err(error) => return Err(error),
+    }
     tx.commit().await?;
     Ok(())
 }
@@ -559,7 +581,7 @@ pub async fn show(core: &Core, card: CardRef) -> Result<serde_json::Value, Kanba
 
 #[cfg(test)]
 pub(super) const ALL_SQL: &[&str] =
-    &[OWNED, RUN_STATE, START, RENEW, INSERT_EVENT, COUNT_EVENTS, ADD_USAGE, ADD_CARD_COST, SET_WORKSPACE];
+    &[OWNED, ENDED_BY_ITSELF, RUN_STATE, START, RENEW, INSERT_EVENT, COUNT_EVENTS, ADD_USAGE, ADD_CARD_COST, SET_WORKSPACE];
 
 #[cfg(test)]
 mod tests {

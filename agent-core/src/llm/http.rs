@@ -59,7 +59,8 @@ impl Endpoint {
     /// Turns a transport error into a failure.
     pub(super) fn broken(&self, error: reqwest::Error) -> CallError {
         let mut failure = from_transport(error);
-        failure.message = self.redactor.clean(&failure.message);
+        let port = self.base.port().map(|port| format!(":{port}")).unwrap_or_default();
+        failure.message = self.redactor.clean(&format!("{}{port}: {}", self.host(), failure.message));
         failure
     }
 
@@ -207,6 +208,11 @@ fn chain(error: &reqwest::Error) -> String {
     let mut cause = error.source();
     while let Some(inner) = cause {
         let text = inner.to_string();
+        // The library's own word for "it went wrong"; what went wrong follows.
+        if text.starts_with("client error") && inner.source().is_some() {
+            cause = inner.source();
+            continue;
+        }
         if parts.last().is_none_or(|last| !last.contains(&text)) {
             parts.push(text);
         }

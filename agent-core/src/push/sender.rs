@@ -5,18 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::{Client, Response, StatusCode};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 
 use super::store::{self, Due};
 use super::vapid::VapidKey;
 use super::{PushError, encrypt, endpoint, message};
-use crate::task::{self, Tasks};
+use crate::task::Tasks;
 use crate::{Core, http_client};
 
 const DEADLINE: Duration = Duration::from_secs(10);
 const AT_ONCE: usize = 8;
-const BATCH: u32 = 32;
-/// A taken message is tried again after this, should its sender die.
+/// A taken message is tried again after this, should its sender die. Longer than two requests and writing down what
+/// came of them: within it nobody else sends that message.
 const RETAKEN_AFTER_MS: i64 = 30_000;
 const FIRST_PAUSE_MS: i64 = 5_000;
 const LONGEST_PAUSE_MS: i64 = 3_600_000;
@@ -32,7 +33,8 @@ struct Sender {
     key: VapidKey,
     client: Client,
     origin: String,
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
+    tasks: Tasks,
 }
 
 /// Sends what is due until shutdown; woken by every commit. `origin` is where a tap leads when the configuration
@@ -52,7 +54,8 @@ pub fn start_sender(core: Core, tasks: &Tasks, origin: &str) -> Result<(), PushE
         key,
         client,
         origin: origin.trim_end_matches('/').to_owned(),
-        permits: Semaphore::new(AT_ONCE),
+        permits: Arc::new(Semaphore::new(AT_ONCE)),
+        tasks: tasks.clone(),
         core,
     });
     let stop = tasks.stopping();
@@ -60,7 +63,7 @@ pub fn start_sender(core: Core, tasks: &Tasks, origin: &str) -> Result<(), PushE
         let mut changes = sender.core.changes().subscribe();
         loop {
             changes.mark_unchanged();
-            let pause = match sender.send_due().await {
+            let pause = match sender.send_due(&stop).await {
                 Ok(pause) => pause,
                 Err(error) => {
                     tracing::error!(%error, "push messages cannot be read; trying again");
@@ -79,10 +82,10 @@ pub fn start_sender(core: Core, tasks: &Tasks, origin: &str) -> Result<(), PushE
 
 impl Sender {
     /// Takes and sends everything that is due. Returns how long there is nothing to do.
-    async fn send_due(self: &Arc<Self>) -> Result<Duration, PushError> {
+    async fn send_due(self: &Arc<Self>, stop: &CancellationToken) -> Result<Duration, PushError> {
         loop {
-            let now = self.core.now_ms();
             // Asked on a reader first: most commits concern no message, and need no write lock.
+            let now = self.core.now_ms();
             match store::next_due(self.core.store().reader()).await? {
                 None => return Ok(IDLE),
                 Some(at) if at > now => {
@@ -90,29 +93,59 @@ impl Sender {
                 }
                 Some(_) => {}
             }
-            let mut tx = self.core.write().await?;
-            let batch = store::take_due(&mut tx, now, now + RETAKEN_AFTER_MS, BATCH).await?;
-            store::purge(&mut tx, now - KEEP_MS).await?;
-            tx.commit().await?;
-            for due in batch {
+            // Only what can be sent at once is taken: a claim must not run out while its message waits for others.
+            let first = tokio::select! {
+                () = stop.cancelled() => return Ok(IDLE),
+                permit = Arc::clone(&self.permits).acquire_owned() => permit,
+            };
+            let Ok(first) = first else { return Ok(IDLE) };
+            let more = std::iter::from_fn(|| Arc::clone(&self.permits).try_acquire_owned().ok());
+            let permits: Vec<OwnedSemaphorePermit> = std::iter::once(first).chain(more).collect();
+            for (due, permit) in self.take(permits.len()).await?.into_iter().zip(permits) {
                 let sender = Arc::clone(self);
-                drop(task::spawn("push-message", async move {
+                self.tasks.spawn("push-message", async move {
                     if let Err(error) = sender.send(&due).await {
                         tracing::error!(%error, message = due.id, "a push message could not be handled");
                     }
-                }));
+                    drop(permit);
+                });
             }
         }
     }
 
+    async fn take(&self, limit: usize) -> Result<Vec<Due>, PushError> {
+        let mut tx = self.core.write().await?;
+        let now = self.core.now_ms();
+        store::expire(&mut tx, now).await?;
+        let batch = store::take_due(&mut tx, now, now + RETAKEN_AFTER_MS, limit).await?;
+        store::purge(&mut tx, now - KEEP_MS).await?;
+        tx.commit().await?;
+        Ok(batch)
+    }
+
     async fn send(&self, due: &Due) -> Result<(), PushError> {
-        let permit = self.permits.acquire().await;
         let Some((target, keys)) = store::target(self.core.store().reader(), due.device).await? else {
             return Ok(());
         };
-        let answer = self.post(due, &target, &keys).await;
-        drop(permit);
+        let answer = self.deliver(due, &target, &keys).await;
         self.settle(due, answer).await
+    }
+
+    /// Sends the message, and a shorter one when the service finds it too large.
+    async fn deliver(
+        &self,
+        due: &Due,
+        target: &str,
+        keys: &encrypt::SubscriberKeys,
+    ) -> Result<Answer, PushError> {
+        let payload = due.payload.replace(message::ORIGIN, &self.origin);
+        let answer = self.post(due, target, keys, &payload).await?;
+        if answer.status == Some(StatusCode::PAYLOAD_TOO_LARGE)
+            && let Some(short) = message::shortened(&payload)
+        {
+            return self.post(due, target, keys, &short).await;
+        }
+        Ok(answer)
     }
 
     async fn post(
@@ -120,11 +153,11 @@ impl Sender {
         due: &Due,
         target: &str,
         keys: &encrypt::SubscriberKeys,
+        payload: &str,
     ) -> Result<Answer, PushError> {
         let config = self.core.config();
         let url = endpoint::check(target, &config.push.allowed_origins)?;
         let now = self.core.now_ms();
-        let payload = due.payload.replace(message::ORIGIN, &self.origin);
         let body = encrypt::encrypt(payload.as_bytes(), keys)?;
         let subject = config.push.subject.as_deref().unwrap_or(SUBJECT);
         let authorization = self.key.authorization(&url.origin().ascii_serialization(), subject, now / 1000);
@@ -143,7 +176,7 @@ impl Sender {
             .await;
         Ok(match sent {
             Ok(response) => Answer::from_response(response, now).await,
-            Err(error) => Answer { status: None, retry_after_ms: None, text: error.without_url().to_string() },
+            Err(error) => Answer { status: None, retry_after_ms: None, text: reason(&error) },
         })
     }
 
@@ -167,7 +200,8 @@ impl Sender {
                 store::device_gone(&mut tx, due.device).await?;
             }
             None | Some(406 | 408 | 429 | 500..=599) => {
-                let next = now + answer.retry_after_ms.unwrap_or_else(|| pause_ms(due.attempts));
+                // A service may ask for a longer pause than ours, not for none.
+                let next = now + answer.retry_after_ms.unwrap_or(0).max(pause_ms(due.attempts));
                 if next >= due.expires_at {
                     store::mark_failed(&mut tx, due, status, &answer.in_words()).await?;
                 } else {
@@ -191,6 +225,19 @@ fn pause_ms(attempts: u32) -> i64 {
     // silent-ok: without randomness the pause is merely even
     let _ = getrandom::fill(&mut byte);
     pause + pause * i64::from(byte[0]) / 1280
+}
+
+/// Why there was no answer, without the address, which is a secret of the device.
+fn reason(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return format!("no answer within {} s", DEADLINE.as_secs());
+    }
+    // The innermost cause says what happened; the outer ones only that something did.
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause.and_then(std::error::Error::source) {
+        cause = Some(inner);
+    }
+    cause.map_or_else(|| "the connection failed".to_owned(), ToString::to_string)
 }
 
 /// What a push service said.

@@ -30,9 +30,14 @@ const TAKE_DUE: &str = "UPDATE push_outbox SET next_at = ?2, attempts = attempts
     RETURNING id, subscription_id, topic, payload, urgency, expires_at, attempts";
 const ANY_DUE: &str = "SELECT min(next_at) FROM push_outbox WHERE state = 'waiting'";
 const TARGET: &str = "SELECT endpoint, p256dh, auth FROM push_subscription WHERE id = ?1";
-const SENT: &str = "UPDATE push_outbox SET state = 'sent', last_status = ?2, sent_at = ?3 WHERE id = ?1";
-const FAILED: &str = "UPDATE push_outbox SET state = 'failed', last_status = ?2 WHERE id = ?1";
-const LATER: &str = "UPDATE push_outbox SET next_at = ?3, last_status = ?2 WHERE id = ?1";
+const EXPIRE: &str = "UPDATE push_outbox SET state = 'failed' WHERE state = 'waiting' AND expires_at <= ?1";
+// The number of attempts tells who took a message: one whose claim has run out writes nothing about it any more.
+const SENT: &str = "UPDATE push_outbox SET state = 'sent', last_status = ?3, sent_at = ?4
+    WHERE id = ?1 AND attempts = ?2 AND state = 'waiting'";
+const FAILED: &str = "UPDATE push_outbox SET state = 'failed', last_status = ?3
+    WHERE id = ?1 AND attempts = ?2 AND state = 'waiting'";
+const LATER: &str = "UPDATE push_outbox SET next_at = ?4, last_status = ?3
+    WHERE id = ?1 AND attempts = ?2 AND state = 'waiting'";
 const DEVICE_SENT: &str = "UPDATE push_subscription SET last_sent_at = ?2, last_error = NULL WHERE id = ?1";
 const DEVICE_ERROR: &str = "UPDATE push_subscription SET last_error = ?2 WHERE id = ?1";
 const DEVICE_GONE: &str = "DELETE FROM push_subscription WHERE id = ?1";
@@ -168,10 +173,10 @@ pub(super) async fn take_due(
     tx: &mut SqliteConnection,
     now: i64,
     retaken_at: i64,
-    limit: u32,
+    limit: usize,
 ) -> Result<Vec<Due>, StoreError> {
     let rows: Vec<(i64, Uuid, String, String, String, i64, u32)> =
-        sqlx::query_as(TAKE_DUE).bind(now).bind(retaken_at).bind(limit).fetch_all(tx).await?;
+        sqlx::query_as(TAKE_DUE).bind(now).bind(retaken_at).bind(i64::try_from(limit).unwrap_or(i64::MAX)).fetch_all(tx).await?;
     Ok(rows
         .into_iter()
         .map(|(id, device, topic, payload, urgency, expires_at, attempts)| Due {
@@ -198,9 +203,17 @@ pub(super) async fn target<'a>(
     Ok(row.map(|(endpoint, p256dh, auth)| (endpoint, SubscriberKeys { p256dh, auth })))
 }
 
+/// Ends what nobody wants to hear any more.
+pub(super) async fn expire(tx: &mut SqliteConnection, now: i64) -> Result<(), StoreError> {
+    sqlx::query(EXPIRE).bind(now).execute(tx).await?;
+    Ok(())
+}
+
 pub(super) async fn mark_sent(tx: &mut SqliteConnection, due: &Due, status: u16, now: i64) -> Result<(), StoreError> {
-    sqlx::query(SENT).bind(due.id).bind(status).bind(now).execute(&mut *tx).await?;
-    sqlx::query(DEVICE_SENT).bind(due.device.0).bind(now).execute(tx).await?;
+    let query = sqlx::query(SENT).bind(due.id).bind(due.attempts).bind(status).bind(now);
+    if query.execute(&mut *tx).await?.rows_affected() == 1 {
+        sqlx::query(DEVICE_SENT).bind(due.device.0).bind(now).execute(tx).await?;
+    }
     Ok(())
 }
 
@@ -210,8 +223,10 @@ pub(super) async fn mark_failed(
     status: Option<u16>,
     error: &str,
 ) -> Result<(), StoreError> {
-    sqlx::query(FAILED).bind(due.id).bind(status).execute(&mut *tx).await?;
-    sqlx::query(DEVICE_ERROR).bind(due.device.0).bind(error).execute(tx).await?;
+    let query = sqlx::query(FAILED).bind(due.id).bind(due.attempts).bind(status);
+    if query.execute(&mut *tx).await?.rows_affected() == 1 {
+        sqlx::query(DEVICE_ERROR).bind(due.device.0).bind(error).execute(tx).await?;
+    }
     Ok(())
 }
 
@@ -222,8 +237,10 @@ pub(super) async fn mark_later(
     error: &str,
     next_at: i64,
 ) -> Result<(), StoreError> {
-    sqlx::query(LATER).bind(due.id).bind(status).bind(next_at).execute(&mut *tx).await?;
-    sqlx::query(DEVICE_ERROR).bind(due.device.0).bind(error).execute(tx).await?;
+    let query = sqlx::query(LATER).bind(due.id).bind(due.attempts).bind(status).bind(next_at);
+    if query.execute(&mut *tx).await?.rows_affected() == 1 {
+        sqlx::query(DEVICE_ERROR).bind(due.device.0).bind(error).execute(tx).await?;
+    }
     Ok(())
 }
 
@@ -245,7 +262,7 @@ mod tests {
             super::ALL_DEVICES, super::DEVICES, super::COUNT_DEVICES, super::IS_DEVICE_OF, super::UPSERT_DEVICE,
             super::REMOVE_DEVICE, super::SET_DISPLAYED, super::OPEN_DECISIONS, super::ENQUEUE, super::TAKE_DUE,
             super::ANY_DUE, super::TARGET, super::SENT, super::FAILED, super::LATER, super::DEVICE_SENT,
-            super::DEVICE_ERROR, super::DEVICE_GONE, super::PURGE,
+            super::DEVICE_ERROR, super::DEVICE_GONE, super::PURGE, super::EXPIRE,
         ])
         .await;
     }

@@ -8,7 +8,6 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use p256::ecdsa::signature::Signer;
 use p256::ecdsa::{Signature, SigningKey};
-use p256::elliptic_curve::sec1::ToSec1Point;
 
 use super::PushError;
 use crate::Home;
@@ -83,9 +82,9 @@ fn make(path: &std::path::Path) -> Result<Vec<u8>, PushError> {
     use std::os::unix::fs::OpenOptionsExt;
     let failed = |error: std::io::Error| PushError::Unavailable(format!("{} cannot be written: {error}", path.display()));
     let bytes = super::encrypt::fresh_key()?.to_bytes().to_vec();
-    let fresh = path.with_extension(format!("{}.new", std::process::id()));
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh).map_err(failed)?;
+    // A name of its own: two that make the key at once must not write into one file.
+    let fresh = path.with_extension(format!("{}.new", uuid::Uuid::now_v7()));
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh).map_err(failed)?;
     file.write_all(URL_SAFE_NO_PAD.encode(&bytes).as_bytes()).map_err(failed)?;
     file.sync_all().map_err(failed)?;
     let linked = std::fs::hard_link(&fresh, path);
@@ -130,6 +129,20 @@ mod tests {
             serde_json::from_slice(&URL_SAFE_NO_PAD.decode(signed.split_once('.').unwrap().1).unwrap()).unwrap();
         assert_eq!(claims["aud"], "https://push.example:8443");
         assert_eq!(claims["exp"], 1_000 + LIFETIME_S);
+    }
+
+    #[test]
+    fn makers_at_the_same_time_agree_on_one_key() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::at(dir.path());
+        home.create().unwrap();
+        let keys: std::collections::HashSet<String> = std::thread::scope(|scope| {
+            let makers: Vec<_> =
+                (0..8).map(|_| scope.spawn(|| VapidKey::load_or_make(&home).unwrap().public_key())).collect();
+            makers.into_iter().map(|maker| maker.join().unwrap()).collect()
+        });
+        assert_eq!(keys.len(), 1);
+        assert_eq!(std::fs::read_dir(home.keys()).unwrap().count(), 1, "nothing is left behind");
     }
 
     #[test]

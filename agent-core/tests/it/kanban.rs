@@ -127,6 +127,18 @@ async fn a_fan_in_waits_for_the_last_parent_and_an_archived_one_counts_as_finish
 }
 
 #[tokio::test]
+async fn a_look_that_finds_nothing_wakes_nobody() {
+    let world = World::new().await;
+    let params = CreateCardParams { title: "stuck".into(), assignee: Some("nobody".into()), ..Default::default() };
+    let card = world.create_with(params).await;
+    assert_eq!(card.wait, Some(WaitReason::UnknownProfile { profile: "nobody".into() }));
+    let mut changes = world.core.changes().subscribe();
+    changes.mark_unchanged();
+    assert!(kanban::claim_next(&world.core, "test").await.unwrap().is_none());
+    assert!(!changes.has_changed().unwrap(), "an idle dispatcher must sleep");
+}
+
+#[tokio::test]
 async fn links_refuse_cycles_themselves_and_other_boards() {
     let world = World::new().await;
     let (a, b, c) = (world.create("a").await, world.create("b").await, world.create("c").await);
@@ -244,6 +256,35 @@ async fn a_late_worker_is_refused_and_changes_nothing() {
     }
     assert!(worker::owns(&world.core, new).await.unwrap());
     worker::complete(&world.core, new, "in time", None).await.unwrap();
+    world.check_invariants().await;
+}
+
+#[tokio::test]
+async fn what_a_program_said_before_it_reported_its_end_is_kept() {
+    let world = World::new().await;
+    let card = world.create("chatty").await;
+    let ticket = world.claim_and_start().await;
+    let said = |text: &str| {
+        vec![worker::NewRunEvent { kind: protocol::RunEventKind::Output, name: String::new(), detail: text.into(), ok: true }]
+    };
+    worker::block(&world.core, ticket, Some(BlockKind::Review), "look", "", vec![]).await.unwrap();
+    let late = worker::record(&world.core, ticket, said("counting")).await;
+    assert!(matches!(late, Err(KanbanError::Fenced(_))), "the worker is told that the run is over");
+    let events = kanban::run_events(&world.core, ticket.run, 0).await.unwrap();
+    assert_eq!(events.last().unwrap().detail, "counting");
+    world.clock.advance_ms(10_001);
+    assert!(worker::record(&world.core, ticket, said("much later")).await.is_err());
+    assert_eq!(kanban::run_events(&world.core, ticket.run, 0).await.unwrap().len(), events.len());
+
+    // A run that was taken back says nothing more.
+    settle(&world, &card, DecisionVerb::SendBack, "again").await;
+    world.clock.advance_ms(6_000);
+    forget_processes(&world).await;
+    let taken = world.claim_and_start().await;
+    kanban::move_card(&world.core, &ada(), move_to(&card, CardState::Triage)).await.unwrap();
+    let before = kanban::run_events(&world.core, taken.run, 0).await.unwrap().len();
+    assert!(worker::record(&world.core, taken, said("late")).await.is_err());
+    assert_eq!(kanban::run_events(&world.core, taken.run, 0).await.unwrap().len(), before);
     world.check_invariants().await;
 }
 

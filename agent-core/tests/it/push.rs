@@ -11,7 +11,7 @@ use agent_core::{accounts, decisions, kanban, push};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as B64;
@@ -30,13 +30,27 @@ const AUTH: [u8; 16] = [3; 16];
 struct Service {
     key: SecretKey,
     origin: Mutex<String>,
-    script: Mutex<VecDeque<(u16, Option<&'static str>)>>,
+    script: Mutex<VecDeque<Reply>>,
     heard: Mutex<Vec<Heard>>,
+    /// Lets hanging requests go.
+    released: tokio::sync::Notify,
+}
+
+/// What the service says next.
+#[derive(Clone, Copy)]
+enum Reply {
+    Status(u16),
+    RetryAfter(u16, &'static str),
+    RedirectTo(&'static str),
+    LongBody(u16),
+    /// Says nothing until it is released, then 201.
+    Hang,
 }
 
 #[derive(Debug, Clone)]
 struct Heard {
     at: Instant,
+    device: String,
     status: u16,
     topic: String,
     ttl: i64,
@@ -50,6 +64,7 @@ impl Service {
             origin: Mutex::default(),
             script: Mutex::default(),
             heard: Mutex::default(),
+            released: tokio::sync::Notify::new(),
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
@@ -81,19 +96,30 @@ impl Service {
     }
 }
 
-async fn receive(State(service): State<Arc<Service>>, headers: HeaderMap, body: Bytes) -> Response {
+async fn receive(State(service): State<Arc<Service>>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
     assert_eq!(text("content-encoding"), "aes128gcm");
     assert_eq!(text("urgency"), "high");
     assert!(body.len() <= 4096);
     verify_vapid(&text("authorization"), &service.origin.lock().unwrap());
     let json = serde_json::from_slice(&decrypt(&service.key, &body)).unwrap();
-    let (status, retry_after) = service.script.lock().unwrap().pop_front().unwrap_or((201, None));
+    let reply = service.script.lock().unwrap().pop_front().unwrap_or(Reply::Status(201));
+    let status = match reply {
+        Reply::Status(status) | Reply::RetryAfter(status, _) | Reply::LongBody(status) => status,
+        Reply::RedirectTo(_) => 307,
+        Reply::Hang => 201,
+    };
     let ttl = text("ttl").parse().expect("a TTL is needed");
-    service.heard.lock().unwrap().push(Heard { at: Instant::now(), status, topic: text("topic"), ttl, json });
+    let device = uri.path().to_owned();
+    let released = service.released.notified();
+    service.heard.lock().unwrap().push(Heard { at: Instant::now(), device, status, topic: text("topic"), ttl, json });
     let mut response = StatusCode::from_u16(status).unwrap().into_response();
-    if let Some(value) = retry_after {
-        response.headers_mut().insert("retry-after", value.parse().unwrap());
+    match reply {
+        Reply::Status(_) => {}
+        Reply::RetryAfter(_, when) => drop(response.headers_mut().insert("retry-after", when.parse().unwrap())),
+        Reply::RedirectTo(place) => drop(response.headers_mut().insert("location", place.parse().unwrap())),
+        Reply::LongBody(_) => *response.body_mut() = "x".repeat(1_000_000).into(),
+        Reply::Hang => released.await,
     }
     response
 }
@@ -155,10 +181,7 @@ async fn a_decision_reaches_every_device_and_its_link_opens_it() {
         push::subscribe(&set.world.core, set.owner.id, params).await.unwrap();
     }
     let card = ask(&set.world, "Login").await;
-    let asked = Instant::now();
     let heard = set.service.wait_for(2).await;
-    let slowest = heard.iter().map(|heard| heard.at.saturating_duration_since(asked)).max().unwrap();
-    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
     let message = &heard[0];
     assert_eq!((message.topic.as_str(), message.json["web_push"].as_i64()), ("card-1", Some(8030)));
     assert_eq!(message.ttl, 6 * 3600);
@@ -191,7 +214,7 @@ async fn a_device_that_left_is_removed_and_a_busy_service_is_tried_again() {
     let set = setting().await;
     let phone = set.service.subscription(&set.origin, "phone");
     push::subscribe(&set.world.core, set.owner.id, phone.clone()).await.unwrap();
-    set.service.script.lock().unwrap().extend([(429, Some("7")), (503, None), (201, None), (410, None)]);
+    set.service.script.lock().unwrap().extend([Reply::RetryAfter(429, "7"), Reply::Status(503), Reply::Status(201), Reply::Status(410)]);
     ask(&set.world, "first").await;
     set.service.wait_for(1).await;
     // The service asked for seven seconds: not before, but then.
@@ -248,4 +271,194 @@ async fn foreign_endpoints_are_refused_and_devices_are_bounded() {
     let again = set.service.subscription(&set.origin, "3");
     push::subscribe(&set.world.core, set.owner.id, again).await.unwrap();
     set.tasks.shut_down().await;
+}
+
+/// Rows of the outbox as `(state, attempts, last status, next attempt)`, oldest first.
+async fn outbox(set: &Setting) -> Vec<(String, i64, Option<i64>, i64)> {
+    sqlx::query_as("SELECT state, attempts, last_status, next_at FROM push_outbox ORDER BY id")
+        .fetch_all(set.world.core.store().reader())
+        .await
+        .unwrap()
+}
+
+async fn until_outbox(set: &Setting, wanted: impl Fn(&[(String, i64, Option<i64>, i64)]) -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(15);
+    loop {
+        let rows = outbox(set).await;
+        if wanted(&rows) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{rows:?}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn add_devices(set: &Setting, count: usize) {
+    for index in 0..count {
+        let params = set.service.subscription(&set.origin, &format!("device-{index}"));
+        push::subscribe(&set.world.core, set.owner.id, params).await.unwrap();
+    }
+}
+
+async fn last_error(set: &Setting) -> Option<String> {
+    push::state(&set.world.core, set.owner.id).await.unwrap().devices[0].last_error.clone()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_is_on_the_wire_within_200_ms_of_its_commit() {
+    let set = setting().await;
+    add_devices(&set, 1).await;
+    let mut delays = Vec::new();
+    for index in 0..9 {
+        ask(&set.world, &format!("card {index}")).await;
+        let committed = Instant::now();
+        let heard = set.service.wait_for(index + 1).await;
+        delays.push(heard[index].at.saturating_duration_since(committed));
+    }
+    delays.sort_unstable();
+    // The median: a test shares its machine with others.
+    assert!(delays[4] <= Duration::from_millis(200), "{delays:?}");
+    set.tasks.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_more_is_taken_than_can_be_sent_at_once() {
+    let set = setting().await;
+    add_devices(&set, 12).await;
+    set.service.script.lock().unwrap().extend([Reply::Hang; 8]);
+    ask(&set.world, "Login").await;
+    set.service.wait_for(8).await;
+    set.world.core.changes().signal();
+    let taken = outbox(&set).await.iter().filter(|(_, attempts, ..)| *attempts > 0).count();
+    assert_eq!(taken, 8, "the others are left for whoever can send them");
+    set.service.released.notify_waiters();
+    until_outbox(&set, |rows| rows.iter().all(|(state, ..)| state == "sent")).await;
+    assert_eq!(heard_once(&set), 12);
+    set.tasks.shut_down().await;
+}
+
+/// How many messages came, after checking that none came twice.
+fn heard_once(set: &Setting) -> usize {
+    let heard = set.service.heard.lock().unwrap();
+    let distinct: std::collections::HashSet<_> = heard.iter().map(|heard| (&heard.device, &heard.topic)).collect();
+    assert_eq!(distinct.len(), heard.len(), "{heard:?}");
+    heard.len()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_servers_send_each_message_once() {
+    let set = setting().await;
+    let other = set.world.second_core().await;
+    let tasks = Tasks::default();
+    push::start_sender(other.clone(), &tasks, "http://127.0.0.1:8787").unwrap();
+    add_devices(&set, 10).await;
+    for title in ["one", "two", "three"] {
+        ask(&set.world, title).await;
+        other.changes().signal();
+    }
+    until_outbox(&set, |rows| rows.len() == 30 && rows.iter().all(|(state, ..)| state == "sent")).await;
+    assert!(outbox(&set).await.iter().all(|(_, attempts, ..)| *attempts == 1));
+    assert_eq!(heard_once(&set), 30);
+    tasks.shut_down().await;
+    set.tasks.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_is_too_large_is_sent_again_without_its_long_text() {
+    let set = setting().await;
+    add_devices(&set, 1).await;
+    set.service.script.lock().unwrap().push_back(Reply::Status(413));
+    ask(&set.world, "Login").await;
+    let heard = set.service.wait_for(2).await;
+    let address = |index: usize| heard[index].json["notification"]["navigate"].as_str().unwrap().to_owned();
+    assert_eq!(address(0).split_once('#').unwrap().0, address(1));
+    until_outbox(&set, |rows| rows.iter().all(|row| (row.0.as_str(), row.1, row.2) == ("sent", 1, Some(201)))).await;
+    assert_eq!(last_error(&set).await, None);
+
+    // Twice too large is an error, not a loop.
+    set.service.script.lock().unwrap().extend([Reply::Status(413); 2]);
+    ask(&set.world, "Again").await;
+    until_outbox(&set, |rows| rows.len() == 2 && rows[1].0 == "failed" && rows[1].2 == Some(413)).await;
+    assert!(last_error(&set).await.unwrap().contains("413"));
+    set.tasks.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_is_written_down_and_neither_repeated_nor_followed_elsewhere() {
+    let set = setting().await;
+    add_devices(&set, 1).await;
+    let refusals =
+        [Reply::LongBody(400), Reply::Status(401), Reply::Status(403), Reply::RedirectTo("http://127.0.0.1:1/elsewhere")];
+    for (index, refusal) in refusals.into_iter().enumerate() {
+        set.service.script.lock().unwrap().push_back(refusal);
+        ask(&set.world, &format!("card {index}")).await;
+        until_outbox(&set, |rows| rows.len() == index + 1 && rows[index].0 == "failed").await;
+        let status = set.service.heard.lock().unwrap()[index].status;
+        let error = last_error(&set).await.unwrap();
+        assert!(error.contains(&status.to_string()) && error.len() < 1000, "{error}");
+    }
+    set.world.clock.advance_ms(2 * 3_600_000);
+    ask(&set.world, "fine").await;
+    until_outbox(&set, |rows| rows.len() == 5 && rows[4].0 == "sent").await;
+    assert_eq!(heard_once(&set), 5);
+    assert_eq!(last_error(&set).await, None, "a message that arrives clears the error");
+    set.tasks.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pause_is_as_long_as_the_service_asks_and_never_none() {
+    let set = setting().await;
+    add_devices(&set, 1).await;
+    let now = crate::support::START_MS;
+    set.service.script.lock().unwrap().push_back(Reply::RetryAfter(503, "Thu, 01 Jan 2026 00:10:00 GMT"));
+    ask(&set.world, "date").await;
+    until_outbox(&set, |rows| rows[0].2 == Some(503)).await;
+    assert_eq!(outbox(&set).await[0].3, now + 600_000);
+    set.service.script.lock().unwrap().push_back(Reply::RetryAfter(429, "0"));
+    ask(&set.world, "none").await;
+    until_outbox(&set, |rows| rows.len() == 2 && rows[1].2 == Some(429)).await;
+    assert!(outbox(&set).await[1].3 >= now + 5_000);
+    set.service.script.lock().unwrap().push_back(Reply::RetryAfter(429, "86400"));
+    ask(&set.world, "later than anybody cares").await;
+    until_outbox(&set, |rows| rows.len() == 3 && rows[2].0 == "failed").await;
+    set.tasks.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_is_not_sent_after_its_time() {
+    let set = setting().await;
+    add_devices(&set, 1).await;
+    set.service.script.lock().unwrap().push_back(Reply::Status(503));
+    ask(&set.world, "old").await;
+    until_outbox(&set, |rows| rows[0].2 == Some(503)).await;
+    set.world.clock.advance_ms(6 * 3_600_000);
+    ask(&set.world, "new").await;
+    until_outbox(&set, |rows| rows.len() == 2 && rows[1].0 == "sent").await;
+    assert_eq!(outbox(&set).await[0].0, "failed");
+    assert_eq!(heard_once(&set), 2);
+    set.tasks.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_says_nothing_is_given_up_and_tried_again() {
+    let set = setting().await;
+    add_devices(&set, 1).await;
+    set.service.script.lock().unwrap().push_back(Reply::Hang);
+    let asked = Instant::now();
+    ask(&set.world, "Login").await;
+    wait_for(&set, Duration::from_secs(20), async |set| last_error(set).await.is_some_and(|error| error.contains("10 s"))).await;
+    assert!((9..15).contains(&asked.elapsed().as_secs()), "{:?}", asked.elapsed());
+    assert_eq!(outbox(&set).await[0].0, "waiting");
+    set.world.clock.advance_ms(10_000);
+    set.world.core.changes().signal();
+    until_outbox(&set, |rows| rows[0].0 == "sent" && rows[0].1 == 2).await;
+    set.tasks.shut_down().await;
+}
+
+async fn wait_for(set: &Setting, limit: Duration, done: impl AsyncFn(&Setting) -> bool) {
+    let deadline = Instant::now() + limit;
+    while !done(set).await {
+        assert!(Instant::now() < deadline, "it did not happen within {limit:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }

@@ -13,6 +13,7 @@ mod state;
 mod toast;
 
 pub mod dom;
+pub mod soft_keyboard;
 pub mod time;
 
 pub use button::{Button, ButtonKind};

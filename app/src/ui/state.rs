@@ -34,6 +34,13 @@ pub fn ErrorState(
     #[prop(optional, into)]
     retry: Option<Callback<()>>,
 ) -> impl IntoView {
+    // A page that does not exist says so in its status, too.
+    #[cfg(feature = "ssr")]
+    if error.code == ErrorCode::NotFound
+        && let Some(response) = use_context::<leptos_axum::ResponseOptions>()
+    {
+        response.set_status(http::StatusCode::NOT_FOUND);
+    }
     let action = match (error.code, retry) {
         (ErrorCode::Unauthenticated, _) => {
             // Leaves the app on purpose: whatever it holds belongs to a session that is over.

@@ -75,7 +75,7 @@ impl Toasts {
     #[must_use]
     pub fn newest_action(self) -> Option<Callback<()>> {
         let (id, action) =
-            self.shown.with_untracked(|shown| shown.iter().rev().find_map(|(id, toast)| Some((*id, toast.action.as_ref()?.1))))?;
+            self.shown.with_untracked(|shown| shown.iter().rev().filter(|(_, toast)| !toast.stays).find_map(|(id, toast)| Some((*id, toast.action.as_ref()?.1))))?;
         self.dismiss(id);
         Some(action)
     }

@@ -23,21 +23,34 @@ pub(super) enum Caller {
 }
 
 impl Caller {
-    /// Reads the environment. A worker whose run is over is refused here, before it can do anything.
+    /// Reads the environment. A worker whose run is over is refused here, before it can do anything, and so is the
+    /// shell of an agent, which has tools for its card and no ticket.
     pub(super) async fn find(core: &Core) -> Result<Self, CliError> {
-        match ticket()? {
-            Some(ticket) => Ok(Self::Worker { ticket, holder: worker::holder(core, ticket).await? }),
-            None => Ok(Self::Person(user())),
+        match claim()? {
+            Claim::Ticket(ticket) => Ok(Self::Worker { ticket, holder: worker::holder(core, ticket).await? }),
+            Claim::RunOnly => Err(CliError::failed(
+                "denied",
+                "a shell of an agent may look at cards, not change them; use the kanban_ tools for your own card",
+            )),
+            Claim::None => Ok(Self::Person(user())),
         }
     }
 
     /// The same for commands that only read: a worker whose run is over may still look, like anybody.
     pub(super) async fn find_reader(core: &Core) -> Result<Self, CliError> {
-        let Some(ticket) = ticket()? else { return Ok(Self::Person(user())) };
+        let Claim::Ticket(ticket) = claim()? else { return Ok(Self::Person(user())) };
         match worker::holder(core, ticket).await {
             Ok(holder) => Ok(Self::Worker { ticket, holder }),
             Err(KanbanError::Fenced(_)) => Ok(Self::Person(user())),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Refuses commands that no worker has any business with.
+    pub(super) fn only_people(what: &str) -> Result<(), CliError> {
+        match claim()? {
+            Claim::None => Ok(()),
+            Claim::Ticket(_) | Claim::RunOnly => Err(CliError::for_people(what)),
         }
     }
 
@@ -89,17 +102,27 @@ impl Caller {
     }
 }
 
-fn ticket() -> Result<Option<RunTicket>, CliError> {
+/// What the environment says about the caller.
+enum Claim {
+    /// Nothing: a person.
+    None,
+    /// A worker with its proof.
+    Ticket(RunTicket),
+    /// Something that a worker started without giving it the proof.
+    RunOnly,
+}
+
+fn claim() -> Result<Claim, CliError> {
     let value = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    let (Some(run), Some(fence)) = (value(RUN), value(FENCE)) else {
-        if value(RUN).is_some() || value(FENCE).is_some() {
-            return Err(CliError::Usage(format!("a worker needs both {RUN} and {FENCE}; only one of them is set")));
-        }
-        return Ok(None);
+    let (run, fence) = match (value(RUN), value(FENCE)) {
+        (None, None) => return Ok(Claim::None),
+        (Some(_), None) => return Ok(Claim::RunOnly),
+        (None, Some(_)) => return Err(CliError::Usage(format!("{FENCE} is set without {RUN}; a worker has both or leaves them alone"))),
+        (Some(run), Some(fence)) => (run, fence),
     };
     let parsed = run.to_str().and_then(|run| run.parse().ok()).zip(fence.to_str().and_then(|fence| fence.parse().ok()));
     match parsed {
-        Some((run, fence)) => Ok(Some(RunTicket { run, fence })),
+        Some((run, fence)) => Ok(Claim::Ticket(RunTicket { run, fence })),
         None => Err(CliError::Usage(format!("{RUN} and {FENCE} are not what Hermes gave this worker; leave them alone"))),
     }
 }

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use protocol::{ExecutorKind, ProfileSummary};
 use serde::Serialize;
 
+use super::caller::Caller;
 use super::error::CliError;
 use super::output::{Out, Style, one_line};
 
@@ -67,6 +68,7 @@ impl ProfileArgs {
         match self.command {
             Verb::List => list(out, &home),
             Verb::Create { id, executor, command, words } => {
+                Caller::only_people("make profiles")?;
                 let words = match command {
                     Some(line) => profiles::split_command(&line).map_err(|problem| CliError::failed("invalid", problem))?,
                     None => words,

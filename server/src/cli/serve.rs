@@ -7,6 +7,7 @@ use clap::Args;
 use serde::Serialize;
 use server::ServeOptions;
 
+use super::caller::Caller;
 use super::error::CliError;
 use super::open_core;
 use super::output::{Out, Style};
@@ -62,6 +63,7 @@ struct SetupLink {
 
 impl SetupLinkArgs {
     pub(super) async fn run(self, out: Out) -> Result<(), CliError> {
+        Caller::only_people("ask for a set-up link")?;
         let core = open_core().await?;
         let result = self.issue(&core, out).await;
         core.close().await;

@@ -4,6 +4,7 @@
 mod demo;
 mod failures;
 mod home;
+mod serve;
 mod text;
 mod verbs;
 mod worker;

@@ -93,6 +93,8 @@ async fn may_not_do_a_persons_part() {
         &["kanban", "complete", &other, "--summary", "not mine"],
         &["kanban", "block", &other, "not mine"],
         &["demo"],
+        &["setup-link"],
+        &["profile", "create", "accomplice", "--command", "sh"],
     ] {
         let ran = home.run(&[args, &["--json"]].concat());
         assert_eq!((ran.code, ran.json_error()["code"].as_str()), (1, Some("denied")), "{args:?}: {ran:?}");
@@ -134,9 +136,29 @@ async fn a_late_worker_is_refused_and_changes_nothing() {
     assert_eq!((detail.card.state, detail.comments.len()), (CardState::Triage, 0));
 }
 
+#[tokio::test]
+async fn the_shell_of_an_agent_may_look_and_nothing_else() {
+    let (mut home, card) = working("mine").await;
+    home.set_env("HERMES_KANBAN_FENCE", "");
+    assert_eq!(home.face(&card).state, CardState::Running);
+    assert_eq!(home.run(&["kanban", "list"]).code, 0);
+    for args in [
+        &["kanban", "complete", &card, "--summary", "by hand"][..],
+        &["kanban", "comment", &card, "as a person"],
+        &["kanban", "create", "more"],
+        &["kanban", "heartbeat"],
+        &["setup-link"],
+    ] {
+        let ran = home.run(&[args, &["--json"]].concat());
+        assert_eq!((ran.code, ran.json_error()["code"].as_str()), (1, Some("denied")), "{args:?}: {ran:?}");
+    }
+    home.clear_env();
+    assert_eq!((home.face(&card).state, home.face(&card).comments), (CardState::Running, 0));
+}
+
 #[test]
 fn a_ticket_that_is_half_or_nonsense_is_exit_code_2() {
-    for (run, fence) in [("01a1fcc9-881b-770f-9183-95aacd0ff5c4", ""), ("", "1"), ("x", "1"), ("01a1fcc9-881b-770f-9183-95aacd0ff5c4", "one")] {
+    for (run, fence) in [("", "1"), ("x", "1"), ("01a1fcc9-881b-770f-9183-95aacd0ff5c4", "one")] {
         let home = Home::new().with_env("HERMES_KANBAN_RUN_ID", run).with_env("HERMES_KANBAN_FENCE", fence);
         let ran = home.run(&["kanban", "heartbeat"]);
         assert_eq!(ran.code, 2, "{run:?} {fence:?}: {ran:?}");

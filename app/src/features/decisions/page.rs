@@ -45,12 +45,6 @@ pub fn DecisionPage() -> impl IntoView {
 /// Out of reach: what the notification carried, and the one thing to do.
 #[component]
 fn Failed(error: ApiError, retry: Callback<()>) -> impl IntoView {
-    #[cfg(feature = "ssr")]
-    if error.code == ErrorCode::NotFound
-        && let Some(response) = use_context::<leptos_axum::ResponseOptions>()
-    {
-        response.set_status(http::StatusCode::NOT_FOUND);
-    }
     if error.code != ErrorCode::Network {
         return view! { <ErrorState error retry /> }.into_any();
     }

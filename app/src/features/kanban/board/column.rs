@@ -37,7 +37,7 @@ pub fn column_view(board: Board, ui: BoardUi, column: Column) -> AnyView {
                         {card_face(board, ui, id)}
                     </For>
                 </ul>
-                <Show when=move || column.total.get() == 0>
+                <Show when=move || column.total.get() == 0 && !board.is_empty()>
                     <p class="column-empty">{words::empty_column(state)}</p>
                 </Show>
                 <Show when=move || column.has_more()>

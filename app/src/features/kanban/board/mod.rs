@@ -18,7 +18,7 @@ use super::{EditDialog, NewCardDefaults, words};
 use crate::i18n::t;
 use crate::layout::NewCard;
 use crate::live::{Live, Watch};
-use crate::ui::{ErrorState, Toasts, skeleton_rows};
+use crate::ui::{Button, ButtonKind, EmptyState, ErrorState, Toasts, skeleton_rows};
 use model::Board;
 
 /// What a menu offers.
@@ -121,7 +121,16 @@ fn BoardView(page: BoardPage) -> impl IntoView {
         <div class="board" node_ref=root>
             <BoardHead board />
             <div class="col-chips" role="group" aria-label=t::kanban_columns()>{chips}</div>
-            <div class="columns" node_ref=columns>{list}</div>
+            <div class="columns-box">
+                <div class="columns" node_ref=columns>{list}</div>
+                <Show when=move || board.is_empty()>
+                    <div class="board-empty">
+                        <EmptyState title=t::kanban_empty_board() hint=t::kanban_empty_board_hint()>
+                            <Button kind=ButtonKind::Primary on_press=Callback::new(move |()| new_card.open.set(true))>{t::kanban_new_card()}</Button>
+                        </EmptyState>
+                    </div>
+                </Show>
+            </div>
             <p class="visually-hidden" role="status" aria-live="assertive">{move || board.announced.get()}</p>
         </div>
         <menu::CardMenu board ui />

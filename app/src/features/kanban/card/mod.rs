@@ -36,26 +36,11 @@ pub fn CardRoute() -> impl IntoView {
             {move || Suspend::new(async move {
                 match detail.await {
                     Ok(detail) => view! { <CardView detail /> }.into_any(),
-                    Err(error) => {
-                        respond_with(&error);
-                        view! { <ErrorState error retry /> }.into_any()
-                    }
+                    Err(error) => view! { <ErrorState error retry /> }.into_any(),
                 }
             })}
         </Suspense>
     }
-}
-
-/// A page that does not exist says so in its status, too.
-fn respond_with(error: &ApiError) {
-    #[cfg(feature = "ssr")]
-    if error.code == ErrorCode::NotFound
-        && let Some(response) = use_context::<leptos_axum::ResponseOptions>()
-    {
-        response.set_status(http::StatusCode::NOT_FOUND);
-    }
-    #[cfg(not(feature = "ssr"))]
-    let _ = error;
 }
 
 #[component]

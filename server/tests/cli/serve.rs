@@ -1,0 +1,105 @@
+//! A running server, the command line and workers that talk back through it.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStdout, Stdio};
+use std::time::{Duration, Instant};
+
+use protocol::{CardDetail, CardState, CardWritten, RunOutcome};
+use serde_json::Value;
+
+use crate::home::{Home, Ran};
+
+/// A worker that finishes some cards and asks about others, by the card's title.
+const WORKER: &str = r#"#!/bin/sh
+set -e
+card=$(cat)
+case "$card" in
+*"please ask"*) hermes kanban block "review-required: look at it" --summary "I made a file" ;;
+*) echo working; hermes kanban comment "on it"; hermes kanban heartbeat; hermes kanban complete --summary "made $HERMES_KANBAN_TASK" ;;
+esac
+"#;
+
+struct Server {
+    child: Child,
+    /// Kept open: who prints to a closed pipe has a right to fail.
+    _stdout: BufReader<ChildStdout>,
+}
+
+impl Server {
+    /// Starts a server and waits until it says where it runs.
+    fn start(home: &Home) -> Self {
+        let mut child = home.command().args(["serve", "--addr", "127.0.0.1:0"]).stderr(Stdio::null()).spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        let server = Self { child, _stdout: stdout };
+        assert!(line.contains("http://127.0.0.1:"), "{line:?}");
+        server
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits for a command that must not stay.
+fn ends_by_itself(mut child: Child) -> Ran {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while child.try_wait().unwrap().is_none() {
+        if Instant::now() > deadline {
+            child.kill().unwrap();
+            panic!("the command stays: {:?}", child.wait_with_output());
+        }
+        std::thread::yield_now();
+    }
+    Ran::new(child.wait_with_output().unwrap())
+}
+
+fn wait_for(home: &Home, card: &str, what: &str, done: impl Fn(&CardDetail) -> bool) -> CardDetail {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let detail: CardDetail = home.json(&["kanban", "show", card]);
+        if done(&detail) {
+            return detail;
+        }
+        assert!(Instant::now() < deadline, "{what}: {detail:#?}");
+    }
+}
+
+#[test]
+fn a_card_made_at_the_command_line_is_worked_on_reviewed_and_done() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::new();
+    home.write("config.yaml", "kanban:\n  default_assignee: runner\n");
+    home.write("profiles/runner/config.yaml", "command: ./work.sh\n");
+    home.write("profiles/runner/work.sh", WORKER);
+    let script = home.path().join("profiles/runner/work.sh");
+    std::fs::set_permissions(script, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let server = Server::start(&home);
+
+    let second = home.command().args(["serve", "--addr", "127.0.0.1:0"]).spawn().unwrap();
+    let ran = ends_by_itself(second);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.stderr.lines().last().is_some_and(|line| line.starts_with("hermes: another Hermes server")), "{ran:?}");
+    let rows: Vec<Value> = home.json(&["doctor"]);
+    for name in ["dispatcher", "keys", "workers"] {
+        assert!(rows.iter().any(|row| row["name"] == name && row["health"] == "ok"), "{name}: {rows:?}");
+    }
+
+    let card = home.card("just do it");
+    let detail = wait_for(&home, &card, "the worker completes the card", |detail| detail.card.state == CardState::Done);
+    assert_eq!(detail.runs[0].outcome, Some(RunOutcome::Completed));
+    assert_eq!(detail.runs[0].summary.as_deref(), Some(format!("made T-{card}").as_str()));
+    assert_eq!(detail.comments[0].author, "runner");
+
+    let card: CardWritten = home.json(&["kanban", "create", "please ask"]);
+    let card = card.card.number.to_string();
+    let detail = wait_for(&home, &card, "the worker asks for review", |detail| detail.decision.is_some());
+    assert_eq!((detail.card.state, detail.decision.unwrap().ask.as_str()), (CardState::Review, "look at it"));
+    let done: CardWritten = home.json(&["kanban", "complete", &card, "--summary", "looked"]);
+    assert_eq!(done.card.state, CardState::Done);
+    drop(server);
+}
