@@ -198,3 +198,12 @@ export async function notifications(page: Page): Promise<{ title: string; body: 
     return shown.map(({ title, body, data }) => ({ title, body, navigate: (data as { navigate: string }).navigate }));
   });
 }
+
+/** Swipes them all away. */
+export async function dismissNotifications(page: Page): Promise<void> {
+  await page.evaluate(async () => {
+    const registration = await navigator.serviceWorker.ready;
+    for (const shown of await registration.getNotifications()) shown.close();
+  });
+  await expect.poll(() => notifications(page)).toEqual([]);
+}

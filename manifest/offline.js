@@ -2,6 +2,8 @@
 // reloading is trying again. All words are in offline.html.
 'use strict';
 
+/** How often the server is looked for while somebody looks at this page: `online` knows nothing of tailnets. */
+const LOOK_EVERY_MS = 5000;
 /** Longest text shown; a notification carries far less. */
 const MAX_TEXT_CHARS = 2000;
 
@@ -35,6 +37,17 @@ function retry() {
   else location.reload();
 }
 
+/** Goes on by itself once the server answers. */
+async function look() {
+  if (document.hidden) return;
+  try {
+    const response = await fetch('/healthz', { cache: 'no-store', signal: AbortSignal.timeout(LOOK_EVERY_MS) });
+    if (response.ok) retry();
+  } catch {
+    // Still out of reach; there is a next look.
+  }
+}
+
 // The theme chosen in the app; absent means that of the system.
 try {
   const theme = localStorage.getItem('hermes.theme');
@@ -47,3 +60,5 @@ showAsk();
 addEventListener('hashchange', showAsk);
 byId('retry').addEventListener('click', retry);
 addEventListener('online', retry);
+document.addEventListener('visibilitychange', look);
+setInterval(look, LOOK_EVERY_MS);

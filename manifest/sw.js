@@ -30,8 +30,12 @@ const SHELL = [
   '/icons/mono-96.png',
 ];
 
-/** A tailnet that is switched off swallows packets instead of refusing them, so waiting needs an end. */
-const NAVIGATION_TIMEOUT_MS = 4000;
+/**
+ * A tailnet that is switched off swallows packets instead of refusing them, so waiting needs an end. A page that takes
+ * this long makes us ask whether the server is there at all: a slow one is waited for.
+ */
+const PROBE_AFTER_MS = 2500;
+const PROBE_MS = 1500;
 
 self.addEventListener('install', (event) => {
   event.waitUntil(precache());
@@ -87,16 +91,29 @@ async function cacheFirst(request) {
 /** From the network and never from a cache: what a page says is true now, or it is not shown. */
 async function navigate(request) {
   const abort = new AbortController();
-  // A request left hanging would hold up the next one for the same address, so it is given up, not only overtaken.
-  const timer = setTimeout(() => abort.abort(), NAVIGATION_TIMEOUT_MS);
+  let answered = false;
+  const timer = setTimeout(async () => {
+    const there = await isThere();
+    // A request left hanging would hold up the next one for the same address, so it is given up, not only overtaken.
+    if (!there && !answered) abort.abort();
+  }, PROBE_AFTER_MS);
   try {
     return await fetch(request, { signal: abort.signal });
   } catch {
     const cache = await caches.open(CACHE);
     return (await cache.match(OFFLINE_PAGE)) ?? Response.error();
   } finally {
-    // Once the headers are there, the page may take its time.
+    answered = true;
     clearTimeout(timer);
+  }
+}
+
+async function isThere() {
+  try {
+    const response = await fetch('/healthz', { cache: 'no-store', signal: AbortSignal.timeout(PROBE_MS) });
+    return response.ok;
+  } catch {
+    return false;
   }
 }
 

@@ -85,6 +85,8 @@ test('a program does the same work through the command line', async ({ page, con
   await expect(card(column(other, 'Review'), title)).toContainText('Are three words enough?');
   expect(hermes.findInWorkspaces('count.txt', '3')).toHaveLength(1);
   const message = declarative(await push.next(about(double.endpoint, title)));
+  // What a program said last is stored a moment after it handed its card over.
+  await expect.poll(() => hermes.workers()).toEqual([]);
   await visit(page, message.notification.navigate);
   await page.getByRole('link', { name: 'Card and runs' }).click();
   await expect(page.getByText('There are 3 words.')).toBeVisible();

@@ -25,8 +25,9 @@ const CSP_OTHER: &str = "default-src 'none'; frame-ancestors 'none'";
 /// The offline page brings its own script, style and icon.
 pub(crate) const CSP_OFFLINE: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
      connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
-/// A worker's policy is that of its script: without `connect-src` it could fetch nothing.
-pub(crate) const CSP_WORKER: &str = "default-src 'none'; connect-src 'self'; frame-ancestors 'none'";
+/// A worker's policy is that of its script: without `connect-src` it could fetch nothing, without `img-src` its
+/// notifications would show no icon.
+pub(crate) const CSP_WORKER: &str = "default-src 'none'; connect-src 'self'; img-src 'self'; frame-ancestors 'none'";
 
 const FIXED: &[(&str, &str)] = &[
     ("x-content-type-options", "nosniff"),
