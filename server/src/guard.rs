@@ -28,6 +28,10 @@ const PUBLIC: &[&str] = &[
 ];
 const PUBLIC_PREFIXES: &[&str] = &["/offline", "/icons/", "/pkg/", "/favicon"];
 
+/// The session's key for the day it was last used.
+const LAST_DAY: &str = "last_day";
+const DAY_MS: i64 = 24 * 3_600_000;
+
 /// Set by Tailscale on requests from the public internet.
 const FUNNEL: &str = "tailscale-funnel-request";
 
@@ -72,7 +76,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 /// `Example.org.:8787` → `example.org`; `None` when it is not a host with an optional port.
-fn host_name(authority: &str) -> Option<String> {
+pub(crate) fn host_name(authority: &str) -> Option<String> {
     let (host, port) = if authority.starts_with('[') {
         let end = authority.find(']')?;
         let (host, rest) = authority.split_at(end + 1);
@@ -90,9 +94,9 @@ fn host_name(authority: &str) -> Option<String> {
     (!host.is_empty()).then_some(host)
 }
 
-fn host_allowed(config: &Config, authority: &str) -> bool {
+fn host_allowed(config: &Config, own: &[String], authority: &str) -> bool {
     let Some(host) = host_name(authority) else { return false };
-    if matches!(host.as_str(), "localhost" | "127.0.0.1" | "[::1]") {
+    if matches!(host.as_str(), "localhost" | "127.0.0.1" | "[::1]") || own.contains(&host) {
         return true;
     }
     let public = config.server.public_url.as_deref().and_then(|url| url.parse::<http::Uri>().ok());
@@ -144,7 +148,7 @@ fn is_read(method: &Method) -> bool {
 pub(crate) async fn check_origin(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let denied = |message: &str| problem(StatusCode::FORBIDDEN, ErrorCode::Denied, message);
     let config = state.core().config();
-    let Some(host) = authority(&request).filter(|host| host_allowed(&config, host)) else {
+    let Some(host) = authority(&request).filter(|host| host_allowed(&config, &state.own_hosts(), host)) else {
         return problem(
             StatusCode::MISDIRECTED_REQUEST,
             ErrorCode::Denied,
@@ -183,12 +187,25 @@ pub(crate) async fn require_user(State(state): State<AppState>, mut request: Req
     let Some(user) = user else { return signed_out(&request) };
     match accounts::session_user_exists(state.core(), user).await {
         Ok(true) => {
+            if let Err(error) = renew(&session, state.core().now_ms()).await {
+                return fault("a session cannot be renewed", &error);
+            }
             request.extensions_mut().insert(SignedIn(user));
             next.run(request).await
         }
         Ok(false) => signed_out(&request),
         Err(error) => fault("the person of a session cannot be read", &error),
     }
+}
+
+/// Once a day a session that is used is written again, so that it and its cookie end after a month without use and not
+/// a month after signing in.
+async fn renew(session: &Session, now_ms: i64) -> Result<(), tower_sessions::session::Error> {
+    let today = now_ms / DAY_MS;
+    if session.get::<i64>(LAST_DAY).await? == Some(today) {
+        return Ok(());
+    }
+    session.insert(LAST_DAY, today).await
 }
 
 /// People are led to the sign-in page and back; programs are told.

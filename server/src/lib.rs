@@ -14,6 +14,7 @@ mod router;
 mod serve;
 mod session;
 mod sse;
+mod tailnet;
 
 pub use guard::is_public;
 pub use headers::MAX_BODY_BYTES;

@@ -1,10 +1,17 @@
 //! Answers of the server's own: a code for programs and a sentence for people.
 
 use axum::Json;
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 use protocol::ErrorCode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use server_fn::error::SERVER_FN_ERROR_HEADER;
+
+/// Longest refusal of a server function; a sentence is far below it.
+const MAX_REFUSAL_BYTES: usize = 64 * 1024;
 
 #[derive(Serialize)]
 struct Problem<'a> {
@@ -30,4 +37,46 @@ pub(crate) fn fault(what: &'static str, error: &dyn std::fmt::Display) -> Respon
 /// No such address.
 pub(crate) fn not_found() -> Response {
     problem(StatusCode::NOT_FOUND, ErrorCode::NotFound, "There is nothing at this address.")
+}
+
+/// The part of a server function's refusal that decides the status.
+#[derive(Deserialize)]
+struct Refusal {
+    code: ErrorCode,
+    #[serde(default)]
+    retry_after_s: Option<u32>,
+}
+
+const fn status_of(code: ErrorCode) -> StatusCode {
+    match code {
+        ErrorCode::Unauthenticated => StatusCode::UNAUTHORIZED,
+        ErrorCode::Denied => StatusCode::FORBIDDEN,
+        ErrorCode::NotFound => StatusCode::NOT_FOUND,
+        ErrorCode::Conflict => StatusCode::CONFLICT,
+        ErrorCode::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+        ErrorCode::TooMany => StatusCode::TOO_MANY_REQUESTS,
+        ErrorCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorCode::Network | ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// Middleware: server functions refuse with 500 whatever the reason; this gives each refusal the status of its code.
+pub(crate) async fn refusal_status(request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    if response.status() != StatusCode::INTERNAL_SERVER_ERROR || !response.headers().contains_key(SERVER_FN_ERROR_HEADER) {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let bytes = match to_bytes(body, MAX_REFUSAL_BYTES).await {
+        Ok(bytes) => bytes,
+        Err(error) => return fault("a server function's refusal cannot be read", &error),
+    };
+    // Whatever is no refusal of ours stays the fault it says it is.
+    if let Ok(refusal) = serde_json::from_slice::<Refusal>(&bytes) {
+        parts.status = status_of(refusal.code);
+        if let Some(seconds) = refusal.retry_after_s {
+            parts.headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+    }
+    Response::from_parts(parts, Body::from(bytes))
 }

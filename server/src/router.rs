@@ -1,6 +1,6 @@
 //! All routes, in one table that tests walk.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use agent_core::Core;
 use app::ClientFiles;
@@ -39,6 +39,7 @@ struct Inner {
     sessions: SessionLayers,
     streams: Streams,
     stop: CancellationToken,
+    own_hosts: RwLock<Arc<Vec<String>>>,
 }
 
 impl AppState {
@@ -51,7 +52,7 @@ impl AppState {
         });
         let sessions = SessionLayers::new(&core);
         let options = LeptosOptions::builder().output_name("hermes").build();
-        Self { inner: Arc::new(Inner { core, files, options, sessions, streams: Streams::default(), stop }) }
+        Self { inner: Arc::new(Inner { core, files, options, sessions, streams: Streams::default(), stop, own_hosts: RwLock::default() }) }
     }
 
     /// The core.
@@ -70,6 +71,19 @@ impl AppState {
 
     pub(crate) fn stop(&self) -> &CancellationToken {
         &self.inner.stop
+    }
+
+    /// Answers to one more host name: the address this server listens on, or the machine's name in its tailnet.
+    pub fn answer_to(&self, host: &str) {
+        let Some(host) = guard::host_name(host) else { return };
+        let mut own = self.inner.own_hosts.write().unwrap_or_else(PoisonError::into_inner);
+        if !own.contains(&host) {
+            Arc::make_mut(&mut own).push(host);
+        }
+    }
+
+    pub(crate) fn own_hosts(&self) -> Arc<Vec<String>> {
+        Arc::clone(&self.inner.own_hosts.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The hash of the client; empty when the server was built without one.
@@ -207,6 +221,7 @@ pub fn router(state: AppState) -> Router {
         // Registers the server functions too, with the same context.
         .leptos_routes_with_context(&state, pages(), context, shell)
         .fallback(fallback)
+        .layer(from_fn(reply::refusal_status))
         .layer(from_fn(headers::limit_body))
         .layer(from_fn_with_state(state.clone(), guard::require_user))
         .layer(from_fn_with_state(state.clone(), session::attach))
@@ -218,10 +233,10 @@ pub fn router(state: AppState) -> Router {
         .with_state(state)
 }
 
-/// Says that the server answers and can read its database; no more, because everybody may ask.
+/// Says that the server answers and can read its database, and its version; no more, because everybody may ask.
 async fn healthz(State(state): State<AppState>) -> Response {
     match agent_core::kanban::last_seq(state.core()).await {
-        Ok(_) => (StatusCode::OK, "ok\n").into_response(),
+        Ok(_) => (StatusCode::OK, concat!("ok ", env!("CARGO_PKG_VERSION"), "\n")).into_response(),
         Err(error) => {
             tracing::error!(%error, "the health check cannot read the database");
             (StatusCode::SERVICE_UNAVAILABLE, "the database cannot be read\n").into_response()

@@ -16,6 +16,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::router::{AppState, router};
+use crate::tailnet;
 
 /// How often commits of other processes are looked for.
 const WATCH_EVERY: Duration = Duration::from_millis(50);
@@ -105,7 +106,12 @@ pub async fn serve(core: Core, options: ServeOptions) -> Result<(), ServeError> 
         println!("Set it up with this link; it works once, within 24 hours:\n  {link}");
     }
 
-    let app = router(AppState::new(core.clone(), stop.clone())).into_make_service_with_connect_info::<SocketAddr>();
+    let state = AppState::new(core.clone(), stop.clone());
+    if !addr.ip().is_unspecified() {
+        state.answer_to(&addr.to_string());
+    }
+    tailnet::start(state.clone(), &tasks);
+    let app = router(state).into_make_service_with_connect_info::<SocketAddr>();
     let ended = stop.clone();
     let server = axum::serve(listener, app).with_graceful_shutdown(async move { ended.cancelled().await });
     let result = run_until_told(server.into_future(), &mut signals, &stop).await;

@@ -49,19 +49,27 @@ fn user_of(record: &Record) -> Result<Option<UserId>, session_store::Error> {
         .map_err(|error| session_store::Error::Encode(format!("{SESSION_USER} is not a user's id: {error}")))
 }
 
+fn stored(record: &Record) -> Result<StoredSession, session_store::Error> {
+    let data = serde_json::to_string(&record.data).map_err(|error| session_store::Error::Encode(error.to_string()))?;
+    let expires_at = i64::try_from(record.expiry_date.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX);
+    Ok(StoredSession { data, expires_at })
+}
+
 #[async_trait]
 impl SessionStore for Sessions {
     async fn create(&self, record: &mut Record) -> session_store::Result<()> {
         // 128 random bits: a collision is not a case.
-        self.save(record).await
+        let session = stored(record)?;
+        accounts::save_session(&self.0, &record.id.to_string(), user_of(record)?, &session).await.map_err(backend)
     }
 
     async fn save(&self, record: &Record) -> session_store::Result<()> {
-        let data =
-            serde_json::to_string(&record.data).map_err(|error| session_store::Error::Encode(error.to_string()))?;
-        let expires_at = i64::try_from(record.expiry_date.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX);
-        let session = StoredSession { data, expires_at };
-        accounts::save_session(&self.0, &record.id.to_string(), user_of(record)?, &session).await.map_err(backend)
+        let session = stored(record)?;
+        let id = record.id.to_string();
+        if !accounts::update_session(&self.0, &id, user_of(record)?, &session).await.map_err(backend)? {
+            tracing::debug!("a session ended while a request of it was under way; it stays ended");
+        }
+        Ok(())
     }
 
     async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {

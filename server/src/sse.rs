@@ -25,6 +25,8 @@ use crate::reply::{fault, problem};
 use crate::router::AppState;
 
 const MAX_PER_USER: usize = 10;
+/// Boards whose latest delta is kept.
+const MAX_BOARDS: usize = 32;
 const PING: Duration = Duration::from_secs(15);
 const RECHECK: Duration = Duration::from_secs(60);
 /// Commits come in bursts; one look serves them all.
@@ -87,6 +89,10 @@ impl Streams {
             return Ok(delta.clone());
         }
         let delta = kanban::board_delta(state.core(), board, after).await?.map(Arc::new);
+        // Boards are named by clients, so their number is not ours to trust.
+        if deltas.len() >= MAX_BOARDS {
+            deltas.clear();
+        }
         deltas.insert(board, (after, upto, delta.clone()));
         Ok(delta)
     }
@@ -229,13 +235,18 @@ impl Live {
                         tokio::time::sleep(COALESCE).await;
                         // Before looking, so that a change during the look is not missed.
                         self.changes.mark_unchanged();
-                        self.look().await
+                        // Signing out is a commit, too: nothing is sent after it.
+                        match self.is_live().await {
+                            Ok(true) => self.look().await,
+                            Ok(false) => return None,
+                            Err(error) => Err(error),
+                        }
                     }
                     Wake::Ping => self.sign_of_life().await,
-                    Wake::Recheck => match accounts::session_is_live(self.state.core(), &self.session, self.user).await {
+                    Wake::Recheck => match self.is_live().await {
                         Ok(true) => Ok(()),
                         Ok(false) => return None,
-                        Err(error) => Err(error.into()),
+                        Err(error) => Err(error),
                     },
                     Wake::End => return None,
                 }
@@ -246,6 +257,10 @@ impl Live {
                 return None;
             }
         }
+    }
+
+    async fn is_live(&self) -> Result<bool, KanbanError> {
+        Ok(accounts::session_is_live(self.state.core(), &self.session, self.user).await?)
     }
 
     async fn wake(&mut self) -> Wake {

@@ -159,6 +159,24 @@ async fn only_known_host_names_are_answered() {
 }
 
 #[tokio::test]
+async fn the_server_answers_to_the_names_it_learns_of_itself() {
+    let site = Site::new().await;
+    let state = server::AppState::new(site.core.clone(), site.stop.clone());
+    let app = server::router(state.clone());
+    let status = async |host: &str| {
+        let request = http::Request::get("/healthz").header("host", host).body(Body::empty()).unwrap();
+        tower::ServiceExt::oneshot(app.clone(), request).await.unwrap().status()
+    };
+    for host in ["100.64.0.1:8787", "box.tail1234.ts.net", "[fd7a::1]:8787"] {
+        assert_eq!(status(host).await, StatusCode::MISDIRECTED_REQUEST, "{host}");
+        state.answer_to(host);
+        assert_eq!(status(host).await, StatusCode::OK, "{host}");
+    }
+    assert_eq!(status("BOX.tail1234.ts.net.:443").await, StatusCode::OK);
+    assert_eq!(status("other.tail1234.ts.net").await, StatusCode::MISDIRECTED_REQUEST);
+}
+
+#[tokio::test]
 async fn the_public_internet_is_refused() {
     let site = Site::new().await;
     let request = get("/healthz").header("tailscale-funnel-request", "?1").body(Body::empty()).unwrap();

@@ -1,6 +1,7 @@
 //! The server as a browser meets it: requests in, answers out, on a database of its own.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod accounts;
 mod guard;
 mod routes;
 mod serve;

@@ -119,8 +119,32 @@ async fn a_deleted_session_is_gone() {
     assert!(record.data.contains_key("user_id"));
     sessions.delete(&id).await.unwrap();
     assert!(sessions.load(&id).await.unwrap().is_none());
+    // A request that was under way writes its session at its end.
     sessions.save(&record).await.unwrap();
+    assert!(sessions.load(&id).await.unwrap().is_none(), "what has ended stays so");
+    sessions.create(&mut record.clone()).await.unwrap();
     assert_eq!(sessions.load(&id).await.unwrap().unwrap().data, record.data);
+}
+
+#[tokio::test]
+async fn a_session_in_use_is_renewed_once_a_day() {
+    let site = Site::with_user().await;
+    let open = async || site.send(get("/nowhere").header("cookie", cookie()).body(Body::empty()).unwrap()).await;
+    let first = open().await;
+    let renewed = header(&first, "set-cookie");
+    assert!(renewed.starts_with(&format!("{}; ", cookie())) && renewed.contains("Max-Age=2592000"), "{renewed}");
+    assert_eq!(header(&open().await, "set-cookie"), "", "not with every request");
+    let sessions = Sessions::new(site.core.clone());
+    let record = sessions.load(&SESSION.parse().unwrap()).await.unwrap().unwrap();
+    let left = record.expiry_date.unix_timestamp() - site.core.now_ms() / 1000;
+    assert!(left > 29 * 24 * 3600, "{left} s");
+}
+
+#[tokio::test]
+async fn the_health_check_says_ok_and_the_version_only() {
+    let site = Site::new().await;
+    let response = site.send(get("/healthz").body(Body::empty()).unwrap()).await;
+    assert_eq!(body(response).await, format!("ok {}\n", env!("CARGO_PKG_VERSION")));
 }
 
 #[tokio::test]

@@ -105,3 +105,14 @@ async fn streams_end_with_the_server_and_make_room_when_closed() {
     site.stop.cancel();
     assert!(tab.next().await.is_none());
 }
+
+#[tokio::test]
+async fn a_stream_ends_with_its_session_and_says_nothing_after_it() {
+    let site = Site::with_user().await;
+    let board = board(&site).await;
+    let mut tab = Tab::open(&site, &format!("board={board}")).await;
+    assert_eq!(tab.next().await.unwrap().0, "hello");
+    agent_core::accounts::delete_session(&site.core, crate::SESSION).await.unwrap();
+    add_card(&site, "secret").await;
+    assert!(tab.next().await.is_none());
+}
