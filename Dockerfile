@@ -33,4 +33,5 @@ ENV HERMES_HOME=/data
 VOLUME /data
 EXPOSE 8787
 ENTRYPOINT ["tini", "--", "hermes"]
-CMD ["serve", "--addr", "0.0.0.0:8787"]
+# Inside a container the address says nothing about who can reach it: publish the port on 127.0.0.1 only.
+CMD ["serve", "--addr", "0.0.0.0:8787", "--allow-non-loopback"]

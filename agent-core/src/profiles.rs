@@ -165,7 +165,9 @@ fn check_new_id(id: &str) -> Result<(), ProfileError> {
         )));
     }
     if id == DEFAULT_PROFILE {
-        return Err(ProfileError::Conflict("\"default\" is the home itself and exists already; choose another name".into()));
+        return Err(ProfileError::Conflict(
+            "\"default\" is the home itself and exists already; choose another name".into(),
+        ));
     }
     if RESERVED.contains(&id) {
         return Err(ProfileError::Invalid(format!("\"{id}\" is reserved; choose another name")));
@@ -178,9 +180,9 @@ fn check_new_command(executor: ExecutorKind, command: &[String]) -> Result<(), P
         (ExecutorKind::Command, None) => {
             Err(ProfileError::Invalid("a command profile needs the program to run; name it after --command".into()))
         }
-        (ExecutorKind::Agent, Some(_)) => {
-            Err(ProfileError::Invalid("an agent profile runs no program; leave the command out or choose executor command".into()))
-        }
+        (ExecutorKind::Agent, Some(_)) => Err(ProfileError::Invalid(
+            "an agent profile runs no program; leave the command out or choose executor command".into(),
+        )),
         (ExecutorKind::Command, Some(_)) => check_words(command).map_err(ProfileError::Invalid),
         (ExecutorKind::Agent, None) => Ok(()),
     }
@@ -235,7 +237,8 @@ fn read(id: &str, dir: PathBuf) -> Profile {
     let file = match read_file(&config) {
         Ok(file) => file,
         Err(problem) => {
-            profile.problem = Some(format!("{} is not usable: {problem}. Mend that line, or move the file away", config.display()));
+            profile.problem =
+                Some(format!("{} is not usable: {problem}. Mend that line, or move the file away", config.display()));
             return profile;
         }
     };
@@ -247,7 +250,8 @@ fn read(id: &str, dir: PathBuf) -> Profile {
     match settle(file.executor.as_deref(), file.command, &profile.dir) {
         Ok((executor, command)) => (profile.executor, profile.command) = (executor, command),
         Err(problem) => {
-            profile.executor = if file.executor.as_deref() == Some("command") { ExecutorKind::Command } else { ExecutorKind::Agent };
+            profile.executor =
+                if file.executor.as_deref() == Some("command") { ExecutorKind::Command } else { ExecutorKind::Agent };
             profile.problem = Some(format!("{}: {problem}", config.display()));
         }
     }
@@ -272,7 +276,11 @@ fn read_file(path: &Path) -> Result<ProfileFile, String> {
 }
 
 /// Executor and command that belong together.
-fn settle(executor: Option<&str>, command: Option<CommandField>, dir: &Path) -> Result<(ExecutorKind, Vec<String>), String> {
+fn settle(
+    executor: Option<&str>,
+    command: Option<CommandField>,
+    dir: &Path,
+) -> Result<(ExecutorKind, Vec<String>), String> {
     let executor = match executor.map(str::trim) {
         Some(word) => word.parse().map_err(|error| format!("executor {error}"))?,
         None if command.is_some() => ExecutorKind::Command,
@@ -320,11 +328,14 @@ fn absolute_program(program: &str, dir: &Path) -> String {
 fn write_draft(draft: &Path, executor: ExecutorKind, command: &[String]) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(draft)?;
-    let mut text = String::from("# A worker of Hermes. Keys that are missing here are taken from config.yaml of the home.\n");
+    let mut text =
+        String::from("# A worker of Hermes. Keys that are missing here are taken from config.yaml of the home.\n");
     text.push_str(&format!("executor: {executor}\n"));
     if executor == ExecutorKind::Command {
         let words = serde_json::to_string(command).map_err(io::Error::other)?;
-        text.push_str("# The card comes as JSON on stdin and in $HERMES_TASK_FILE; answer with `hermes kanban complete|block`.\n");
+        text.push_str(
+            "# The card comes as JSON on stdin and in $HERMES_TASK_FILE; answer with `hermes kanban complete|block`.\n",
+        );
         // A list in JSON is one in YAML, too.
         text.push_str(&format!("command: {words}\n"));
     }

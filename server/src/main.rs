@@ -46,7 +46,9 @@ fn start_logging(weight: Weight) {
 fn runtime(weight: Weight) -> std::io::Result<Runtime> {
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     match weight {
-        Weight::Server => Builder::new_multi_thread().worker_threads(threads.clamp(2, SERVER_THREADS)).enable_all().build(),
+        Weight::Server => {
+            Builder::new_multi_thread().worker_threads(threads.clamp(2, SERVER_THREADS)).enable_all().build()
+        }
         Weight::Worker => Builder::new_multi_thread().worker_threads(2).enable_all().build(),
         Weight::Command => Builder::new_current_thread().enable_all().build(),
     }

@@ -80,8 +80,9 @@ pub(super) struct Batch {
 }
 
 pub(super) fn samples() -> Result<Vec<Sample>, KanbanError> {
-    serde_json::from_str(SAMPLES)
-        .map_err(|error| KanbanError::Invalid(format!("this build's sample cards are broken: {error}; please report it")))
+    serde_json::from_str(SAMPLES).map_err(|error| {
+        KanbanError::Invalid(format!("this build's sample cards are broken: {error}; please report it"))
+    })
 }
 
 /// Tells the planned stories, over and over when there are more cards than stories. `ends` holds the last rank of each
@@ -194,7 +195,9 @@ impl Story<'_> {
         }
         for (seq, (kind, name, detail, at)) in entries.iter().enumerate() {
             let ok = i64::from(*kind != "refused" && (*kind != "ended" || run.error.is_none()));
-            batch.run_events.push(json!({ "run": id, "seq": seq + 1, "kind": kind, "name": name, "detail": detail, "ok": ok, "at": at }));
+            batch.run_events.push(
+                json!({ "run": id, "seq": seq + 1, "kind": kind, "name": name, "detail": detail, "ok": ok, "at": at }),
+            );
         }
         batch.runs.push(json!({
             "id": id, "card": self.id, "attempt": attempt, "profile": self.sample.assignee.as_deref().unwrap_or("default"),

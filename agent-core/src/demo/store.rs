@@ -52,8 +52,7 @@ const INSERT_EVENTS: &str = "INSERT INTO kanban_event (board_id, card_id, kind, 
 const WAITING_FOR_SAMPLES: &str = "SELECT DISTINCT c.id
     FROM kanban_card p JOIN kanban_link l ON l.parent_id = p.id JOIN kanban_card c ON c.id = l.child_id
    WHERE p.demo = 1 AND c.demo = 0 AND c.state = 'todo' AND c.deleted_at IS NULL";
-const DELETE_EVENTS: &str =
-    "DELETE FROM kanban_event WHERE card_id IN (SELECT id FROM kanban_card WHERE demo = 1)";
+const DELETE_EVENTS: &str = "DELETE FROM kanban_event WHERE card_id IN (SELECT id FROM kanban_card WHERE demo = 1)";
 // One last event per card tells every open browser that it is gone.
 const TELL_GONE: &str = "INSERT INTO kanban_event (board_id, card_id, kind, actor, detail, at)
     SELECT board_id, id, 'deleted', ?1, '{\"sample\":true}', ?2 FROM kanban_card WHERE demo = 1";

@@ -50,11 +50,20 @@ pub(super) fn home(home: &Home) -> Row {
 pub(super) fn disk(home: &Home) -> Row {
     let free = match rustix::fs::statvfs(home.root()) {
         Ok(found) => found.f_bavail.saturating_mul(found.f_frsize),
-        Err(error) => return Row::bad("disk", Health::Warning, format!("cannot tell how much is free: {error}"), "look with `df -h`"),
+        Err(error) => {
+            return Row::bad(
+                "disk",
+                Health::Warning,
+                format!("cannot tell how much is free: {error}"),
+                "look with `df -h`",
+            );
+        }
     };
     let found = format!("{} free", size_in_words(free));
     match free {
-        0..BROKEN_BELOW => Row::bad("disk", Health::Broken, found, "free some space; nothing can be saved on a full disk"),
+        0..BROKEN_BELOW => {
+            Row::bad("disk", Health::Broken, found, "free some space; nothing can be saved on a full disk")
+        }
         BROKEN_BELOW..WARN_BELOW => Row::bad("disk", Health::Warning, found, "free some space soon"),
         _ => Row::ok("disk", found),
     }
@@ -76,7 +85,8 @@ pub(super) fn keys(home: &Home) -> Row {
         let found = format!("{} can be read by others", path.display());
         return Row::bad("keys", Health::Warning, found, format!("`chmod 600 {}`", path.display()));
     }
-    let vapid = files.iter().any(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("vapid")));
+    let vapid =
+        files.iter().any(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("vapid")));
     if vapid {
         Row::ok("keys", "the push key is there, and keys are yours alone")
     } else {
@@ -125,11 +135,16 @@ mod tests {
     #[test]
     fn programs_are_files_that_may_be_run() {
         assert!(is_program("sh") && is_program("/bin/sh"));
-        assert!(!is_program("no-such-program-here") && !is_program("/bin") && !is_program("/etc/passwd") && !is_program(""));
+        assert!(
+            !is_program("no-such-program-here") && !is_program("/bin") && !is_program("/etc/passwd") && !is_program("")
+        );
     }
 
     #[test]
     fn sizes_read_well() {
-        assert_eq!((size_in_words(5), size_in_words(5_000_000), size_in_words(6_000_000_000)), ("5 bytes".into(), "4 MB".into(), "5 GB".into()));
+        assert_eq!(
+            (size_in_words(5), size_in_words(5_000_000), size_in_words(6_000_000_000)),
+            ("5 bytes".into(), "4 MB".into(), "5 GB".into())
+        );
     }
 }

@@ -100,7 +100,12 @@ async fn core_rows(core: &Core) -> Vec<Row> {
         if alive {
             Row::ok("dispatcher", "a server is running and starts workers")
         } else {
-            Row::bad("dispatcher", Health::Note, "no server is running, so no card starts", "start one with `hermes serve`")
+            Row::bad(
+                "dispatcher",
+                Health::Note,
+                "no server is running, so no card starts",
+                "start one with `hermes serve`",
+            )
         },
         workers(core, alive).await.unwrap_or_else(|error| failed("workers", &error)),
     ];
@@ -143,7 +148,9 @@ async fn audit_chain(core: &Core) -> Result<Row, StoreError> {
 async fn owner(core: &Core) -> Row {
     match accounts::is_set_up(core).await {
         Ok(true) => Row::ok("owner", "an owner is set up"),
-        Ok(false) => Row::bad("owner", Health::Note, "nobody can sign in yet", "open the link that `hermes setup-link` prints"),
+        Ok(false) => {
+            Row::bad("owner", Health::Note, "nobody can sign in yet", "open the link that `hermes setup-link` prints")
+        }
         Err(error) => Row::bad("owner", Health::Broken, error.to_string(), "restore a backup of hermes.db"),
     }
 }
@@ -153,9 +160,16 @@ async fn provider(core: &Core) -> Row {
     let view = match llm::provider(core).await {
         Ok(view) if view.ready => view,
         Ok(_) => {
-            return Row::bad("provider", Health::Note, "no model is set up, so agents cannot work", "choose one in the app under Settings");
+            return Row::bad(
+                "provider",
+                Health::Note,
+                "no model is set up, so agents cannot work",
+                "choose one in the app under Settings",
+            );
         }
-        Err(error) => return Row::bad("provider", Health::Broken, error.to_string(), "set the model up again under Settings"),
+        Err(error) => {
+            return Row::bad("provider", Health::Broken, error.to_string(), "set the model up again under Settings");
+        }
     };
     let params = SaveProviderParams { base_url: view.base_url.clone(), model: view.model.clone(), key: None };
     match tokio::time::timeout(PROVIDER_PATIENCE, llm::test_provider(core, params)).await {
@@ -165,7 +179,9 @@ async fn provider(core: &Core) -> Row {
         Ok(Ok(ProviderTest::Fails { message, hint })) => {
             Row::bad("provider", Health::Broken, format!("{} says: {message}", view.base_url), hint)
         }
-        Ok(Err(error)) => Row::bad("provider", Health::Broken, error.to_string(), "look at it in the app under Settings"),
+        Ok(Err(error)) => {
+            Row::bad("provider", Health::Broken, error.to_string(), "look at it in the app under Settings")
+        }
         Err(_) => Row::bad(
             "provider",
             Health::Warning,
@@ -183,7 +199,8 @@ async fn workers(core: &Core, alive: bool) -> Result<Row, StoreError> {
     for run in store::processes(&mut reader, core.now_ms(), here).await? {
         let process = Identity { pid: run.pid, started: run.pid_started };
         // A process that cannot be asked about is taken for alive: a false alarm would get somebody's program killed.
-        let lives = if run.ended { process::session_is_alive(process) } else { process::is_alive(process) }.unwrap_or(true);
+        let lives =
+            if run.ended { process::session_is_alive(process) } else { process::is_alive(process) }.unwrap_or(true);
         match (run.ended, lives) {
             (false, true) => working += 1,
             (false, false) => gone.push(format!("T-{}", run.card_number)),
@@ -191,7 +208,11 @@ async fn workers(core: &Core, alive: bool) -> Result<Row, StoreError> {
             (true, false) => {}
         }
     }
-    let mend = if alive { "the server takes care of it within seconds; if not, restart it" } else { "start `hermes serve`, which takes care of it" };
+    let mend = if alive {
+        "the server takes care of it within seconds; if not, restart it"
+    } else {
+        "start `hermes serve`, which takes care of it"
+    };
     if !gone.is_empty() {
         return Ok(Row::bad("workers", Health::Warning, format!("the workers of {} are gone", gone.join(", ")), mend));
     }
@@ -205,7 +226,9 @@ async fn workers(core: &Core, alive: bool) -> Result<Row, StoreError> {
 fn profile_rows(home: &Home) -> Vec<Row> {
     let all = match profiles::list(home) {
         Ok(all) => all,
-        Err(error) => return vec![Row::bad("profiles", Health::Broken, error.to_string(), "mend the rights of that folder")],
+        Err(error) => {
+            return vec![Row::bad("profiles", Health::Broken, error.to_string(), "mend the rights of that folder")];
+        }
     };
     let mut rows = Vec::new();
     for profile in &all {
@@ -222,16 +245,23 @@ fn profile_rows(home: &Home) -> Vec<Row> {
     }
     if rows.is_empty() {
         let names: Vec<&str> = all.iter().take(12).map(|profile| profile.id.as_str()).collect();
-        let more = if all.len() > names.len() { format!(" and {} more", all.len() - names.len()) } else { String::new() };
+        let more =
+            if all.len() > names.len() { format!(" and {} more", all.len() - names.len()) } else { String::new() };
         rows.push(Row::ok("profiles", format!("{}{more}", names.join(", "))));
     }
     rows
 }
 
 fn public_url(url: Option<&str>) -> Row {
-    let advice = "run `tailscale serve --bg 8787` and set server.public_url in config.yaml to the https address it prints";
+    let advice =
+        "run `tailscale serve --bg 8787` and set server.public_url in config.yaml to the https address it prints";
     match url.map(str::trim).filter(|url| !url.is_empty()) {
-        None => Row::bad("public_url", Health::Note, "not set; phones need an https address for installing and push", advice),
+        None => Row::bad(
+            "public_url",
+            Health::Note,
+            "not set; phones need an https address for installing and push",
+            advice,
+        ),
         Some(url) if url.starts_with("https://") => Row::ok("public_url", url),
         Some(url) => {
             let found = format!("{url} is not https, so phones refuse to install the app and to receive push");

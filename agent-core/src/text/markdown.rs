@@ -6,7 +6,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
-use pulldown_cmark::{Alignment, CodeBlockKind, CowStr, Event, LinkType, Options, Parser, Tag, TagEnd, TextMergeStream, html};
+use pulldown_cmark::{
+    Alignment, CodeBlockKind, CowStr, Event, LinkType, Options, Parser, Tag, TagEnd, TextMergeStream, html,
+};
 
 /// Markdown beyond this many bytes is cut: nobody reads on, and a page must not grow without limit.
 pub const MAX_RENDERED_BYTES: usize = 256 * 1024;
@@ -101,7 +103,9 @@ impl<'a> Rewriter<'a> {
             }
             Event::HardBreak | Event::Rule => self.out.push(event),
             // The last three are extensions that are switched off: shown as text, should one be switched on by mistake.
-            Event::Text(text) | Event::InlineMath(text) | Event::DisplayMath(text) | Event::FootnoteReference(text) => self.text(text),
+            Event::Text(text) | Event::InlineMath(text) | Event::DisplayMath(text) | Event::FootnoteReference(text) => {
+                self.text(text)
+            }
         }
     }
 
@@ -117,7 +121,9 @@ impl<'a> Rewriter<'a> {
                 }
             }
             Tag::HtmlBlock => self.tag(Tag::Paragraph),
-            Tag::Heading { level, .. } => self.tag(Tag::Heading { level, id: None, classes: Vec::new(), attrs: Vec::new() }),
+            Tag::Heading { level, .. } => {
+                self.tag(Tag::Heading { level, id: None, classes: Vec::new(), attrs: Vec::new() })
+            }
             Tag::BlockQuote(_) => self.tag(Tag::BlockQuote(None)),
             Tag::CodeBlock(kind) => {
                 self.code += 1;
@@ -136,7 +142,9 @@ impl<'a> Rewriter<'a> {
                 self.html("<tr>", "</tr>")
             }
             Tag::TableCell => self.start_cell(),
-            Tag::Paragraph | Tag::List(_) | Tag::Item | Tag::Emphasis | Tag::Strong | Tag::Strikethrough => self.tag(tag),
+            Tag::Paragraph | Tag::List(_) | Tag::Item | Tag::Emphasis | Tag::Strong | Tag::Strikethrough => {
+                self.tag(tag)
+            }
             // Extensions that are switched off.
             Tag::FootnoteDefinition(_)
             | Tag::DefinitionList
@@ -251,7 +259,12 @@ impl<'a> Rewriter<'a> {
                 self.text(text[done..start].to_owned().into());
             }
             let dest_url: CowStr<'a> = address.to_owned().into();
-            self.out.push(Event::Start(Tag::Link { link_type: LinkType::Autolink, dest_url, title: NO_TEXT, id: NO_TEXT }));
+            self.out.push(Event::Start(Tag::Link {
+                link_type: LinkType::Autolink,
+                dest_url,
+                title: NO_TEXT,
+                id: NO_TEXT,
+            }));
             self.text(address.to_owned().into());
             self.out.push(Event::End(TagEnd::Link));
             done = from;
@@ -273,12 +286,16 @@ struct Bare {
 
 /// The address a text starts with, without the punctuation of the sentence around it.
 fn bare_address(text: &str) -> Option<Bare> {
-    const ENDS: &[char] = &['<', '>', '"', '`', '|', '，', '。', '；', '：', '、', '！', '？', '（', '）', '「', '」', '『', '』', '【', '】'];
+    const ENDS: &[char] = &[
+        '<', '>', '"', '`', '|', '，', '。', '；', '：', '、', '！', '？', '（', '）', '「', '」', '『', '』', '【',
+        '】',
+    ];
     let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
     if !host.starts_with(|char: char| char.is_alphanumeric() || char == '[') {
         return None;
     }
-    let end = text.find(|char: char| char.is_whitespace() || char.is_control() || ENDS.contains(&char)).unwrap_or(text.len());
+    let end =
+        text.find(|char: char| char.is_whitespace() || char.is_control() || ENDS.contains(&char)).unwrap_or(text.len());
     if end > MAX_ADDRESS_BYTES {
         return Some(Bare { length: end, linked: false });
     }
@@ -322,8 +339,32 @@ fn is_language(word: &str) -> bool {
 /// The allowlist. Whatever is not named here does not reach a page.
 static CLEANER: LazyLock<ammonia::Builder<'static>> = LazyLock::new(|| {
     let tags = [
-        "a", "blockquote", "br", "code", "del", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre",
-        "span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
+        "a",
+        "blockquote",
+        "br",
+        "code",
+        "del",
+        "em",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "hr",
+        "li",
+        "ol",
+        "p",
+        "pre",
+        "span",
+        "strong",
+        "table",
+        "tbody",
+        "td",
+        "th",
+        "thead",
+        "tr",
+        "ul",
     ];
     let align = HashMap::from([("align", HashSet::from(["left", "center", "right"]))]);
     let mut builder = ammonia::Builder::empty();

@@ -10,22 +10,71 @@ const JUDGED_BYTES: usize = 128;
 
 /// Beginnings of well-known keys and the least number of key characters that must follow.
 const PREFIXES: &[(&str, usize)] = &[
-    ("sk-", 16), ("sk_live_", 12), ("sk_test_", 12), ("rk_live_", 12), ("rk_test_", 12), ("whsec_", 16),
-    ("ghp_", 16), ("gho_", 16), ("ghu_", 16), ("ghs_", 16), ("ghr_", 16), ("github_pat_", 16), ("glpat-", 16),
-    ("xoxa-", 8), ("xoxb-", 8), ("xoxe-", 8), ("xoxo-", 8), ("xoxp-", 8), ("xoxr-", 8), ("xoxs-", 8), ("xapp-", 8),
-    ("AIza", 30), ("ya29", 16), ("hf_", 16), ("gsk_", 16), ("xai-", 16), ("pplx-", 16), ("r8_", 16), ("npm_", 16),
-    ("pypi-", 16), ("dop_v1_", 16), ("tskey-", 12), ("SG", 40), ("dckr_pat_", 12), ("ops_ey", 16), ("age-secret-key-", 16),
-    ("AGE-SECRET-KEY-", 16), ("lin_api_", 16), ("secret_", 32), ("ntn_", 24), ("shpat_", 16),
+    ("sk-", 16),
+    ("sk_live_", 12),
+    ("sk_test_", 12),
+    ("rk_live_", 12),
+    ("rk_test_", 12),
+    ("whsec_", 16),
+    ("ghp_", 16),
+    ("gho_", 16),
+    ("ghu_", 16),
+    ("ghs_", 16),
+    ("ghr_", 16),
+    ("github_pat_", 16),
+    ("glpat-", 16),
+    ("xoxa-", 8),
+    ("xoxb-", 8),
+    ("xoxe-", 8),
+    ("xoxo-", 8),
+    ("xoxp-", 8),
+    ("xoxr-", 8),
+    ("xoxs-", 8),
+    ("xapp-", 8),
+    ("AIza", 30),
+    ("ya29", 16),
+    ("hf_", 16),
+    ("gsk_", 16),
+    ("xai-", 16),
+    ("pplx-", 16),
+    ("r8_", 16),
+    ("npm_", 16),
+    ("pypi-", 16),
+    ("dop_v1_", 16),
+    ("tskey-", 12),
+    ("SG", 40),
+    ("dckr_pat_", 12),
+    ("ops_ey", 16),
+    ("age-secret-key-", 16),
+    ("AGE-SECRET-KEY-", 16),
+    ("lin_api_", 16),
+    ("secret_", 32),
+    ("ntn_", 24),
+    ("shpat_", 16),
 ];
 
 /// Last words of a name that say its value is secret.
 const SECRET_WORDS: &[&str] = &[
-    "apikey", "authtoken", "credential", "credentials", "passphrase", "passwd", "password", "pwd", "secret",
-    "secretkey", "token", "accesskey", "accesstoken", "privatekey", "clientsecret",
+    "apikey",
+    "authtoken",
+    "credential",
+    "credentials",
+    "passphrase",
+    "passwd",
+    "password",
+    "pwd",
+    "secret",
+    "secretkey",
+    "token",
+    "accesskey",
+    "accesstoken",
+    "privatekey",
+    "clientsecret",
 ];
 
 /// Words before `key` that make it a secret one even in lower case (`primary_key` is none).
-const KEY_WORDS: &[&str] = &["access", "api", "auth", "client", "encryption", "master", "private", "secret", "service", "signing"];
+const KEY_WORDS: &[&str] =
+    &["access", "api", "auth", "client", "encryption", "master", "private", "secret", "service", "signing"];
 
 /// Blacks out what looks like a key, token or password.
 #[must_use]
@@ -233,7 +282,8 @@ fn secret_name(name: &str) -> Option<bool> {
     if SECRET_WORDS.contains(&lower.as_str()) {
         return Some(before.is_some());
     }
-    let camel = ["apiKey", "ApiKey", "secretKey", "SecretKey", "privateKey", "accessKey", "Token", "Secret", "Password"];
+    let camel =
+        ["apiKey", "ApiKey", "secretKey", "SecretKey", "privateKey", "accessKey", "Token", "Secret", "Password"];
     if camel.iter().any(|word| last.ends_with(word)) {
         return Some(true);
     }

@@ -50,7 +50,12 @@ fn reads_what_people_write() {
     check("executor: agent\nmodel: small\nunknown: {a: [1]}\n", Agent, &[], Some("small"));
     check("model: {name: small}\nexecutor: agent\ncommand: kept but unused\n", Agent, &[], Some("small"));
     check("executor: command\ncommand: [claude, -p, \"two words\"]\n", Command, &["claude", "-p", "two words"], None);
-    check("command: claude -p 'two words' \"$HOME\" a\\ b\n", Command, &["claude", "-p", "two words", "$HOME", "a b"], None);
+    check(
+        "command: claude -p 'two words' \"$HOME\" a\\ b\n",
+        Command,
+        &["claude", "-p", "two words", "$HOME", "a b"],
+        None,
+    );
     let beside = home.profiles().join("coder/bin/run.sh");
     check("command: ./bin/run.sh --fast\n", Command, &[beside.to_str().unwrap(), "--fast"], None);
     check("command: [/usr/bin/env]\n", Command, &["/usr/bin/env"], None);
@@ -83,7 +88,8 @@ fn a_broken_profile_says_so_and_hides_nobody() {
     let all = profiles::list(&home).unwrap();
     let ids: Vec<&str> = all.iter().map(|profile| profile.id.as_str()).collect();
     assert_eq!(ids, ["default", "Upper Case", "a", "b", "c", "d", "e", "f", "g", "good", "h"]);
-    let usable: Vec<&str> = all.iter().filter(|profile| profile.problem.is_none()).map(|profile| profile.id.as_str()).collect();
+    let usable: Vec<&str> =
+        all.iter().filter(|profile| profile.problem.is_none()).map(|profile| profile.id.as_str()).collect();
     assert_eq!(usable, ["default", "good"]);
 }
 
@@ -91,7 +97,8 @@ fn a_broken_profile_says_so_and_hides_nobody() {
 fn only_plain_names_are_found() {
     let (_dir, home) = home();
     with_config(&home, "ok-1_x", "");
-    for id in ["", ".", "..", "../profiles/ok-1_x", "OK-1_X", "-a", "_a", "a/b", "a b", "é", "missing", &"a".repeat(65)] {
+    for id in ["", ".", "..", "../profiles/ok-1_x", "OK-1_X", "-a", "_a", "a/b", "a b", "é", "missing", &"a".repeat(65)]
+    {
         assert_eq!(profiles::find(&home, id).unwrap(), None, "{id:?}");
     }
     assert!(profiles::find(&home, "ok-1_x").unwrap().is_some());

@@ -7,7 +7,9 @@ use agent_core::text::{MAX_RENDERED_BYTES, excerpt, markdown, redact};
 /// What HTML from other people's text may consist of. Kept apart from the sanitiser's own list on purpose.
 fn allowed(tag: &str, attribute: &str, value: &str) -> bool {
     match (tag, attribute) {
-        ("a", "href") => ["http://", "https://", "mailto:"].iter().any(|start| value.to_ascii_lowercase().starts_with(start)),
+        ("a", "href") => {
+            ["http://", "https://", "mailto:"].iter().any(|start| value.to_ascii_lowercase().starts_with(start))
+        }
         ("a", "rel") => value == "noopener nofollow",
         ("a", "target") => value == "_blank",
         ("code", "class") => value.starts_with("language-") && !value.contains(char::is_whitespace),
@@ -19,8 +21,32 @@ fn allowed(tag: &str, attribute: &str, value: &str) -> bool {
 }
 
 const TAGS: &[&str] = &[
-    "a", "blockquote", "br", "code", "del", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "span",
-    "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
+    "a",
+    "blockquote",
+    "br",
+    "code",
+    "del",
+    "em",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "li",
+    "ol",
+    "p",
+    "pre",
+    "span",
+    "strong",
+    "table",
+    "tbody",
+    "td",
+    "th",
+    "thead",
+    "tr",
+    "ul",
 ];
 
 /// Reads the output the strict way: every `<` must start an allowed tag, every attribute must be quoted and allowed.
@@ -157,7 +183,17 @@ fn hostile_markup_never_becomes_markup() {
     assert!(corpus.len() >= 60);
     for payload in corpus {
         check_is_inert(payload);
-        for around in ["a {} b", "> {}", "- {}", "1. x\n   {}", "**{}**", "[{}](https://ok.example)", "| {} |\n|-|\n| {} |", "<div>{}", "x\n\n{}\n\ny"] {
+        for around in [
+            "a {} b",
+            "> {}",
+            "- {}",
+            "1. x\n   {}",
+            "**{}**",
+            "[{}](https://ok.example)",
+            "| {} |\n|-|\n| {} |",
+            "<div>{}",
+            "x\n\n{}\n\ny",
+        ] {
             check_is_inert(&around.replace("{}", payload));
         }
     }
@@ -171,12 +207,17 @@ fn ordinary_markdown_looks_as_written() {
     check("one\ntwo", "<p>one<br>\ntwo</p>");
     check("A `Vec<String>` and a Vec<String>", "<p>A <code>Vec&lt;String&gt;</code> and a Vec&lt;String&gt;</p>");
     check("```rust,ignore\nfn a() {}\n```", "<pre><code class=\"language-rust\">fn a() {}\n</code></pre>");
-    check("- [x] a\n- [ ] b", "<ul>\n<li><span class=\"task-done\">☑</span> a</li>\n<li><span class=\"task-open\">☐</span> b</li>\n</ul>");
+    check(
+        "- [x] a\n- [ ] b",
+        "<ul>\n<li><span class=\"task-done\">☑</span> a</li>\n<li><span class=\"task-open\">☐</span> b</li>\n</ul>",
+    );
     check(
         "| a | b |\n|---|--:|\n| 1 | 2 |",
         "<table><thead><tr><th>a</th><th align=\"right\">b</th></tr></thead><tbody><tr><td>1</td><td align=\"right\">2</td></tr></tbody></table>",
     );
-    let link = |href: &str, text: &str| format!("<p><a href=\"{href}\" rel=\"noopener nofollow\" target=\"_blank\">{text}</a></p>");
+    let link = |href: &str, text: &str| {
+        format!("<p><a href=\"{href}\" rel=\"noopener nofollow\" target=\"_blank\">{text}</a></p>")
+    };
     let sorted = |html: String| {
         let mut parts: Vec<String> = html.split([' ', '>']).map(str::to_owned).collect();
         parts.sort();
@@ -220,20 +261,64 @@ fn hostile_sizes_cost_little() {
     let repeat = |piece: &str| piece.repeat(1_000_000 / piece.len());
     let wide = format!("|{}\n|{}\n{}", "a|".repeat(30_000), "-|".repeat(30_000), "|x\n".repeat(60_000));
     for source in [
-        repeat(">"), repeat("> "), repeat("- "), repeat("* a\n "), repeat("*"), repeat("**a "), repeat("_a*b"), repeat("["), repeat("[a]("),
-        repeat("![["), repeat("`a``"), repeat("<a "), repeat("<!--"), repeat("https://a.b/("), repeat("http"), repeat("&#1"), repeat("&"), repeat("&<a>"), format!("`{}`", repeat("&")), format!("[x](https://a.example/?{})", repeat("&")), format!("[{}](https://a.example)", repeat("&")), repeat("\\"),
-        repeat("~"), repeat("a\n"), repeat("1. "), repeat("|"), repeat("[a]: b\n"), repeat("🙂"), wide,
+        repeat(">"),
+        repeat("> "),
+        repeat("- "),
+        repeat("* a\n "),
+        repeat("*"),
+        repeat("**a "),
+        repeat("_a*b"),
+        repeat("["),
+        repeat("[a]("),
+        repeat("![["),
+        repeat("`a``"),
+        repeat("<a "),
+        repeat("<!--"),
+        repeat("https://a.b/("),
+        repeat("http"),
+        repeat("&#1"),
+        repeat("&"),
+        repeat("&<a>"),
+        format!("`{}`", repeat("&")),
+        format!("[x](https://a.example/?{})", repeat("&")),
+        format!("[{}](https://a.example)", repeat("&")),
+        repeat("\\"),
+        repeat("~"),
+        repeat("a\n"),
+        repeat("1. "),
+        repeat("|"),
+        repeat("[a]: b\n"),
+        repeat("🙂"),
+        wide,
     ] {
         let started = Instant::now();
         let html = markdown(&source);
         let took = started.elapsed();
         assert!(took < PATIENCE, "{:?} took {took:?}", &source[..source.floor_char_boundary(20)]);
-        assert!(html.len() < MAX_RENDERED_BYTES * 40, "{:?} gave {} bytes", &source[..source.floor_char_boundary(20)], html.len());
+        assert!(
+            html.len() < MAX_RENDERED_BYTES * 40,
+            "{:?} gave {} bytes",
+            &source[..source.floor_char_boundary(20)],
+            html.len()
+        );
     }
     assert!(markdown(&repeat("a\n")).trim_end().ends_with("<p>…</p>"));
     for source in [
-        repeat("token=$"), repeat("token=a("), repeat("token=\"("), repeat("pypi-a."), repeat("SG."), repeat("eyJaaaaaaa."), repeat("bearer "),
-        repeat("-----BEGIN "), repeat("a://b:c"), repeat("12345678:AA"), repeat("sk-"), repeat("password"), repeat("password="), repeat("_key"), repeat("🙂="),
+        repeat("token=$"),
+        repeat("token=a("),
+        repeat("token=\"("),
+        repeat("pypi-a."),
+        repeat("SG."),
+        repeat("eyJaaaaaaa."),
+        repeat("bearer "),
+        repeat("-----BEGIN "),
+        repeat("a://b:c"),
+        repeat("12345678:AA"),
+        repeat("sk-"),
+        repeat("password"),
+        repeat("password="),
+        repeat("_key"),
+        repeat("🙂="),
     ] {
         let started = Instant::now();
         let _ = redact(&source);
@@ -268,15 +353,38 @@ fn keys_and_passwords_are_hidden() {
     // Built from pieces, so that no scanner mistakes this file for a leak.
     let long = "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8s9T0";
     let secrets = [
-        format!("sk-{long}"), format!("sk-proj-{long}"), format!("sk-ant-api03-{long}"), format!("ghp_{long}"), format!("github_pat_{long}"),
-        format!("glpat-{long}"), format!("xoxb-123456789012-{long}"), format!("xapp-1-{long}"), format!("AIza{long}"), format!("hf_{long}"),
-        format!("gsk_{long}"), format!("npm_{long}"), format!("sk_live_{long}"), format!("tskey-auth-{long}"), "AKIA".to_owned() + "IOSFODNN7EXAMPLE",
-        format!("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.{long}"), format!("SG.{long}.{long}"), format!("pypi-{long}.{long}"),
+        format!("sk-{long}"),
+        format!("sk-proj-{long}"),
+        format!("sk-ant-api03-{long}"),
+        format!("ghp_{long}"),
+        format!("github_pat_{long}"),
+        format!("glpat-{long}"),
+        format!("xoxb-123456789012-{long}"),
+        format!("xapp-1-{long}"),
+        format!("AIza{long}"),
+        format!("hf_{long}"),
+        format!("gsk_{long}"),
+        format!("npm_{long}"),
+        format!("sk_live_{long}"),
+        format!("tskey-auth-{long}"),
+        "AKIA".to_owned() + "IOSFODNN7EXAMPLE",
+        format!("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.{long}"),
+        format!("SG.{long}.{long}"),
+        format!("pypi-{long}.{long}"),
         format!("123456789:AA{long}"),
     ];
     for secret in &secrets {
         let tail = &secret[secret.len() - 12..];
-        for around in ["{}", "the key is {}, keep it", "x=\"{}\"", "({})", "curl -H 'X-Key: {}'", "鍵{}。", "https://h.example/?k={}&b", "{\"v\":\"{}\"}"] {
+        for around in [
+            "{}",
+            "the key is {}, keep it",
+            "x=\"{}\"",
+            "({})",
+            "curl -H 'X-Key: {}'",
+            "鍵{}。",
+            "https://h.example/?k={}&b",
+            "{\"v\":\"{}\"}",
+        ] {
             let hidden = redact(&around.replace("{}", secret));
             assert!(!hidden.contains(tail), "{secret} in {around:?} gave {hidden:?}");
             assert!(hidden.contains("[redacted]"), "{hidden:?}");
@@ -294,7 +402,10 @@ fn keys_and_passwords_are_hidden() {
         ("MY_KEY=zzz;echo hi", "MY_KEY=[redacted];echo hi"),
         ("Authorization: Bearer abc-123-def", "Authorization: Bearer [redacted]"),
         ("postgres://ada:hunter2@db.example/x", "postgres://ada:[redacted]@db.example/x"),
-        ("a\n-----BEGIN RSA PRIVATE KEY-----\nMIIE\nabc\n-----END RSA PRIVATE KEY-----\nb", "a\n[redacted private key]\nb"),
+        (
+            "a\n-----BEGIN RSA PRIVATE KEY-----\nMIIE\nabc\n-----END RSA PRIVATE KEY-----\nb",
+            "a\n[redacted private key]\nb",
+        ),
         ("-----BEGIN OPENSSH PRIVATE KEY-----\nb3Blbn", "[redacted private key]"),
     ] {
         assert_eq!(redact(source), wanted);
@@ -305,10 +416,27 @@ fn keys_and_passwords_are_hidden() {
 #[test]
 fn ordinary_text_stays_as_it_is() {
     for source in [
-        "", "Nothing to hide.", "The token: it was lost.", "Press any key: now", "primary_key=True and foreign_key=user.id", "max_tokens=4096",
-        "if token == other {", "API_KEY=$OPENAI_API_KEY", "api_key = os.environ(\"X\")", "password = get_password()", "TOKEN=${TOKEN}", "sk-learn is fine",
-        "bearer of good news and basic understanding", "Bearer authentication", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
-        "12:30 and 12345678: ok", "https://user@host.example/p", "eyJ is how they start", "鍵＝值 🙂 \u{0}", "task-sk-abc", "secret=true",
+        "",
+        "Nothing to hide.",
+        "The token: it was lost.",
+        "Press any key: now",
+        "primary_key=True and foreign_key=user.id",
+        "max_tokens=4096",
+        "if token == other {",
+        "API_KEY=$OPENAI_API_KEY",
+        "api_key = os.environ(\"X\")",
+        "password = get_password()",
+        "TOKEN=${TOKEN}",
+        "sk-learn is fine",
+        "bearer of good news and basic understanding",
+        "Bearer authentication",
+        "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
+        "12:30 and 12345678: ok",
+        "https://user@host.example/p",
+        "eyJ is how they start",
+        "鍵＝值 🙂 \u{0}",
+        "task-sk-abc",
+        "secret=true",
     ] {
         assert_eq!(redact(source), source);
     }

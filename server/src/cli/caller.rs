@@ -117,13 +117,19 @@ fn claim() -> Result<Claim, CliError> {
     let (run, fence) = match (value(RUN), value(FENCE)) {
         (None, None) => return Ok(Claim::None),
         (Some(_), None) => return Ok(Claim::RunOnly),
-        (None, Some(_)) => return Err(CliError::Usage(format!("{FENCE} is set without {RUN}; a worker has both or leaves them alone"))),
+        (None, Some(_)) => {
+            return Err(CliError::Usage(format!(
+                "{FENCE} is set without {RUN}; a worker has both or leaves them alone"
+            )));
+        }
         (Some(run), Some(fence)) => (run, fence),
     };
     let parsed = run.to_str().and_then(|run| run.parse().ok()).zip(fence.to_str().and_then(|fence| fence.parse().ok()));
     match parsed {
         Some((run, fence)) => Ok(Claim::Ticket(RunTicket { run, fence })),
-        None => Err(CliError::Usage(format!("{RUN} and {FENCE} are not what Hermes gave this worker; leave them alone"))),
+        None => {
+            Err(CliError::Usage(format!("{RUN} and {FENCE} are not what Hermes gave this worker; leave them alone")))
+        }
     }
 }
 

@@ -86,19 +86,13 @@ impl Out {
     }
 
     pub(crate) fn styled(&self, style: Style, text: &str) -> String {
-        if self.colour && style != Style::Plain {
-            format!("{}{text}\u{1b}[0m", style.code())
-        } else {
-            text.to_owned()
-        }
+        if self.colour && style != Style::Plain { format!("{}{text}\u{1b}[0m", style.code()) } else { text.to_owned() }
     }
 
     /// Rows under each other. The last column takes what is left of the line; on a terminal it is cut to fit.
     pub(crate) fn table(&self, head: &[&str], rows: &[Vec<(Style, String)>]) -> Result<(), CliError> {
-        let clean: Vec<Vec<(Style, String)>> = rows
-            .iter()
-            .map(|row| row.iter().map(|(style, cell)| (*style, one_line(cell))).collect())
-            .collect();
+        let clean: Vec<Vec<(Style, String)>> =
+            rows.iter().map(|row| row.iter().map(|(style, cell)| (*style, one_line(cell))).collect()).collect();
         let columns = head.len();
         let mut widths: Vec<usize> = head.iter().map(|cell| cell.width()).collect();
         for row in &clean {
@@ -173,7 +167,10 @@ mod tests {
 
     #[test]
     fn nothing_of_a_text_can_steer_a_terminal() {
-        assert_eq!(printable("a\u{1b}[31mb\u{7}\r\0\u{9b}c\u{202e}d"), "a\u{fffd}[31mb\u{fffd}\u{fffd}\u{fffd}\u{fffd}c\u{fffd}d");
+        assert_eq!(
+            printable("a\u{1b}[31mb\u{7}\r\0\u{9b}c\u{202e}d"),
+            "a\u{fffd}[31mb\u{fffd}\u{fffd}\u{fffd}\u{fffd}c\u{fffd}d"
+        );
         assert_eq!(printable("one\n\ttwo مرحبا 🎉"), "one\n\ttwo مرحبا 🎉");
         assert_eq!(one_line(" a\n\n b\tc "), "a b c");
     }

@@ -8,7 +8,8 @@ use super::error::CliError;
 
 /// A card: `T-142`, `142` or its id.
 pub(crate) fn card(text: &str) -> Result<CardRef, String> {
-    text.parse().map_err(|_| format!("\"{}\" names no card; use its number (T-142 or 142) or its id", text.escape_debug()))
+    text.parse()
+        .map_err(|_| format!("\"{}\" names no card; use its number (T-142 or 142) or its id", text.escape_debug()))
 }
 
 /// A state; `in_progress` is another word for `running`.
@@ -43,7 +44,9 @@ pub(crate) fn workspace(text: &str) -> Result<Workspace, String> {
     }
     match text.strip_prefix("dir:") {
         Some(path) if path.starts_with('/') => Ok(Workspace::Dir(path.to_owned())),
-        Some(path) => Err(format!("the directory \"{}\" must be absolute, like dir:/home/you/project", path.escape_debug())),
+        Some(path) => {
+            Err(format!("the directory \"{}\" must be absolute, like dir:/home/you/project", path.escape_debug()))
+        }
         None => Err(format!("\"{}\" is no workspace; write scratch or dir:/absolute/path", text.escape_debug())),
     }
 }

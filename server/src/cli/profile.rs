@@ -1,7 +1,7 @@
 //! `hermes profile …`: worker identities.
 
-use agent_core::profiles::{self, Profile};
 use agent_core::Home;
+use agent_core::profiles::{self, Profile};
 use clap::{Args, Subcommand};
 use protocol::{ExecutorKind, ProfileSummary};
 use serde::Serialize;
@@ -70,7 +70,9 @@ impl ProfileArgs {
             Verb::Create { id, executor, command, words } => {
                 Caller::only_people("make profiles")?;
                 let words = match command {
-                    Some(line) => profiles::split_command(&line).map_err(|problem| CliError::failed("invalid", problem))?,
+                    Some(line) => {
+                        profiles::split_command(&line).map_err(|problem| CliError::failed("invalid", problem))?
+                    }
                     None => words,
                 };
                 home.create()?;
@@ -99,17 +101,16 @@ fn list(out: Out, home: &Home) -> Result<(), CliError> {
     out.table(&["PROFILE", "EXECUTOR", "RUNS"], &rows)
 }
 
-fn create(
-    out: Out,
-    home: &Home,
-    id: &str,
-    executor: Option<ExecutorKind>,
-    words: &[String],
-) -> Result<(), CliError> {
+fn create(out: Out, home: &Home, id: &str, executor: Option<ExecutorKind>, words: &[String]) -> Result<(), CliError> {
     let executor = executor.unwrap_or(if words.is_empty() { ExecutorKind::Agent } else { ExecutorKind::Command });
     let made = profiles::create(home, id, executor, words)?;
     if out.is_json() {
         return out.json(&Listed::from(&made));
     }
-    out.line(&format!("Created the profile {}  ({})  in {}", made.id, made.executor, one_line(&made.dir.to_string_lossy())))
+    out.line(&format!(
+        "Created the profile {}  ({})  in {}",
+        made.id,
+        made.executor,
+        one_line(&made.dir.to_string_lossy())
+    ))
 }

@@ -37,7 +37,9 @@ impl WorkerArgs {
         process::lead_session().map_err(|error| {
             CliError::failed(
                 "unavailable",
-                format!("this worker cannot lead a session of its own ({error}); workers are started by `hermes serve`"),
+                format!(
+                    "this worker cannot lead a session of its own ({error}); workers are started by `hermes serve`"
+                ),
             )
         })
     }

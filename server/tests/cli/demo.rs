@@ -23,7 +23,8 @@ fn samples_fill_every_column_with_stories() {
         let detail: CardDetail = home.json(&["kanban", "show", &card.number.to_string()]);
         let gate = matches!(card.state, CardState::Review | CardState::Blocked);
         assert_eq!(detail.decision.is_some(), gate, "{}", card.title);
-        let worked = matches!(card.state, CardState::Running | CardState::Review | CardState::Blocked | CardState::Done);
+        let worked =
+            matches!(card.state, CardState::Running | CardState::Review | CardState::Blocked | CardState::Done);
         assert_eq!(!detail.runs.is_empty() && !detail.activity.is_empty(), worked, "{}", card.title);
         assert_eq!(detail.comments.len(), card.comments as usize, "{}", card.title);
         if card.state == CardState::Todo {
@@ -57,7 +58,8 @@ async fn removing_takes_exactly_the_samples() {
     assert_eq!(home.json::<Value>(&["demo", "--cards", "2500"])["added"], 2500);
     // One of mine waits for a sample that is under way, and has no other reason to wait.
     let running: Vec<TaskCard> = home.json(&["kanban", "list", "--status", "running", "--limit", "1"]);
-    let waits: CardWritten = home.json(&["kanban", "create", "after a sample", "--parent", &running[0].number.to_string()]);
+    let waits: CardWritten =
+        home.json(&["kanban", "create", "after a sample", "--parent", &running[0].number.to_string()]);
     assert_eq!(waits.card.state, CardState::Todo);
     let before = home.face(&mine.card.number.to_string());
 

@@ -48,7 +48,12 @@ fn nothing_in_a_text_reaches_the_terminal_as_a_command() {
     home.feed(&["kanban", "create", &title, "--body", "-"], hostile.as_bytes());
     home.run(&["kanban", "comment", "1", hostile]);
     home.run(&["kanban", "block", "1", hostile]);
-    for args in [&["kanban", "list"][..], &["kanban", "show", "1"], &["kanban", "unblock", "1", "--reason", hostile], &["kanban", "archive", "1"]] {
+    for args in [
+        &["kanban", "list"][..],
+        &["kanban", "show", "1"],
+        &["kanban", "unblock", "1", "--reason", hostile],
+        &["kanban", "archive", "1"],
+    ] {
         let ran = home.run(args);
         assert_eq!(ran.code, 0, "{args:?}: {}", ran.stderr);
         for char in ['\u{1b}', '\u{7}', '\r', '\u{9b}'] {

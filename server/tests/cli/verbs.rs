@@ -34,8 +34,25 @@ fn creates_cards_with_everything_the_reference_has() {
     std::fs::create_dir(&work).unwrap();
     let workspace = format!("dir:{}", work.display());
     let written: CardWritten = home.json(&[
-        "kanban", "create", "second", "--body", "*do it*", "--assignee", "Coder", "--parent", &format!("T-{parent}"),
-        "--priority", "-3", "--idempotency-key", "k1", "--workspace", &workspace, "--max-retries", "5", "--max-runtime", "30m",
+        "kanban",
+        "create",
+        "second",
+        "--body",
+        "*do it*",
+        "--assignee",
+        "Coder",
+        "--parent",
+        &format!("T-{parent}"),
+        "--priority",
+        "-3",
+        "--idempotency-key",
+        "k1",
+        "--workspace",
+        &workspace,
+        "--max-retries",
+        "5",
+        "--max-runtime",
+        "30m",
     ]);
     let detail: CardDetail = home.json(&["kanban", "show", &written.card.id.to_string()]);
     assert_eq!((detail.body.as_str(), detail.card.priority, detail.card.state), ("*do it*", -3, CardState::Todo));
@@ -121,10 +138,16 @@ fn block_and_unblock_settle_a_decision_once() {
     assert_eq!(blocked.card.state, CardState::Blocked);
     assert_eq!(blocked.card.ask.as_ref().unwrap().ask, "red or blue?");
     let shown = home.run(&["kanban", "show", &card]).stdout;
-    assert!(shown.contains("Needs you (question): red or blue?") && shown.contains("hermes kanban unblock T-1"), "{shown}");
+    assert!(
+        shown.contains("Needs you (question): red or blue?") && shown.contains("hermes kanban unblock T-1"),
+        "{shown}"
+    );
     let outcome: SettleDecisionOutcome = home.json(&["kanban", "unblock", &card, "--reason", "blue"]);
     let settlement = outcome.decision.settlement.as_ref().unwrap();
-    assert_eq!((settlement.verb, settlement.by_you, settlement.device.as_str()), (DecisionVerb::Answer, true, "command line"));
+    assert_eq!(
+        (settlement.verb, settlement.by_you, settlement.device.as_str()),
+        (DecisionVerb::Answer, true, "command line")
+    );
     assert_eq!((outcome.decision.state, outcome.left), (DecisionState::Settled, 0));
     let detail: CardDetail = home.json(&["kanban", "show", &card]);
     assert_eq!(detail.card.state, CardState::Ready);
@@ -230,7 +253,21 @@ fn the_doctor_names_what_is_broken_and_how_to_mend_it() {
     let health = |rows: &[Value], name: &str| {
         rows.iter().find(|row| row["name"] == name).map(|row| row["health"].as_str().unwrap().to_owned())
     };
-    for name in ["home", "disk", "git", "config", "keys", "profiles", "database", "audit", "owner", "provider", "dispatcher", "workers", "public_url"] {
+    for name in [
+        "home",
+        "disk",
+        "git",
+        "config",
+        "keys",
+        "profiles",
+        "database",
+        "audit",
+        "owner",
+        "provider",
+        "dispatcher",
+        "workers",
+        "public_url",
+    ] {
         assert!(health(&rows, name).is_some(), "{name} is looked at: {rows:?}");
     }
     assert_eq!(health(&rows, "database").as_deref(), Some("ok"));

@@ -46,7 +46,17 @@ async fn works_and_completes_its_own_card() {
 async fn asks_for_review_and_a_person_sends_it_on() {
     let (mut home, card) = working("draft").await;
     let blocked: Value = home.json(&[
-        "kanban", "block", "review-required:", "please", "look", "--summary", "wrote it", "--option", "ship", "--option", "wait",
+        "kanban",
+        "block",
+        "review-required:",
+        "please",
+        "look",
+        "--summary",
+        "wrote it",
+        "--option",
+        "ship",
+        "--option",
+        "wait",
     ]);
     assert_eq!((blocked["kind"].as_str(), blocked["card"]["state"].as_str()), (Some("review"), Some("review")));
     home.clear_env();
@@ -101,7 +111,8 @@ async fn may_not_do_a_persons_part() {
     }
     let ran = home.run(&["kanban", "create", "follow-up", "--assignee", "nobody", "--json"]);
     assert_eq!((ran.code, ran.json_error()["code"].as_str()), (1, Some("invalid")), "an assignee must exist: {ran:?}");
-    let made: CardWritten = home.json(&["kanban", "create", "follow-up", "--assignee", "runner", "--body", "key OPENAI_API_KEY=abc123"]);
+    let made: CardWritten =
+        home.json(&["kanban", "create", "follow-up", "--assignee", "runner", "--body", "key OPENAI_API_KEY=abc123"]);
     let detail: CardDetail = home.json(&["kanban", "show", &made.card.number.to_string()]);
     assert_eq!((detail.created_by.as_str(), made.undo), ("runner", None));
     assert!(!detail.body.contains("abc123"), "{}", detail.body);

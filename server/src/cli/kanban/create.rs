@@ -98,7 +98,9 @@ impl CreateArgs {
         let assignee = card.assignee.as_deref().map(|name| format!(", assignee {name}")).unwrap_or_default();
         cx.out.line(&format!("Created {}  {}  ({}{assignee})", card_label(card), one_line(&card.title), card.state))?;
         if let Some(name) = unknown {
-            cx.out.hint(&format!("There is no profile \"{name}\" yet, so the card waits; `hermes profile create {name}` makes it."));
+            cx.out.hint(&format!(
+                "There is no profile \"{name}\" yet, so the card waits; `hermes profile create {name}` makes it."
+            ));
         } else if card.state == CardState::Ready && !dispatcher::is_running(&cx.core) {
             cx.out.hint("No server is running, so nothing starts yet; start one with `hermes serve`.");
         }

@@ -176,7 +176,8 @@ impl KanbanArgs {
 }
 
 async fn run(core: &Core, verb: Verb, board: Option<String>, out: Out) -> Result<ExitCode, CliError> {
-    let only_reads = matches!(verb, Verb::List(_) | Verb::Show { .. } | Verb::Boards { command: None | Some(BoardVerb::List) });
+    let only_reads =
+        matches!(verb, Verb::List(_) | Verb::Show { .. } | Verb::Boards { command: None | Some(BoardVerb::List) });
     let caller = if only_reads { Caller::find_reader(core).await? } else { Caller::find(core).await? };
     let board = board.unwrap_or_else(|| caller.board().to_owned());
     let cx = Cx { core: core.clone(), caller, board, out };
@@ -198,7 +199,9 @@ async fn run(core: &Core, verb: Verb, board: Option<String>, out: Out) -> Result
         Verb::Undo { id } => write::undo(&cx, id).await?,
         Verb::Heartbeat => write::heartbeat(&cx).await?,
         Verb::Boards { command: None | Some(BoardVerb::List) } => read::boards(&cx).await?,
-        Verb::Boards { command: Some(BoardVerb::Create { slug, name }) } => write::create_board(&cx, &slug, &name).await?,
+        Verb::Boards { command: Some(BoardVerb::Create { slug, name }) } => {
+            write::create_board(&cx, &slug, &name).await?
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -59,7 +59,10 @@ impl ListArgs {
         let rows: Vec<_> = cards.iter().map(|card| row(card, now)).collect();
         cx.out.table(&["CARD", "STATE", "PRIORITY", "ASSIGNEE", "AGE", "TITLE"], &rows)?;
         if cut {
-            cx.out.hint(&format!("There are more; these are the first {}. Narrow it with --status, or raise --limit (up to 1000).", cards.len()));
+            cx.out.hint(&format!(
+                "There are more; these are the first {}. Narrow it with --status, or raise --limit (up to 1000).",
+                cards.len()
+            ));
         }
         Ok(())
     }
@@ -90,7 +93,9 @@ pub(super) async fn boards(cx: &Cx) -> Result<(), CliError> {
     if boards.is_empty() {
         return cx.out.line("No boards yet; the first card makes one.");
     }
-    let rows: Vec<_> =
-        boards.iter().map(|board| vec![(Style::Bold, board.slug.clone()), (Style::Plain, board.name.clone())]).collect();
+    let rows: Vec<_> = boards
+        .iter()
+        .map(|board| vec![(Style::Bold, board.slug.clone()), (Style::Plain, board.name.clone())])
+        .collect();
     cx.out.table(&["BOARD", "NAME"], &rows)
 }

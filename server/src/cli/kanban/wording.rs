@@ -77,8 +77,14 @@ mod tests {
 
     #[test]
     fn ages_costs_and_reasons_read_well() {
-        assert_eq!((age(-5), age(59_000), age(3_600_000), age(172_800_000)), ("now".into(), "59s".into(), "1h".into(), "2d".into()));
-        assert_eq!((cost(0), cost(1), cost(180_000), cost(12_345_678)), ("$0.00".into(), "<$0.01".into(), "$0.18".into(), "$12.35".into()));
+        assert_eq!(
+            (age(-5), age(59_000), age(3_600_000), age(172_800_000)),
+            ("now".into(), "59s".into(), "1h".into(), "2d".into())
+        );
+        assert_eq!(
+            (cost(0), cost(1), cost(180_000), cost(12_345_678)),
+            ("$0.00".into(), "<$0.01".into(), "$0.18".into(), "$12.35".into())
+        );
         assert_eq!(wait(&WaitReason::WaitingOn { cards: vec![1, 2], more: 3 }, 0), "waiting on T-1, T-2, 3 more");
     }
 }

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use agent_core::kanban::worker::{self, Holder, RunTicket};
 use agent_core::{decisions, kanban};
 use protocol::{
-    AddCommentParams, BlockKind, CardRef, CardState, CardWritten, EditCardParams, MoveCardParams, SettleDecisionOutcome,
-    UndoId,
+    AddCommentParams, BlockKind, CardRef, CardState, CardWritten, EditCardParams, MoveCardParams,
+    SettleDecisionOutcome, UndoId,
 };
 use serde::Serialize;
 
@@ -74,7 +74,9 @@ pub(super) async fn block(
         }
         Caller::Person(actor) => {
             if kind.is_some() || !summary.is_empty() || !options.is_empty() {
-                return Err(CliError::Usage("--kind, --summary and --option are for workers; give the reason alone".into()));
+                return Err(CliError::Usage(
+                    "--kind, --summary and --option are for workers; give the reason alone".into(),
+                ));
             }
             let written = kanban::block_card(&cx.core, actor, needed(card)?, &reason).await?;
             wrote(cx, &written, "Blocked")
@@ -100,12 +102,20 @@ fn settled(cx: &Cx, outcome: &SettleDecisionOutcome) -> Result<(), CliError> {
     };
     if !settlement.by_you {
         let who = one_line(&settlement.by);
-        return Err(CliError::failed("conflict", format!("{who} was faster: {label} was settled by {}", settlement.verb)));
+        return Err(CliError::failed(
+            "conflict",
+            format!("{who} was faster: {label} was settled by {}", settlement.verb),
+        ));
     }
     if cx.out.is_json() {
         return cx.out.json(outcome);
     }
-    cx.out.line(&format!("Settled {label}  {}  ({}; {} now)", one_line(&decision.card.title), settlement.verb, decision.card.state))?;
+    cx.out.line(&format!(
+        "Settled {label}  {}  ({}; {} now)",
+        one_line(&decision.card.title),
+        settlement.verb,
+        decision.card.state
+    ))?;
     if let Some(undo) = settlement.undo {
         undo_hint(cx, undo);
     }
@@ -129,7 +139,9 @@ pub(super) async fn complete(
         }
         Caller::Person(actor) => {
             if cards.is_empty() {
-                return Err(CliError::Usage("name the card to complete, for instance `hermes kanban complete T-12`".into()));
+                return Err(CliError::Usage(
+                    "name the card to complete, for instance `hermes kanban complete T-12`".into(),
+                ));
             }
             if metadata.is_some() {
                 return Err(CliError::Usage("--metadata belongs to a worker's run; give a --summary instead".into()));
@@ -231,7 +243,9 @@ pub(super) async fn undo(cx: &Cx, id: UndoId) -> Result<(), CliError> {
 
 pub(super) async fn heartbeat(cx: &Cx) -> Result<(), CliError> {
     let Caller::Worker { ticket, holder } = &cx.caller else {
-        return Err(CliError::Usage("heartbeat is for workers; Hermes gives them HERMES_KANBAN_RUN_ID and HERMES_KANBAN_FENCE".into()));
+        return Err(CliError::Usage(
+            "heartbeat is for workers; Hermes gives them HERMES_KANBAN_RUN_ID and HERMES_KANBAN_FENCE".into(),
+        ));
     };
     worker::heartbeat(&cx.core, *ticket).await?;
     done(cx, CardRef::Id(holder.card), "Still working on").await
