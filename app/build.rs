@@ -79,7 +79,9 @@ fn generate(all: &[(String, Texts)]) -> Result<String, String> {
             return Err(format!("{name}.toml has {key}, which {BASE}.toml does not have"));
         }
     }
-    let mut code = String::from("/// A language of the texts.\n#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]\npub enum Locale {\n");
+    let mut code = String::from(
+        "/// A language of the texts.\n#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]\npub enum Locale {\n",
+    );
     for (index, (name, _)) in all.iter().enumerate() {
         let default = if index == 0 { "#[default] " } else { "" };
         let _ = writeln!(code, "/// `{name}`\n{default}{},", variant(name));
@@ -99,7 +101,8 @@ fn generate(all: &[(String, Texts)]) -> Result<String, String> {
             .map(|argument| if argument == "count" { "count: i64".into() } else { format!("{argument}: &str") })
             .collect();
         let returned = if arguments.is_empty() { "&'static str" } else { "String" };
-        let _ = writeln!(code, "#[must_use] pub fn {name}({}) -> {returned} {{ match locale() {{", signature.join(", "));
+        let _ =
+            writeln!(code, "#[must_use] pub fn {name}({}) -> {returned} {{ match locale() {{", signature.join(", "));
         for (language, texts) in all {
             let get = |key: &str| texts.get(key).or_else(|| base.get(key));
             let body = if plural.is_some() {

@@ -48,23 +48,16 @@ fn client(site: &Path, lines: &str) -> String {
                 let mut words = value.split_whitespace();
                 let function = words.next().unwrap_or_default();
                 // Debug of ASCII text is a valid Rust literal.
-                let _ = writeln!(
-                    prefetch,
-                    "    ({function:?}, &{:?}),",
-                    words.collect::<Vec<_>>()
-                );
+                let _ = writeln!(prefetch, "    ({function:?}, &{:?}),", words.collect::<Vec<_>>());
             }
-            _ => println!(
-                "cargo::error=embed.txt has a line this build script does not know: {line}"
-            ),
+            _ => println!("cargo::error=embed.txt has a line this build script does not know: {line}"),
         }
     }
     files.sort_unstable(); // looked up by binary search
     let dir = site.join("pkg").join(hash);
     let mut assets = String::new();
     for (name, eager) in files {
-        let bytes =
-            |suffix: &str| format!("include_bytes!({:?})", dir.join(format!("{name}{suffix}")));
+        let bytes = |suffix: &str| format!("include_bytes!({:?})", dir.join(format!("{name}{suffix}")));
         let (kind, br, gzip) = (content_type(name), bytes(".br"), bytes(".gz"));
         let _ = writeln!(
             assets,

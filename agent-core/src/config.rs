@@ -18,7 +18,9 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// Not YAML, or a value of the wrong kind.
-    #[error("{path} is not usable: {problem}. Mend that line, or move the file away to start with defaults; nothing was changed")]
+    #[error(
+        "{path} is not usable: {problem}. Mend that line, or move the file away to start with defaults; nothing was changed"
+    )]
     Broken {
         /// The file.
         path: PathBuf,

@@ -139,7 +139,9 @@ mod stat {
         let text = match fs::read(format!("/proc/{pid}/stat")) {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             // ESRCH: it ended between open and read.
-            Err(error) if error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(3) => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(3) => {
+                return Ok(None);
+            }
             Err(error) => return Err(error),
         };
         let Some((_, rest)) = text.rsplit_once(')') else { return Ok(None) };

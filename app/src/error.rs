@@ -25,28 +25,7 @@ pub struct ApiError {
 impl ApiError {
     /// An error with a sentence for people.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        #[cfg(feature = "ssr")]
-        answer_with(code);
         Self { code, message: message.into(), retry_after_s: None }
-    }
-}
-
-/// Gives the answer under way the status that belongs to the error; without it everything would be a fault of ours.
-#[cfg(feature = "ssr")]
-fn answer_with(code: ErrorCode) {
-    use http::StatusCode;
-    let status = match code {
-        ErrorCode::Unauthenticated => StatusCode::UNAUTHORIZED,
-        ErrorCode::Denied => StatusCode::FORBIDDEN,
-        ErrorCode::NotFound => StatusCode::NOT_FOUND,
-        ErrorCode::Conflict => StatusCode::CONFLICT,
-        ErrorCode::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
-        ErrorCode::TooMany => StatusCode::TOO_MANY_REQUESTS,
-        ErrorCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-        ErrorCode::Network | ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-    };
-    if let Some(response) = leptos::prelude::use_context::<leptos_axum::ResponseOptions>() {
-        response.set_status(status);
     }
 }
 

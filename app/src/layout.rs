@@ -31,15 +31,21 @@ pub fn Layout(children: Children) -> impl IntoView {
         created: StoredValue::new(None),
     };
     provide_context(new_card);
-    let home = Resource::new_blocking(move || bare.get(), |bare| async move {
-        if bare { None } else { crate::features::home::read_home().await.ok() }
-    });
+    let home = Resource::new_blocking(
+        move || bare.get(),
+        |bare| async move { if bare { None } else { crate::features::home::read_home().await.ok() } },
+    );
     provide_context(home);
     let (live, overlays) = (expect_context::<Live>(), expect_context::<Overlays>());
     Effect::new(move |_| {
         let handle = window_event_listener(leptos::ev::keydown, move |event| {
             let plain = !(event.ctrl_key() || event.meta_key() || event.alt_key());
-            if plain && matches!(event.key().as_str(), "c" | "C") && !overlays.any() && !dom::is_typing() && !bare.get_untracked() {
+            if plain
+                && matches!(event.key().as_str(), "c" | "C")
+                && !overlays.any()
+                && !dom::is_typing()
+                && !bare.get_untracked()
+            {
                 event.prevent_default();
                 new_card.open.set(true);
             }

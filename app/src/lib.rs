@@ -5,7 +5,6 @@
 
 // The type of a page is as deep as the page.
 #![recursion_limit = "512"]
-
 // `#[component]` re-exports a pub props type per component, and `#[server]` makes an undocumented struct of arguments.
 #![allow(unreachable_pub, missing_docs)]
 
@@ -13,8 +12,8 @@ pub mod base64url;
 pub mod error;
 pub mod features;
 pub mod i18n;
-mod lazy;
 pub mod layout;
+mod lazy;
 pub mod live;
 pub mod ui;
 

@@ -89,7 +89,15 @@ struct State {
 
 impl State {
     const fn new() -> Self {
-        Self { started: false, scheduled: false, heard_at: 0, hello: false, failures: 0, last_tick: 0, told_build: false }
+        Self {
+            started: false,
+            scheduled: false,
+            heard_at: 0,
+            hello: false,
+            failures: 0,
+            last_tick: 0,
+            told_build: false,
+        }
     }
 }
 

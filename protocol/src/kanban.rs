@@ -187,10 +187,7 @@ impl RunOutcome {
     /// Whether this end counts against the card's failure limit.
     #[must_use]
     pub fn is_failure(self) -> bool {
-        matches!(
-            self,
-            Self::SpawnFailed | Self::Crashed | Self::TimedOut | Self::Lost | Self::ProtocolViolation
-        )
+        matches!(self, Self::SpawnFailed | Self::Crashed | Self::TimedOut | Self::Lost | Self::ProtocolViolation)
     }
 }
 

@@ -28,10 +28,7 @@ pub(crate) struct Client {
 impl Client {
     /// The file of that name, which is relative to `/pkg/<hash>/`.
     pub(crate) fn get(&self, name: &str) -> Option<&'static Asset> {
-        let index = self
-            .assets
-            .binary_search_by(|asset| asset.name.cmp(name))
-            .ok()?;
+        let index = self.assets.binary_search_by(|asset| asset.name.cmp(name)).ok()?;
         self.assets.get(index)
     }
 
@@ -59,8 +56,7 @@ impl Client {
 
 /// The client this binary was built with. `None` when it was built without one, as for the server's own tests.
 pub(crate) fn client() -> Option<&'static Client> {
-    static CLIENT: LazyLock<Option<Client>> =
-        LazyLock::new(|| include!(concat!(env!("OUT_DIR"), "/client.rs")));
+    static CLIENT: LazyLock<Option<Client>> = LazyLock::new(|| include!(concat!(env!("OUT_DIR"), "/client.rs")));
     CLIENT.as_ref()
 }
 
@@ -69,13 +65,7 @@ mod tests {
     use super::*;
 
     const fn asset(name: &'static str, eager: bool) -> Asset {
-        Asset {
-            name,
-            content_type: "",
-            eager,
-            br: b"br",
-            gzip: b"gz",
-        }
+        Asset { name, content_type: "", eager, br: b"br", gzip: b"gz" }
     }
 
     const CLIENT: Client = Client {
@@ -92,14 +82,7 @@ mod tests {
     #[test]
     fn files_are_found_by_their_exact_name_only() {
         assert_eq!(CLIENT.get("hermes.css"), Some(&asset("hermes.css", true)));
-        for name in [
-            "",
-            "hermes",
-            "hermes.css.br",
-            "/hermes.css",
-            "../hermes.css",
-            "HERMES.CSS",
-        ] {
+        for name in ["", "hermes", "hermes.css.br", "/hermes.css", "../hermes.css", "HERMES.CSS"] {
             assert_eq!(CLIENT.get(name), None, "{name}");
         }
     }
@@ -109,10 +92,7 @@ mod tests {
         let eager: Vec<_> = CLIENT.eager().map(|asset| asset.name).collect();
         assert_eq!(eager, ["boot.js", "hermes.css", "hermes_bg.wasm"]);
         assert_eq!(CLIENT.names().count(), 4);
-        assert_eq!(
-            CLIENT.prefetch(),
-            [("settings", &["split_settings"] as &[_])]
-        );
+        assert_eq!(CLIENT.prefetch(), [("settings", &["split_settings"] as &[_])]);
         assert_eq!(CLIENT.url("boot.js"), "/pkg/00ff/boot.js");
     }
 
@@ -124,10 +104,7 @@ mod tests {
         let check = |name, content_type| {
             let asset = client.get(name).unwrap();
             assert_eq!(asset.content_type, content_type);
-            assert!(
-                asset.eager && !asset.br.is_empty() && asset.gzip.starts_with(&[0x1f, 0x8b]),
-                "{name}"
-            );
+            assert!(asset.eager && !asset.br.is_empty() && asset.gzip.starts_with(&[0x1f, 0x8b]), "{name}");
         };
         check("boot.js", "text/javascript; charset=utf-8");
         check("hermes.js", "text/javascript; charset=utf-8");
@@ -135,12 +112,7 @@ mod tests {
         check("hermes_bg.wasm", "application/wasm");
         for (function, files) in client.prefetch() {
             for file in *files {
-                assert!(
-                    client
-                        .get(&format!("{file}.wasm"))
-                        .is_some_and(|asset| !asset.eager),
-                    "{function}: {file}"
-                );
+                assert!(client.get(&format!("{file}.wasm")).is_some_and(|asset| !asset.eager), "{function}: {file}");
             }
         }
     }

@@ -49,7 +49,8 @@ impl Scheme {
             .extensions()
             .get::<ConnectInfo<SocketAddr>>()
             .is_some_and(|ConnectInfo(peer)| peer.ip().to_canonical().is_loopback());
-        let said = text(request.headers(), "x-forwarded-proto").is_some_and(|proto| proto.eq_ignore_ascii_case("https"));
+        let said =
+            text(request.headers(), "x-forwarded-proto").is_some_and(|proto| proto.eq_ignore_ascii_case("https"));
         if local && said { Self::Https } else { Self::Http }
     }
 
@@ -100,7 +101,11 @@ fn host_allowed(config: &Config, own: &[String], authority: &str) -> bool {
         return true;
     }
     let public = config.server.public_url.as_deref().and_then(|url| url.parse::<http::Uri>().ok());
-    public.as_ref().and_then(|url| url.authority()).and_then(|name| host_name(name.as_str())).is_some_and(|name| name == host)
+    public
+        .as_ref()
+        .and_then(|url| url.authority())
+        .and_then(|name| host_name(name.as_str()))
+        .is_some_and(|name| name == host)
         || config.server.allowed_hosts.iter().filter_map(|name| host_name(name)).any(|name| name == host)
 }
 
@@ -218,7 +223,11 @@ fn signed_out(request: &Request) -> Response {
             // The service worker passes navigations on as fetches of its own, with the headers they came with.
             || text(request.headers(), "accept").is_some_and(|accept| accept.contains("text/html")));
     if !page {
-        return problem(StatusCode::UNAUTHORIZED, ErrorCode::Unauthenticated, "You are signed out. Sign in and try again.");
+        return problem(
+            StatusCode::UNAUTHORIZED,
+            ErrorCode::Unauthenticated,
+            "You are signed out. Sign in and try again.",
+        );
     }
     let target = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     let location = format!("/login?next={}", encode(target));

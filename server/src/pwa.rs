@@ -48,7 +48,8 @@ static FILLED_WORKER: LazyLock<String> = LazyLock::new(|| {
         hash.update(bytes);
     }
     let version: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let urls: Vec<String> = client.map_or_else(Vec::new, |client| client.names().map(|name| client.url(name)).collect());
+    let urls: Vec<String> =
+        client.map_or_else(Vec::new, |client| client.names().map(|name| client.url(name)).collect());
     WORKER.replace("__VERSION__", &version).replace("__ASSETS__", &serde_json::json!(urls).to_string())
 });
 
@@ -101,10 +102,8 @@ fn accepts(headers: &HeaderMap, coding: &str) -> bool {
     for value in headers.get_all(header::ACCEPT_ENCODING) {
         for item in value.to_str().unwrap_or_default().split(',') {
             let (name, weight) = item.split_once(';').unwrap_or((item, ""));
-            let refused = weight
-                .trim()
-                .strip_prefix("q=")
-                .is_some_and(|q| q.trim().parse::<f32>().is_ok_and(|q| q <= 0.0));
+            let refused =
+                weight.trim().strip_prefix("q=").is_some_and(|q| q.trim().parse::<f32>().is_ok_and(|q| q <= 0.0));
             if name.trim().eq_ignore_ascii_case(coding) {
                 return !refused;
             }

@@ -63,7 +63,9 @@ const fn status_of(code: ErrorCode) -> StatusCode {
 /// Middleware: server functions refuse with 500 whatever the reason; this gives each refusal the status of its code.
 pub(crate) async fn refusal_status(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
-    if response.status() != StatusCode::INTERNAL_SERVER_ERROR || !response.headers().contains_key(SERVER_FN_ERROR_HEADER) {
+    if response.status() != StatusCode::INTERNAL_SERVER_ERROR
+        || !response.headers().contains_key(SERVER_FN_ERROR_HEADER)
+    {
         return response;
     }
     let (mut parts, body) = response.into_parts();

@@ -52,7 +52,17 @@ impl AppState {
         });
         let sessions = SessionLayers::new(&core);
         let options = LeptosOptions::builder().output_name("hermes").build();
-        Self { inner: Arc::new(Inner { core, files, options, sessions, streams: Streams::default(), stop, own_hosts: RwLock::default() }) }
+        Self {
+            inner: Arc::new(Inner {
+                core,
+                files,
+                options,
+                sessions,
+                streams: Streams::default(),
+                stop,
+                own_hosts: RwLock::default(),
+            }),
+        }
     }
 
     /// The core.

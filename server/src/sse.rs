@@ -169,7 +169,11 @@ pub(crate) async fn stream(
     if let Err(error) = live.start(seq > newest).await {
         return fault("the stream cannot start", &error);
     }
-    let events = stream::unfold(live, |mut live| async move { live.next().await.map(|event| (Ok::<_, Infallible>(event), live)) });
+    let events =
+        stream::unfold(
+            live,
+            |mut live| async move { live.next().await.map(|event| (Ok::<_, Infallible>(event), live)) },
+        );
     // Proxies must pass events on at once.
     ([(HeaderName::from_static("x-accel-buffering"), "no")], Sse::new(events)).into_response()
 }
@@ -346,11 +350,8 @@ impl Live {
     }
 
     fn event(&self, message: &StreamMessage) -> Option<Event> {
-        let id = if self.watch.run.is_some() {
-            format!("{}.{}", self.at.seq, self.at.run)
-        } else {
-            self.at.seq.to_string()
-        };
+        let id =
+            if self.watch.run.is_some() { format!("{}.{}", self.at.seq, self.at.run) } else { self.at.seq.to_string() };
         match serde_json::to_string(message) {
             Ok(json) => Some(Event::default().event(name_of(message)).id(id).data(json)),
             Err(error) => {

@@ -59,15 +59,8 @@ pub(crate) fn check(hermes: &Path) -> Result<()> {
     let site = workspace::output_dir().join("site");
     let manifest = Manifest::read(&site).context("build the client first: `make build`")?;
     let mut rows = client_rows(&manifest);
-    let size = fs::metadata(hermes)
-        .with_context(|| format!("{} is not built", hermes.display()))?
-        .len();
-    rows.push(Row {
-        what: "server binary".into(),
-        value: size,
-        limit: limit::BINARY,
-        unit: Unit::Bytes,
-    });
+    let size = fs::metadata(hermes).with_context(|| format!("{} is not built", hermes.display()))?.len();
+    rows.push(Row { what: "server binary".into(), value: size, limit: limit::BINARY, unit: Unit::Bytes });
     rows.extend(server_rows(hermes)?);
 
     for row in &rows {
@@ -75,45 +68,23 @@ pub(crate) fn check(hermes: &Path) -> Result<()> {
     }
     let first_load = rows.first().map_or(0, |row| row.value);
     if (limit::FIRST_LOAD_AIM..=limit::FIRST_LOAD).contains(&first_load) {
-        println!(
-            "      note: the first load is over the aim of {}",
-            Unit::Bytes.show(limit::FIRST_LOAD_AIM)
-        );
+        println!("      note: the first load is over the aim of {}", Unit::Bytes.show(limit::FIRST_LOAD_AIM));
     }
-    let over: Vec<_> = rows
-        .iter()
-        .filter(|row| row.value > row.limit)
-        .map(|row| row.what.as_str())
-        .collect();
+    let over: Vec<_> = rows.iter().filter(|row| row.value > row.limit).map(|row| row.what.as_str()).collect();
     ensure!(over.is_empty(), "over budget: {}", over.join(", "));
     Ok(())
 }
 
 fn client_rows(manifest: &Manifest) -> Vec<Row> {
-    let first_load = manifest
-        .files
-        .iter()
-        .filter(|file| file.load == Load::Eager)
-        .map(|file| file.br)
-        .sum();
-    let mut rows = vec![Row {
-        what: "first load, brotli".into(),
-        value: first_load,
-        limit: limit::FIRST_LOAD,
+    let first_load = manifest.files.iter().filter(|file| file.load == Load::Eager).map(|file| file.br).sum();
+    let mut rows =
+        vec![Row { what: "first load, brotli".into(), value: first_load, limit: limit::FIRST_LOAD, unit: Unit::Bytes }];
+    rows.extend(manifest.files.iter().filter(|file| file.load == Load::Lazy).map(|file| Row {
+        what: format!("lazy {}", lazy_name(&file.name)),
+        value: file.br,
+        limit: limit::LAZY_FILE,
         unit: Unit::Bytes,
-    }];
-    rows.extend(
-        manifest
-            .files
-            .iter()
-            .filter(|file| file.load == Load::Lazy)
-            .map(|file| Row {
-                what: format!("lazy {}", lazy_name(&file.name)),
-                value: file.br,
-                limit: limit::LAZY_FILE,
-                unit: Unit::Bytes,
-            }),
-    );
+    }));
     rows
 }
 
@@ -140,24 +111,9 @@ fn server_rows(hermes: &Path) -> Result<Vec<Row>> {
     thread::sleep(Duration::from_secs(2));
     let memory = second.memory()?;
     Ok(vec![
-        Row {
-            what: "idle memory".into(),
-            value: memory,
-            limit: limit::IDLE_MEMORY,
-            unit: Unit::Bytes,
-        },
-        Row {
-            what: "first start".into(),
-            value: millis(first_start),
-            limit: limit::FIRST_START,
-            unit: Unit::Millis,
-        },
-        Row {
-            what: "start".into(),
-            value: millis(start),
-            limit: limit::START,
-            unit: Unit::Millis,
-        },
+        Row { what: "idle memory".into(), value: memory, limit: limit::IDLE_MEMORY, unit: Unit::Bytes },
+        Row { what: "first start".into(), value: millis(first_start), limit: limit::FIRST_START, unit: Unit::Millis },
+        Row { what: "start".into(), value: millis(start), limit: limit::START, unit: Unit::Millis },
     ])
 }
 
@@ -201,39 +157,22 @@ impl Server {
                 return Ok((started.elapsed(), server));
             }
             if let Some(status) = server.0.try_wait()? {
-                bail!(
-                    "`hermes serve` ended ({status}) instead of serving:\n{}",
-                    fs::read_to_string(&log)?
-                );
+                bail!("`hermes serve` ended ({status}) instead of serving:\n{}", fs::read_to_string(&log)?);
             }
             thread::sleep(Duration::from_millis(2));
         }
-        bail!(
-            "`hermes serve` gave no page within {GIVE_UP:?}:\n{}",
-            fs::read_to_string(&log)?
-        )
+        bail!("`hermes serve` gave no page within {GIVE_UP:?}:\n{}", fs::read_to_string(&log)?)
     }
 
     /// Resident memory, in bytes.
     fn memory(&self) -> Result<u64> {
-        let ps = Command::new("ps")
-            .args(["-o", "rss=", "-p", &self.0.id().to_string()])
-            .output();
+        let ps = Command::new("ps").args(["-o", "rss=", "-p", &self.0.id().to_string()]).output();
         let kilobytes = match fs::read_to_string(format!("/proc/{}/status", self.0.id())) {
-            Ok(status) => status
-                .lines()
-                .find_map(|line| line.strip_prefix("VmRSS:").map(str::to_owned)),
-            Err(_) => Some(String::from_utf8(
-                ps.context("neither /proc nor ps")?.stdout,
-            )?),
+            Ok(status) => status.lines().find_map(|line| line.strip_prefix("VmRSS:").map(str::to_owned)),
+            Err(_) => Some(String::from_utf8(ps.context("neither /proc nor ps")?.stdout)?),
         };
         let kilobytes = kilobytes.context("the server has no memory: it ended")?;
-        let number: u64 = kilobytes
-            .trim()
-            .trim_end_matches("kB")
-            .trim()
-            .parse()
-            .context("reading its memory")?;
+        let number: u64 = kilobytes.trim().trim_end_matches("kB").trim().parse().context("reading its memory")?;
         Ok(number * 1024)
     }
 }
@@ -250,10 +189,7 @@ fn answers(addr: SocketAddr, path: &str) -> bool {
     let get = || -> std::io::Result<bool> {
         let mut stream = TcpStream::connect_timeout(&addr, Duration::from_secs(1))?;
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-        write!(
-            stream,
-            "GET {path} HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n\r\n"
-        )?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n\r\n")?;
         let mut status = [0; 12];
         stream.read_exact(&mut status)?;
         Ok(&status == b"HTTP/1.1 200")
@@ -263,17 +199,9 @@ fn answers(addr: SocketAddr, path: &str) -> bool {
 
 impl std::fmt::Display for Row {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let verdict = if self.value > self.limit {
-            "OVER"
-        } else {
-            "ok"
-        };
+        let verdict = if self.value > self.limit { "OVER" } else { "ok" };
         let (value, limit) = (self.unit.show(self.value), self.unit.show(self.limit));
-        write!(
-            f,
-            "      {:<32} {value:>10}   limit {limit:>10}   {verdict}",
-            self.what
-        )
+        write!(f, "      {:<32} {value:>10}   limit {limit:>10}   {verdict}", self.what)
     }
 }
 
@@ -293,24 +221,13 @@ mod tests {
 
     #[test]
     fn lazy_files_are_named_after_their_function() {
-        assert_eq!(
-            lazy_name("split___settings_page_view_6320704329141932257.wasm"),
-            "settings_page_view"
-        );
+        assert_eq!(lazy_name("split___settings_page_view_6320704329141932257.wasm"), "settings_page_view");
         assert_eq!(lazy_name("chunk_3.wasm"), "chunk_3");
     }
 
     #[test]
     fn a_row_says_whether_it_is_kept() {
-        let row = |value| {
-            Row {
-                what: "start".into(),
-                value,
-                limit: 500,
-                unit: Unit::Millis,
-            }
-            .to_string()
-        };
+        let row = |value| Row { what: "start".into(), value, limit: 500, unit: Unit::Millis }.to_string();
         assert!(row(500).ends_with("ok") && row(501).ends_with("OVER"));
     }
 

@@ -17,33 +17,20 @@ pub(crate) const STEPS: usize = 2;
 /// Builds client and server, and returns the binary: a copy that no other clone's build replaces.
 pub(crate) fn release(progress: &mut Progress) -> Result<PathBuf> {
     progress.step("Building the browser client (about 2 minutes the first time) …");
-    let site = client::build(&client::Options {
-        dev: false,
-        out: None,
-    })?;
+    let site = client::build(&client::Options { dev: false, out: None })?;
     progress.step("Building the server (about 6 minutes the first time) …");
     server(&site, &["--release"], "bin")
 }
 
 /// An unoptimised build of both, for `watch`.
 pub(crate) fn dev() -> Result<PathBuf> {
-    let site = client::build(&client::Options {
-        dev: true,
-        out: None,
-    })?;
+    let site = client::build(&client::Options { dev: true, out: None })?;
     server(&site, &[], "bin-dev")
 }
 
 fn server(site: &Path, profile: &[&str], directory: &str) -> Result<PathBuf> {
     let mut command = workspace::cargo();
-    command.args([
-        "build",
-        "--package",
-        "server",
-        "--bin",
-        "hermes",
-        WITH_MESSAGES,
-    ]);
+    command.args(["build", "--package", "server", "--bin", "hermes", WITH_MESSAGES]);
     command.args(profile).env("HERMES_SITE_DIR", site);
     let built = artifact(&mut command, |message| {
         let executable = message["executable"].as_str()?;
@@ -59,14 +46,8 @@ pub(crate) const WITH_MESSAGES: &str = "--message-format=json-render-diagnostics
 
 /// Runs a cargo build that has [`WITH_MESSAGES`] and picks what it made, so that nothing is assumed about where cargo
 /// puts things.
-pub(crate) fn artifact(
-    command: &mut Command,
-    pick: impl Fn(&Value) -> Option<PathBuf>,
-) -> Result<PathBuf> {
-    let mut child = command
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("could not start cargo")?;
+pub(crate) fn artifact(command: &mut Command, pick: impl Fn(&Value) -> Option<PathBuf>) -> Result<PathBuf> {
+    let mut child = command.stdout(Stdio::piped()).spawn().context("could not start cargo")?;
     let mut found = None;
     for line in BufReader::new(child.stdout.take().context("cargo has no output")?).lines() {
         if let Ok(message) = serde_json::from_str::<Value>(&line?)
@@ -82,8 +63,7 @@ pub(crate) fn artifact(
 }
 
 fn copy_if_changed(from: &Path, to: &Path) -> Result<()> {
-    let stamp =
-        |path: &Path| fs::metadata(path).and_then(|data| Ok((data.len(), data.modified()?)));
+    let stamp = |path: &Path| fs::metadata(path).and_then(|data| Ok((data.len(), data.modified()?)));
     if let (Ok(new), Ok(old)) = (stamp(from), stamp(to))
         && new.0 == old.0
         && new.1 <= old.1

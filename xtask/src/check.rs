@@ -25,33 +25,18 @@ pub(crate) fn check() -> Result<()> {
     progress.step("Format");
     run(cargo().args(["fmt", "--all", "--check"])).context("run `cargo fmt --all`")?;
     progress.step("Lints of everything that runs on a host …");
-    run(cargo()
-        .args([
-            "clippy",
-            "--workspace",
-            "--exclude",
-            "frontend",
-            "--all-targets",
-        ])
-        .args(lints))?;
+    run(cargo().args(["clippy", "--workspace", "--exclude", "frontend", "--all-targets"]).args(lints))?;
     progress.step("Lints of the browser client …");
-    run(cargo_for_wasm("clippy", WasmStd::prepare()?)
-        .args(["--package", "frontend"])
-        .args(lints))?;
+    run(cargo_for_wasm("clippy", WasmStd::prepare()?).args(["--package", "frontend"]).args(lints))?;
     progress.step("Documentation …");
     let mut doc = cargo();
-    run(doc
-        .args(["doc", "--workspace", "--exclude", "frontend", "--no-deps"])
-        .env("RUSTDOCFLAGS", "-D warnings"))?;
+    run(doc.args(["doc", "--workspace", "--exclude", "frontend", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     progress.step("File sizes and forbidden calls");
     tidy::check()?;
     progress.step("Dependency arrows");
     architecture::check()?;
     progress.step("Licences, advisories and unused dependencies");
-    for (program, arguments) in [
-        ("cargo-deny", &["deny", "check"] as &[_]),
-        ("cargo-machete", &["machete"]),
-    ] {
+    for (program, arguments) in [("cargo-deny", &["deny", "check"] as &[_]), ("cargo-machete", &["machete"])] {
         if find(&[program]).is_some() {
             run(cargo().args(arguments))?;
         } else {
@@ -75,10 +60,7 @@ pub(crate) fn test() -> Result<()> {
     let browser = browsers.test(&hermes, &[])?;
     progress.step("Budgets …");
     budget::check(&hermes)?;
-    println!(
-        "make test: Rust {rust}; browser {browser}; budgets kept; after {}",
-        progress.elapsed()
-    );
+    println!("make test: Rust {rust}; browser {browser}; budgets kept; after {}", progress.elapsed());
     Ok(())
 }
 
@@ -100,16 +82,7 @@ pub(crate) fn bench() -> Result<()> {
     let hermes = build::release(&mut progress)?;
     progress.step("Benchmarks …");
     let mut command = cargo();
-    command
-        .args([
-            "bench",
-            "--workspace",
-            "--exclude",
-            "frontend",
-            "--bench",
-            "*",
-        ])
-        .env("HERMES_BIN", hermes);
+    command.args(["bench", "--workspace", "--exclude", "frontend", "--bench", "*"]).env("HERMES_BIN", hermes);
     run(&mut command)?;
     println!("make bench: done after {}", progress.elapsed());
     Ok(())
@@ -123,9 +96,7 @@ fn rust_tests() -> Result<Counts> {
     }
     let mut counts = tests_run::run(cargo().args(["nextest", "run"]).args(selection))?;
     // nextest does not run the examples in the documentation.
-    counts.add(tests_run::run(
-        cargo().args(["test", "--doc"]).args(selection),
-    )?);
+    counts.add(tests_run::run(cargo().args(["test", "--doc"]).args(selection))?);
     Ok(counts)
 }
 
@@ -138,10 +109,7 @@ struct Browsers {
 impl Browsers {
     fn prepare() -> Result<Self> {
         let directory = workspace::root().join("end2end");
-        ensure!(
-            directory.join("package-lock.json").is_file(),
-            "end2end/package-lock.json is missing"
-        );
+        ensure!(directory.join("package-lock.json").is_file(), "end2end/package-lock.json is missing");
         if find(&["node"]).is_none() || find(&["npm"]).is_none() {
             install(&Wanted {
                 what: "Node.js with npm",
@@ -159,27 +127,17 @@ impl Browsers {
                     dnf: &["chromium-headless"],
                     brew: &["--cask", "chromium"],
                 })?;
-                chromium().context(
-                    "Chromium was installed but is not on the PATH; set CHROMIUM_BIN to it",
-                )?
+                chromium().context("Chromium was installed but is not on the PATH; set CHROMIUM_BIN to it")?
             }
         };
         install_modules(&directory)?;
-        Ok(Self {
-            chromium,
-            directory,
-        })
+        Ok(Self { chromium, directory })
     }
 
     fn test(&self, hermes: &Path, arguments: &[String]) -> Result<Counts> {
         let mut command = Command::new("npx");
-        command
-            .args(["--no-install", "playwright", "test"])
-            .args(arguments)
-            .current_dir(&self.directory);
-        command
-            .env("HERMES_BIN", hermes)
-            .env("CHROMIUM_BIN", &self.chromium);
+        command.args(["--no-install", "playwright", "test"]).args(arguments).current_dir(&self.directory);
+        command.env("HERMES_BIN", hermes).env("CHROMIUM_BIN", &self.chromium);
         let counts = tests_run::run(&mut command)?;
         ensure!(counts.passed > 0, "no browser test ran");
         Ok(counts)
@@ -210,9 +168,7 @@ fn install_modules(directory: &Path) -> Result<()> {
     }
     println!("      Installing the test runner (npm ci) …");
     let mut command = Command::new("npm");
-    command
-        .args(["ci", "--no-audit", "--no-fund"])
-        .current_dir(directory);
+    command.args(["ci", "--no-audit", "--no-fund"]).current_dir(directory);
     // The browser is the distribution's. Playwright's own would be another download of 150 MB.
     run(command.env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1"))?;
     fs::write(installed, wanted)?;

@@ -92,11 +92,7 @@ fn run(command: Command) -> Result<()> {
         Command::Build => {
             let mut progress = Progress::new(build::STEPS);
             let hermes = build::release(&mut progress)?;
-            println!(
-                "make build: {} after {}",
-                hermes.display(),
-                progress.elapsed()
-            );
+            println!("make build: {} after {}", hermes.display(), progress.elapsed());
             Ok(())
         }
         Command::Serve { addr } => serve::serve(&addr),

@@ -14,26 +14,15 @@ pub(crate) struct Progress {
 impl Progress {
     /// A run of `steps` steps. `run.sh` counts the step before us (building this tool) through the environment.
     pub(crate) fn new(steps: usize) -> Self {
-        let number = |name: &str| {
-            env::var(name)
-                .ok()
-                .and_then(|value| value.parse::<u64>().ok())
-        };
-        let done =
-            number("HERMES_STEPS_DONE").map_or(0, |steps| usize::try_from(steps).unwrap_or(0));
+        let number = |name: &str| env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
+        let done = number("HERMES_STEPS_DONE").map_or(0, |steps| usize::try_from(steps).unwrap_or(0));
         let spent = number("HERMES_STARTED").and_then(|at| {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
             now.checked_sub(Duration::from_secs(at))
         });
         let now = Instant::now();
-        let started = spent
-            .and_then(|spent| now.checked_sub(spent))
-            .unwrap_or(now);
-        Self {
-            started,
-            total: steps + done,
-            done,
-        }
+        let started = spent.and_then(|spent| now.checked_sub(spent)).unwrap_or(now);
+        Self { started, total: steps + done, done }
     }
 
     pub(crate) fn step(&mut self, what: &str) {

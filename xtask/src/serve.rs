@@ -17,14 +17,8 @@ pub(crate) fn serve(addr: &str) -> Result<()> {
     let mut progress = Progress::new(build::STEPS + 1);
     let hermes = build::release(&mut progress)?;
     let home = home()?;
-    progress.step(&format!(
-        "Starting Hermes on http://{addr} with its data in {} …",
-        home.display()
-    ));
-    println!(
-        "      Ready to start after {}. Stop it with Ctrl-C.",
-        progress.elapsed()
-    );
+    progress.step(&format!("Starting Hermes on http://{addr} with its data in {} …", home.display()));
+    println!("      Ready to start after {}. Stop it with Ctrl-C.", progress.elapsed());
     // The server takes our place, so that signals and the exit code are its own.
     let error = server(&hermes, addr, &home).exec();
     Err(error).with_context(|| format!("could not start {}", hermes.display()))
@@ -40,8 +34,7 @@ pub(crate) fn watch(addr: &str) -> Result<()> {
             Ok(hermes) => {
                 stop(running.take());
                 let child = server(&hermes, addr, &home).spawn();
-                running =
-                    Some(child.with_context(|| format!("could not start {}", hermes.display()))?);
+                running = Some(child.with_context(|| format!("could not start {}", hermes.display()))?);
             }
             Err(error) => eprintln!("error: {error:#}"),
         }
@@ -54,9 +47,7 @@ pub(crate) fn watch(addr: &str) -> Result<()> {
 
 fn server(hermes: &Path, addr: &str, home: &Path) -> Command {
     let mut command = Command::new(hermes);
-    command
-        .args(["serve", "--addr", addr])
-        .env("HERMES_HOME", home);
+    command.args(["serve", "--addr", addr]).env("HERMES_HOME", home);
     command
 }
 
@@ -65,8 +56,7 @@ fn home() -> Result<PathBuf> {
     let home = match env::var_os("HERMES_HOME").filter(|home| !home.is_empty()) {
         Some(home) => std::path::absolute(home)?,
         None => {
-            let user = env::var_os("HOME")
-                .ok_or_else(|| anyhow!("set HERMES_HOME (or HOME): where may data go?"))?;
+            let user = env::var_os("HOME").ok_or_else(|| anyhow!("set HERMES_HOME (or HOME): where may data go?"))?;
             Path::new(&user).join(".hermes")
         }
     };
@@ -96,17 +86,8 @@ fn stop(child: Option<Child>) {
 
 /// When the youngest source file changed, and how many there are, so that a deleted one shows as well.
 fn newest_source() -> Result<(SystemTime, usize)> {
-    const SOURCES: [&str; 9] = [
-        "Cargo.toml",
-        "protocol",
-        "agent-core",
-        "app",
-        "frontend",
-        "server",
-        "style",
-        "public",
-        "manifest",
-    ];
+    const SOURCES: [&str; 9] =
+        ["Cargo.toml", "protocol", "agent-core", "app", "frontend", "server", "style", "public", "manifest"];
     fn visit(path: &Path, newest: &mut (SystemTime, usize)) -> Result<()> {
         let Ok(data) = fs::metadata(path) else {
             return Ok(());

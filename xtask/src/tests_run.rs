@@ -29,17 +29,12 @@ impl Counts {
         let line = line.trim();
         let playwright = line.split_once(' ').is_some_and(|(number, word)| {
             number.parse::<u64>().is_ok()
-                && ["passed", "failed", "flaky", "skipped"]
-                    .iter()
-                    .any(|w| word.starts_with(w))
+                && ["passed", "failed", "flaky", "skipped"].iter().any(|w| word.starts_with(w))
         });
         if !(cargo || line.starts_with("Summary [") || playwright) {
             return counts;
         }
-        let words: Vec<&str> = line
-            .split([' ', ',', ';', '.', ':'])
-            .filter(|word| !word.is_empty())
-            .collect();
+        let words: Vec<&str> = line.split([' ', ',', ';', '.', ':']).filter(|word| !word.is_empty()).collect();
         for pair in words.windows(2) {
             if let [number, word] = pair
                 && let Ok(number) = number.parse::<u64>()
@@ -59,11 +54,7 @@ impl Counts {
 
 impl std::fmt::Display for Counts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{} passed, {} failed, {} skipped",
-            self.passed, self.failed, self.skipped
-        )
+        write!(f, "{} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped)
     }
 }
 
@@ -79,11 +70,7 @@ pub(crate) fn run(command: &mut Command) -> Result<Counts> {
     let stderr = child.stderr.take().context("no standard error")?;
     let errors = thread::spawn(move || pass_on(stderr, |line| eprint!("{line}")));
     let mut counts = pass_on(stdout, |line| print!("{line}"))?;
-    counts.add(
-        errors
-            .join()
-            .map_err(|_| anyhow!("reading the output of {program} panicked"))??,
-    );
+    counts.add(errors.join().map_err(|_| anyhow!("reading the output of {program} panicked"))??);
     let status = child.wait()?;
     ensure!(status.success(), "tests failed ({counts})");
     Ok(counts)
@@ -109,50 +96,17 @@ mod tests {
     #[test]
     fn summaries_of_three_runners_are_understood() {
         let check = |line: &str, passed, failed, skipped| {
-            assert_eq!(
-                Counts::of_line(line),
-                Counts {
-                    passed,
-                    failed,
-                    skipped
-                },
-                "{line}"
-            );
+            assert_eq!(Counts::of_line(line), Counts { passed, failed, skipped }, "{line}");
         };
-        check(
-            "test result: ok. 7 passed; 0 failed; 2 ignored; 0 measured; 0 filtered out; finished in 0.01s",
-            7,
-            0,
-            2,
-        );
-        check(
-            "test result: FAILED. 7 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out",
-            7,
-            3,
-            0,
-        );
-        check(
-            "     Summary [   0.012s] 8 tests run: 8 passed, 1 skipped",
-            8,
-            0,
-            1,
-        );
-        check(
-            "     Summary [   0.012s] 8 tests run: 6 passed, 2 failed, 1 skipped",
-            6,
-            2,
-            1,
-        );
+        check("test result: ok. 7 passed; 0 failed; 2 ignored; 0 measured; 0 filtered out; finished in 0.01s", 7, 0, 2);
+        check("test result: FAILED. 7 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out", 7, 3, 0);
+        check("     Summary [   0.012s] 8 tests run: 8 passed, 1 skipped", 8, 0, 1);
+        check("     Summary [   0.012s] 8 tests run: 6 passed, 2 failed, 1 skipped", 6, 2, 1);
         check("  14 passed (32.1s)", 14, 0, 0);
         check("  2 failed", 0, 2, 0);
         check("  1 flaky", 0, 1, 0);
         check("test kanban::moves::a_test_with_3_passed ... ok", 0, 0, 0);
         check("running 7 tests", 0, 0, 0);
-        check(
-            "    test result: FAILED. 0 passed; 1 failed; 0 ignored",
-            0,
-            0,
-            0,
-        );
+        check("    test result: FAILED. 0 passed; 1 failed; 0 ignored", 0, 0, 0);
     }
 }

@@ -16,10 +16,7 @@ const SPAWN_WRAPPER: &str = "agent-core/src/task_spawn.rs";
 /// What no source may contain, and what to do instead. In two parts, so that this file does not contain them.
 const FORBIDDEN: [([&str; 2], &str); 2] = [
     (["todo", "!("], "finish it, or leave it out"),
-    (
-        ["tokio::", "spawn("],
-        "use `agent_core::task::spawn`, which names the task and reports its panic",
-    ),
+    (["tokio::", "spawn("], "use `agent_core::task::spawn`, which names the task and reports its panic"),
 ];
 
 /// Prints the largest files and fails on what breaks a rule.
@@ -34,26 +31,17 @@ pub(crate) fn check() -> Result<()> {
             broken.extend(forbidden(&name, &code));
         }
     }
-    ensure!(
-        !sizes.is_empty(),
-        "found no source files: run from a clone of the repository"
-    );
+    ensure!(!sizes.is_empty(), "found no source files: run from a clone of the repository");
     sizes.retain(|(_, name)| !is_test(name));
     sizes.sort_by(|a, b| b.cmp(a));
 
     println!("      lines without tests, the ten largest files:");
     for (lines, name) in sizes.iter().take(10) {
-        let mark = if *lines > WARN_LINES {
-            "  ← consider splitting it by responsibility"
-        } else {
-            ""
-        };
+        let mark = if *lines > WARN_LINES { "  ← consider splitting it by responsibility" } else { "" };
         println!("      {lines:5}  {name}{mark}");
     }
     for (lines, name) in sizes.iter().take_while(|(lines, _)| *lines > FAIL_LINES) {
-        broken.push(format!(
-            "{name} has {lines} lines; the limit is {FAIL_LINES}: split it by responsibility"
-        ));
+        broken.push(format!("{name} has {lines} lines; the limit is {FAIL_LINES}: split it by responsibility"));
     }
     ensure!(broken.is_empty(), "{}", broken.join("\n       "));
     Ok(())
@@ -61,23 +49,12 @@ pub(crate) fn check() -> Result<()> {
 
 /// All Rust files of the workspace.
 fn sources() -> Result<Vec<String>> {
-    const CRATES: [&str; 6] = [
-        "agent-core",
-        "app",
-        "frontend",
-        "protocol",
-        "server",
-        "xtask",
-    ];
+    const CRATES: [&str; 6] = ["agent-core", "app", "frontend", "protocol", "server", "xtask"];
     let mut sources = Vec::new();
     for member in CRATES {
         for name in files_below(&workspace::root().join(member))? {
             let generated = name.starts_with("target/");
-            if !generated
-                && Path::new(&name)
-                    .extension()
-                    .is_some_and(|extension| extension == "rs")
-            {
+            if !generated && Path::new(&name).extension().is_some_and(|extension| extension == "rs") {
                 sources.push(format!("{member}/{name}"));
             }
         }
@@ -95,11 +72,8 @@ fn without_tests(text: &str) -> Vec<(usize, &str)> {
     let mut code = Vec::new();
     let mut lines = text.lines().enumerate().peekable();
     while let Some((index, line)) = lines.next() {
-        let opens_module =
-            |next: &str| next.trim_start().starts_with("mod ") && next.ends_with('{');
-        if line.trim_start() == "#[cfg(test)]"
-            && lines.peek().is_some_and(|(_, next)| opens_module(next))
-        {
+        let opens_module = |next: &str| next.trim_start().starts_with("mod ") && next.ends_with('{');
+        if line.trim_start() == "#[cfg(test)]" && lines.peek().is_some_and(|(_, next)| opens_module(next)) {
             let closing = format!("{}}}", &line[..line.len() - line.trim_start().len()]);
             lines.find(|(_, line)| *line == closing);
         } else {
@@ -116,9 +90,7 @@ fn forbidden(name: &str, code: &[(usize, &str)]) -> Vec<String> {
         for (parts, instead) in FORBIDDEN {
             let word = parts.concat();
             if line.contains(&word) && !(name == SPAWN_WRAPPER && word.starts_with("tokio")) {
-                found.push(format!(
-                    "{name}:{number}: `{word}…)` is not allowed: {instead}"
-                ));
+                found.push(format!("{name}:{number}: `{word}…)` is not allowed: {instead}"));
             }
         }
     }
@@ -136,12 +108,8 @@ mod tests {
 
     #[test]
     fn tests_do_not_count() {
-        let text =
-            "a\n#[cfg(test)]\nmod tests {\n    fn x() {\n    }\n}\nb\n#[cfg(test)]\nuse c;\n";
-        assert_eq!(
-            without_tests(text),
-            [(1, "a"), (7, "b"), (8, "#[cfg(test)]"), (9, "use c;")]
-        );
+        let text = "a\n#[cfg(test)]\nmod tests {\n    fn x() {\n    }\n}\nb\n#[cfg(test)]\nuse c;\n";
+        assert_eq!(without_tests(text), [(1, "a"), (7, "b"), (8, "#[cfg(test)]"), (9, "use c;")]);
     }
 
     #[test]
@@ -151,14 +119,7 @@ mod tests {
         let code = without_tests(&text);
         let found = forbidden("server/src/x.rs", &code);
         assert_eq!(found.len(), 2);
-        assert!(
-            found[0].starts_with("server/src/x.rs:3:")
-                && found[1].starts_with("server/src/x.rs:4:")
-        );
-        assert_eq!(
-            forbidden(SPAWN_WRAPPER, &code).len(),
-            1,
-            "the wrapper may spawn"
-        );
+        assert!(found[0].starts_with("server/src/x.rs:3:") && found[1].starts_with("server/src/x.rs:4:"));
+        assert_eq!(forbidden(SPAWN_WRAPPER, &code).len(), 1, "the wrapper may spawn");
     }
 }

@@ -28,15 +28,11 @@ impl WasmStd {
             }
             if has("rustup") {
                 println!("      Installing the Rust target {TARGET} …");
-                let added = Command::new("rustup")
-                    .args(["target", "add", TARGET])
-                    .status();
+                let added = Command::new("rustup").args(["target", "add", TARGET]).status();
                 if added.is_ok_and(|status| status.success()) && installed()? {
                     return Ok(Self::Installed);
                 }
-                println!(
-                    "      rustup could not install it; looking for the standard library's source instead."
-                );
+                println!("      rustup could not install it; looking for the standard library's source instead.");
             }
         }
         if source()?.exists() {
@@ -61,9 +57,7 @@ impl WasmStd {
         command.args(["--target", TARGET]);
         if self == Self::FromSource {
             // The stable compiler builds its own standard library only when told that it may act as the bootstrap one.
-            command
-                .env("RUSTC_BOOTSTRAP", "1")
-                .args(["-Z", "build-std=std,panic_abort"]);
+            command.env("RUSTC_BOOTSTRAP", "1").args(["-Z", "build-std=std,panic_abort"]);
         }
     }
 }
@@ -77,9 +71,7 @@ fn installed() -> Result<bool> {
     let Ok(entries) = std::fs::read_dir(Path::new(dir.trim())) else {
         return Ok(false);
     };
-    Ok(entries
-        .flatten()
-        .any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-")))
+    Ok(entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-")))
 }
 
 fn source() -> Result<PathBuf> {
@@ -99,10 +91,7 @@ fn install_source() {
             continue;
         };
         if has(program) {
-            println!(
-                "      Installing the standard library's source: {}",
-                attempt.join(" ")
-            );
+            println!("      Installing the standard library's source: {}", attempt.join(" "));
             let done = Command::new(program).args(arguments).status();
             if done.is_ok_and(|status| status.success()) {
                 return;
@@ -112,10 +101,7 @@ fn install_source() {
 }
 
 fn has(program: &str) -> bool {
-    Command::new(program)
-        .arg("--version")
-        .output()
-        .is_ok_and(|output| output.status.success())
+    Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
 }
 
 /// A cargo command for the browser target, with the standard library taken care of.

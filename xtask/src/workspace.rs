@@ -11,8 +11,7 @@ use anyhow::{Context, Result, bail};
 pub(crate) fn root() -> PathBuf {
     // Cargo says at run time whose tool it starts. What was compiled in is only a fallback: clones share a build
     // cache, and another clone may have replaced this executable since.
-    let manifest =
-        env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    let manifest = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
     let manifest = PathBuf::from(manifest);
     manifest.parent().map_or(manifest.clone(), Path::to_owned)
 }
@@ -33,9 +32,7 @@ pub(crate) fn cargo() -> Command {
 /// Runs a command whose output the user sees; its failure is ours.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let shown = show(command);
-    let status = command
-        .status()
-        .with_context(|| format!("could not start: {shown}"))?;
+    let status = command.status().with_context(|| format!("could not start: {shown}"))?;
     if !status.success() {
         bail!("failed ({status}): {shown}");
     }
@@ -45,26 +42,16 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 /// Runs a command and returns what it printed.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let shown = show(command);
-    let output = command
-        .output()
-        .with_context(|| format!("could not start: {shown}"))?;
+    let output = command.output().with_context(|| format!("could not start: {shown}"))?;
     if !output.status.success() {
-        bail!(
-            "failed ({}): {shown}\n{}",
-            output.status,
-            String::from_utf8_lossy(&output.stderr)
-        );
+        bail!("failed ({}): {shown}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
     }
     String::from_utf8(output.stdout).with_context(|| format!("not text: the output of {shown}"))
 }
 
 fn show(command: &Command) -> String {
     let mut words = vec![command.get_program().to_string_lossy().into_owned()];
-    words.extend(
-        command
-            .get_args()
-            .map(|arg| arg.to_string_lossy().into_owned()),
-    );
+    words.extend(command.get_args().map(|arg| arg.to_string_lossy().into_owned()));
     words.join(" ")
 }
 

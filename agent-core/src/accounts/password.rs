@@ -17,10 +17,29 @@ static AT_ONCE: Semaphore = Semaphore::const_new(2);
 
 /// Refused whatever their length: the long ones people really use.
 const COMMON: &[&str] = &[
-    "password1234", "passwordpassword", "123456789012", "1234567890123", "12345678901234", "123456789123",
-    "qwertyuiopas", "qwertyuiop123", "qwerty123456", "iloveyou1234", "letmeinplease", "adminadminadmin",
-    "administrator", "welcome12345", "changemenow1", "correcthorsebatterystaple", "hermeshermes", "hermesagent1",
-    "000000000000", "111111111111", "abcdefghijkl", "abcdefghijklm", "asdfghjklasdf",
+    "password1234",
+    "passwordpassword",
+    "123456789012",
+    "1234567890123",
+    "12345678901234",
+    "123456789123",
+    "qwertyuiopas",
+    "qwertyuiop123",
+    "qwerty123456",
+    "iloveyou1234",
+    "letmeinplease",
+    "adminadminadmin",
+    "administrator",
+    "welcome12345",
+    "changemenow1",
+    "correcthorsebatterystaple",
+    "hermeshermes",
+    "hermesagent1",
+    "000000000000",
+    "111111111111",
+    "abcdefghijkl",
+    "abcdefghijklm",
+    "asdfghjklasdf",
 ];
 
 pub(super) fn check_strength(password: &str, name: &str) -> Result<(), AccountError> {

@@ -9,8 +9,7 @@ use crate::store::StoreError;
 const OWNER: &str = "SELECT id, name, password_hash, disabled_at FROM account_user ORDER BY created_at, id LIMIT 1";
 const USER: &str = "SELECT name FROM account_user WHERE id = ?1 AND disabled_at IS NULL";
 const INSERT_USER: &str = "INSERT INTO account_user (id, name, password_hash, created_at) VALUES (?1, ?2, ?3, ?4)";
-const SET_PASSWORD: &str =
-    "UPDATE account_user SET name = ?2, password_hash = ?3, disabled_at = NULL WHERE id = ?1";
+const SET_PASSWORD: &str = "UPDATE account_user SET name = ?2, password_hash = ?3, disabled_at = NULL WHERE id = ?1";
 const REPLACE_HASH: &str = "UPDATE account_user SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2";
 const END_SESSIONS: &str = "DELETE FROM account_session WHERE user_id = ?1";
 const DROP_TOKENS: &str = "DELETE FROM account_setup_token WHERE used_at IS NULL OR expires_at < ?1";
@@ -167,10 +166,23 @@ mod tests {
     #[tokio::test]
     async fn every_statement_prepares() {
         crate::store::tests::prepare_all(&[
-            super::OWNER, super::USER, super::INSERT_USER, super::SET_PASSWORD, super::END_SESSIONS,
-            super::DROP_TOKENS, super::INSERT_TOKEN, super::TOKEN_IS_GOOD, super::TAKE_TOKEN, super::LOCKED_UNTIL,
-            super::COUNT_FAILURE, super::LOCK, super::FORGET_ATTEMPTS, super::FORGET_ALL_ATTEMPTS,
-            super::PURGE_ATTEMPTS, super::UNCOUNT_FAILURE, super::REPLACE_HASH,
+            super::OWNER,
+            super::USER,
+            super::INSERT_USER,
+            super::SET_PASSWORD,
+            super::END_SESSIONS,
+            super::DROP_TOKENS,
+            super::INSERT_TOKEN,
+            super::TOKEN_IS_GOOD,
+            super::TAKE_TOKEN,
+            super::LOCKED_UNTIL,
+            super::COUNT_FAILURE,
+            super::LOCK,
+            super::FORGET_ATTEMPTS,
+            super::FORGET_ALL_ATTEMPTS,
+            super::PURGE_ATTEMPTS,
+            super::UNCOUNT_FAILURE,
+            super::REPLACE_HASH,
         ])
         .await;
     }

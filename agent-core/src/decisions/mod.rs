@@ -234,7 +234,11 @@ async fn effect(
         DecisionVerb::Approve if found.kind == DecisionKind::Review && !go_on => CardState::Done,
         DecisionVerb::Archive => CardState::Archived,
         DecisionVerb::Approve | DecisionVerb::SendBack | DecisionVerb::Answer | DecisionVerb::Retry => {
-            if kanban::has_unfinished_parent(tx, card.id).await? { CardState::Todo } else { CardState::Ready }
+            if kanban::has_unfinished_parent(tx, card.id).await? {
+                CardState::Todo
+            } else {
+                CardState::Ready
+            }
         }
     };
     let mut transition = Transition::new(Cause::Settle, to, "decision_settled");

@@ -26,10 +26,8 @@ macro_rules! view_columns {
 }
 
 const VIEW: &str = concat!(view_columns!(), "WHERE d.id = ?2 AND c.deleted_at IS NULL");
-const OPEN_VIEWS: &str = concat!(
-    view_columns!(),
-    "WHERE d.state = 'open' AND c.deleted_at IS NULL ORDER BY d.created_at, d.id LIMIT 100"
-);
+const OPEN_VIEWS: &str =
+    concat!(view_columns!(), "WHERE d.state = 'open' AND c.deleted_at IS NULL ORDER BY d.created_at, d.id LIMIT 100");
 const OPEN_COUNT: &str = "SELECT count(*) FROM decision WHERE state = 'open'";
 const FIRST_OPEN: &str = "SELECT id FROM decision WHERE state = 'open' ORDER BY created_at, id LIMIT 1";
 const INSERT: &str = "INSERT INTO decision

@@ -349,12 +349,7 @@ async fn wanted_place(
 ///
 /// # Errors
 /// `Conflict` when the card is finished or asks already.
-pub async fn block_card(
-    core: &Core,
-    actor: &Actor,
-    card: CardRef,
-    reason: &str,
-) -> Result<CardWritten, KanbanError> {
+pub async fn block_card(core: &Core, actor: &Actor, card: CardRef, reason: &str) -> Result<CardWritten, KanbanError> {
     let reason = input::needed_text("reason", reason)?;
     let mut tx = core.write().await?;
     let before = load(&mut tx, card).await?;

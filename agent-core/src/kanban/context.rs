@@ -40,11 +40,7 @@ pub(super) async fn text(
     Ok(out)
 }
 
-async fn push_attempts(
-    connection: &mut SqliteConnection,
-    card: &CardRow,
-    out: &mut String,
-) -> Result<(), KanbanError> {
+async fn push_attempts(connection: &mut SqliteConnection, card: &CardRow, out: &mut String) -> Result<(), KanbanError> {
     let mut runs = view::runs(connection, card.id).await?;
     runs.retain(|run| run.ended_at.is_some());
     if runs.is_empty() {

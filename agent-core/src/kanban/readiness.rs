@@ -54,11 +54,8 @@ impl Readiness {
 
     /// Profiles for choosing an assignee, `default` first.
     pub(super) fn summaries(&self) -> Vec<ProfileSummary> {
-        let mut all: Vec<ProfileSummary> = self
-            .profiles
-            .iter()
-            .map(|(id, executor)| ProfileSummary { id: id.clone(), executor: *executor })
-            .collect();
+        let mut all: Vec<ProfileSummary> =
+            self.profiles.iter().map(|(id, executor)| ProfileSummary { id: id.clone(), executor: *executor }).collect();
         all.sort_by(|a, b| (a.id != "default", &a.id).cmp(&(b.id != "default", &b.id)));
         all
     }

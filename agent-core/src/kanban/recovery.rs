@@ -57,8 +57,7 @@ pub(super) async fn fail_in(
     worker::insert_event(tx, failed.run, seq, RunEventKind::Ended, outcome.as_str(), error, false, now).await?;
     sqlx::query(COUNT_EVENTS).bind(failed.run.0).bind(seq).execute(&mut *tx).await?;
 
-    let (cause, to) =
-        if gives_up { (Cause::GiveUp, CardState::Blocked) } else { (Cause::Recover, CardState::Ready) };
+    let (cause, to) = if gives_up { (Cause::GiveUp, CardState::Blocked) } else { (Cause::Recover, CardState::Ready) };
     let mut transition = Transition::new(cause, to, if gives_up { "gave_up" } else { "run_failed" });
     transition.detail = serde_json::json!({
         "outcome": outcome.as_str(), "error": text::excerpt(error, 400), "failures": failures, "limit": limit,
@@ -110,8 +109,7 @@ pub(super) async fn fail_run(
     retry_after_ms: Option<i64>,
 ) -> Result<bool, KanbanError> {
     let mut tx = core.write().await?;
-    let row: Option<(Uuid, String, i64)> =
-        sqlx::query_as(OPEN_RUN).bind(run.0).fetch_optional(&mut *tx).await?;
+    let row: Option<(Uuid, String, i64)> = sqlx::query_as(OPEN_RUN).bind(run.0).fetch_optional(&mut *tx).await?;
     let Some((card, profile, events)) = row else { return Ok(false) };
     let card = load(&mut tx, CardRef::Id(CardId(card))).await?;
     let failed = FailedRun { run, card: &card, profile: &profile, events };
@@ -130,9 +128,7 @@ pub(super) async fn sweep_runs(core: &Core) -> Result<(), KanbanError> {
         let started: Option<i64> = row.try_get("started_at")?;
         let lease: Option<i64> = row.try_get("lease_until")?;
         let claimed: i64 = row.try_get("claimed_at")?;
-        let limit = row
-            .try_get::<Option<u32>, _>("max_runtime_s")?
-            .unwrap_or(core.config().kanban.max_runtime_seconds);
+        let limit = row.try_get::<Option<u32>, _>("max_runtime_s")?.unwrap_or(core.config().kanban.max_runtime_seconds);
         let host: Option<String> = row.try_get("host")?;
         let ours = host.as_deref() == Some(super::host_name());
         let process = match (row.try_get::<Option<u32>, _>("pid")?, row.try_get::<Option<i64>, _>("pid_started")?) {

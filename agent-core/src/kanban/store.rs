@@ -1,6 +1,8 @@
 //! SQL of cards, runs and links that writes need. Reads for pages are in `view_store`.
 
-use protocol::{BoardId, BoardSummary, CardId, CardState, CommentId, DecisionId, ExecutorKind, RunId, SessionId, UndoId};
+use protocol::{
+    BoardId, BoardSummary, CardId, CardState, CommentId, DecisionId, ExecutorKind, RunId, SessionId, UndoId,
+};
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
@@ -55,8 +57,7 @@ const CHILDREN_IN: &str = concat!(
 const HAS_UNFINISHED_PARENT: &str = "SELECT EXISTS (
     SELECT 1 FROM kanban_link l JOIN kanban_card p ON p.id = l.parent_id
      WHERE l.child_id = ?1 AND p.state NOT IN ('done', 'archived') AND p.deleted_at IS NULL)";
-const INSERT_LINK: &str =
-    "INSERT INTO kanban_link (parent_id, child_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+const INSERT_LINK: &str = "INSERT INTO kanban_link (parent_id, child_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
 const DELETE_LINK: &str = "DELETE FROM kanban_link WHERE parent_id = ?1 AND child_id = ?2";
 // UNION, not UNION ALL: visits every card once, so it ends even on a graph that has a cycle.
 const IS_REACHABLE: &str = "WITH RECURSIVE below (id) AS (
@@ -98,8 +99,7 @@ pub(super) async fn board_by_slug(
 }
 
 pub(super) async fn board_by_id(connection: &mut SqliteConnection, id: BoardId) -> Result<BoardSummary, KanbanError> {
-    let row: Option<(Uuid, String, String)> =
-        sqlx::query_as(BOARD_BY_ID).bind(id.0).fetch_optional(connection).await?;
+    let row: Option<(Uuid, String, String)> = sqlx::query_as(BOARD_BY_ID).bind(id.0).fetch_optional(connection).await?;
     row.map(board).ok_or_else(|| KanbanError::NotFound("there is no such board any more".to_owned()))
 }
 
@@ -172,8 +172,7 @@ pub(super) async fn by_idempotency_key(
     board: BoardId,
     key: &str,
 ) -> Result<Option<CardId>, KanbanError> {
-    let id: Option<Uuid> =
-        sqlx::query_scalar(BY_IDEMPOTENCY_KEY).bind(board.0).bind(key).fetch_optional(tx).await?;
+    let id: Option<Uuid> = sqlx::query_scalar(BY_IDEMPOTENCY_KEY).bind(board.0).bind(key).fetch_optional(tx).await?;
     Ok(id.map(CardId))
 }
 
@@ -306,12 +305,7 @@ pub(crate) async fn set_open_decision(
     Ok(())
 }
 
-pub(super) async fn end_run(
-    tx: &mut SqliteConnection,
-    run: RunId,
-    now: i64,
-    end: &RunEnd,
-) -> Result<(), KanbanError> {
+pub(super) async fn end_run(tx: &mut SqliteConnection, run: RunId, now: i64, end: &RunEnd) -> Result<(), KanbanError> {
     sqlx::query(END_RUN)
         .bind(run.0)
         .bind(now)
@@ -337,21 +331,13 @@ pub(crate) async fn has_unfinished_parent(tx: &mut SqliteConnection, card: CardI
 }
 
 /// Whether the link is new.
-pub(super) async fn insert_link(
-    tx: &mut SqliteConnection,
-    parent: CardId,
-    child: CardId,
-) -> Result<bool, KanbanError> {
+pub(super) async fn insert_link(tx: &mut SqliteConnection, parent: CardId, child: CardId) -> Result<bool, KanbanError> {
     let done = sqlx::query(INSERT_LINK).bind(parent.0).bind(child.0).execute(tx).await?;
     Ok(done.rows_affected() == 1)
 }
 
 /// Whether there was such a link.
-pub(super) async fn delete_link(
-    tx: &mut SqliteConnection,
-    parent: CardId,
-    child: CardId,
-) -> Result<bool, KanbanError> {
+pub(super) async fn delete_link(tx: &mut SqliteConnection, parent: CardId, child: CardId) -> Result<bool, KanbanError> {
     let done = sqlx::query(DELETE_LINK).bind(parent.0).bind(child.0).execute(tx).await?;
     Ok(done.rows_affected() == 1)
 }
@@ -479,8 +465,35 @@ pub(super) async fn purge_undo(tx: &mut SqliteConnection, before: i64) -> Result
 
 #[cfg(test)]
 pub(super) const ALL_SQL: &[&str] = &[
-    BOARD_BY_SLUG, BOARD_BY_ID, BOARDS, INSERT_BOARD, NEXT_NUMBER, INSERT_CARD, BY_IDEMPOTENCY_KEY, FIRST_RANK,
-    LAST_RANK, RANK_AFTER, RANK_BEFORE, SET_STATE, SET_RANK, SET_TEXT, SET_DELETED, SET_DECISION, END_RUN,
-    CHILDREN_IN, HAS_UNFINISHED_PARENT, INSERT_LINK, DELETE_LINK, IS_REACHABLE, INSERT_COMMENT, DELETE_COMMENT,
-    COUNT_COMMENTS, INSERT_RUN, INSERT_SESSION, INSERT_UNDO, TAKE_UNDO, UNDO_STATE, PURGE_UNDO,
+    BOARD_BY_SLUG,
+    BOARD_BY_ID,
+    BOARDS,
+    INSERT_BOARD,
+    NEXT_NUMBER,
+    INSERT_CARD,
+    BY_IDEMPOTENCY_KEY,
+    FIRST_RANK,
+    LAST_RANK,
+    RANK_AFTER,
+    RANK_BEFORE,
+    SET_STATE,
+    SET_RANK,
+    SET_TEXT,
+    SET_DELETED,
+    SET_DECISION,
+    END_RUN,
+    CHILDREN_IN,
+    HAS_UNFINISHED_PARENT,
+    INSERT_LINK,
+    DELETE_LINK,
+    IS_REACHABLE,
+    INSERT_COMMENT,
+    DELETE_COMMENT,
+    COUNT_COMMENTS,
+    INSERT_RUN,
+    INSERT_SESSION,
+    INSERT_UNDO,
+    TAKE_UNDO,
+    UNDO_STATE,
+    PURGE_UNDO,
 ];

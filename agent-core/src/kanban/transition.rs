@@ -184,7 +184,10 @@ pub(crate) async fn apply(
     )
     .await?;
     if !changed {
-        return Err(KanbanError::Conflict(format!("{} was changed by somebody else just now; look again", card.label())));
+        return Err(KanbanError::Conflict(format!(
+            "{} was changed by somebody else just now; look again",
+            card.label()
+        )));
     }
     if let Some(left_over) = card.open_decision_id
         && transition.settled != Some(left_over)

@@ -51,17 +51,9 @@ impl Inverse {
 
     pub(crate) fn with_comment(self, added: Option<CommentId>) -> Self {
         match self {
-            Self::Restore { title, body, priority, assignee, state, rank, failures, decision, .. } => Self::Restore {
-                title,
-                body,
-                priority,
-                assignee,
-                state,
-                rank,
-                failures,
-                decision,
-                comment: added,
-            },
+            Self::Restore { title, body, priority, assignee, state, rank, failures, decision, .. } => {
+                Self::Restore { title, body, priority, assignee, state, rank, failures, decision, comment: added }
+            }
             Self::Delete => Self::Delete,
         }
     }

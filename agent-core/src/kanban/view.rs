@@ -82,9 +82,11 @@ const CARD_SEQ: &str = "SELECT max(seq) FROM kanban_event WHERE card_id = ?1 AND
 const UNFINISHED_PARENTS: &str = "SELECT p.number FROM kanban_link l JOIN kanban_card p ON p.id = l.parent_id
      WHERE l.child_id = ?1 AND p.state NOT IN ('done', 'archived') AND p.deleted_at IS NULL
      ORDER BY p.number LIMIT 100";
-const PARENTS: &str = "SELECT p.id, p.number, p.title, p.state FROM kanban_link l JOIN kanban_card p ON p.id = l.parent_id
+const PARENTS: &str =
+    "SELECT p.id, p.number, p.title, p.state FROM kanban_link l JOIN kanban_card p ON p.id = l.parent_id
      WHERE l.child_id = ?1 AND p.deleted_at IS NULL ORDER BY p.number LIMIT 100";
-const CHILDREN: &str = "SELECT k.id, k.number, k.title, k.state FROM kanban_link l JOIN kanban_card k ON k.id = l.child_id
+const CHILDREN: &str =
+    "SELECT k.id, k.number, k.title, k.state FROM kanban_link l JOIN kanban_card k ON k.id = l.child_id
      WHERE l.parent_id = ?1 AND k.deleted_at IS NULL ORDER BY k.number LIMIT 100";
 const RUNS: &str = "SELECT id, attempt, profile, executor, claimed_at, started_at, ended_at, outcome, summary, error,
         tokens_in, tokens_out, cost_micros
@@ -341,7 +343,11 @@ async fn delta(
     let known: Vec<Uuid> = shown.iter().map(|face| face.card.id.0).collect();
     // Cards that no longer exist at all, after a purge.
     removed.extend(
-        changed.iter().filter(|id| !known.contains(id) && !removed.iter().any(|gone| gone.0 == **id)).map(|id| CardId(*id)).collect::<Vec<_>>(),
+        changed
+            .iter()
+            .filter(|id| !known.contains(id) && !removed.iter().any(|gone| gone.0 == **id))
+            .map(|id| CardId(*id))
+            .collect::<Vec<_>>(),
     );
     let cards = into_cards(&mut tx, &readiness, shown).await?;
     tx.rollback().await?;
@@ -595,6 +601,21 @@ pub async fn open_decision_of(core: &Core, card: CardRef) -> Result<DecisionId, 
 
 #[cfg(test)]
 pub(super) const ALL_SQL: &[&str] = &[
-    COLUMN, COLUMN_AFTER, FACES, FIRST_READY, RUNNING, TOTALS, LAST_SEQ, CHANGED, SLOTS_CHANGED, CARD_SEQ,
-    UNFINISHED_PARENTS, PARENTS, CHILDREN, RUNS, COMMENTS, RUN_EVENTS_AFTER, RUN_EVENTS_LAST,
+    COLUMN,
+    COLUMN_AFTER,
+    FACES,
+    FIRST_READY,
+    RUNNING,
+    TOTALS,
+    LAST_SEQ,
+    CHANGED,
+    SLOTS_CHANGED,
+    CARD_SEQ,
+    UNFINISHED_PARENTS,
+    PARENTS,
+    CHILDREN,
+    RUNS,
+    COMMENTS,
+    RUN_EVENTS_AFTER,
+    RUN_EVENTS_LAST,
 ];

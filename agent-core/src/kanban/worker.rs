@@ -41,8 +41,7 @@ const INSERT_EVENT: &str =
 const COUNT_EVENTS: &str = "UPDATE kanban_run SET events = ?2 WHERE id = ?1";
 const ADD_USAGE: &str = "UPDATE kanban_run SET tokens_in = tokens_in + ?2, tokens_out = tokens_out + ?3,
     cost_micros = CASE WHEN ?4 IS NULL THEN cost_micros ELSE COALESCE(cost_micros, 0) + ?4 END WHERE id = ?1";
-const ADD_CARD_COST: &str =
-    "UPDATE kanban_card SET cost_micros = COALESCE(cost_micros, 0) + ?2 WHERE id = ?1";
+const ADD_CARD_COST: &str = "UPDATE kanban_card SET cost_micros = COALESCE(cost_micros, 0) + ?2 WHERE id = ?1";
 const SET_WORKSPACE: &str = "UPDATE kanban_card SET workspace_path = ?2 WHERE id = ?1";
 
 /// A worker's proof that the card is its own.
@@ -419,8 +418,7 @@ pub async fn complete(
     transition.failures = Failures::Reset;
     transition.summary = Some(summary.clone());
     transition.detail = serde_json::json!({ "summary": text::excerpt(&summary, 400) });
-    transition.run_end =
-        Some(RunEnd { outcome: RunOutcome::Completed, summary: Some(summary), error: None, metadata });
+    transition.run_end = Some(RunEnd { outcome: RunOutcome::Completed, summary: Some(summary), error: None, metadata });
     finish(core, &mut tx, ticket, &owned, transition, RunOutcome::Completed).await?;
     tx.commit().await?;
     Ok(())
@@ -472,7 +470,9 @@ pub async fn block(
     let reason = text::redact(input::needed_text("reason", reason)?.trim());
     let summary = text::redact(input::long_text("summary", summary)?.trim());
     let (kind, reason) = match reason.strip_prefix("review-required:") {
-        Some(rest) => (BlockKind::Review, if rest.trim().is_empty() { summary.clone() } else { rest.trim().to_owned() }),
+        Some(rest) => {
+            (BlockKind::Review, if rest.trim().is_empty() { summary.clone() } else { rest.trim().to_owned() })
+        }
         None => (kind.unwrap_or(BlockKind::NeedsInput), reason),
     };
     let mut tx = core.write().await?;
@@ -523,7 +523,8 @@ pub async fn fail(
     let error = text::redact(error);
     let mut tx = core.write().await?;
     let owned = own(&mut tx, ticket).await?;
-    let failed = recovery::FailedRun { run: ticket.run, card: &owned.card, profile: &owned.profile, events: owned.events };
+    let failed =
+        recovery::FailedRun { run: ticket.run, card: &owned.card, profile: &owned.profile, events: owned.events };
     recovery::fail_in(core, &mut tx, &failed, outcome, &error, retry_after_ms).await?;
     tx.commit().await?;
     Ok(())
@@ -580,8 +581,18 @@ pub async fn show(core: &Core, card: CardRef) -> Result<serde_json::Value, Kanba
 }
 
 #[cfg(test)]
-pub(super) const ALL_SQL: &[&str] =
-    &[OWNED, ENDED_BY_ITSELF, RUN_STATE, START, RENEW, INSERT_EVENT, COUNT_EVENTS, ADD_USAGE, ADD_CARD_COST, SET_WORKSPACE];
+pub(super) const ALL_SQL: &[&str] = &[
+    OWNED,
+    ENDED_BY_ITSELF,
+    RUN_STATE,
+    START,
+    RENEW,
+    INSERT_EVENT,
+    COUNT_EVENTS,
+    ADD_USAGE,
+    ADD_CARD_COST,
+    SET_WORKSPACE,
+];
 
 #[cfg(test)]
 mod tests {

@@ -221,7 +221,10 @@ mod tests {
             ("# only a comment", "# only a comment\nmodel:\n  base_url: \"http://h/v1\"\n  default: \"m:7b\"\n"),
             ("a: 1", "a: 1\nmodel:\n  base_url: \"http://h/v1\"\n  default: \"m:7b\"\n"),
             ("a: 1\r\n", "a: 1\r\nmodel:\r\n  base_url: \"http://h/v1\"\r\n  default: \"m:7b\"\r\n"),
-            ("model:\n\n# later\nb: 2\n", "model:\n  base_url: \"http://h/v1\"\n  default: \"m:7b\"\n\n# later\nb: 2\n"),
+            (
+                "model:\n\n# later\nb: 2\n",
+                "model:\n  base_url: \"http://h/v1\"\n  default: \"m:7b\"\n\n# later\nb: 2\n",
+            ),
             (
                 "model:\n    name: old\n    nested:\n        base_url: other\nb: 2",
                 "model:\n    name: \"m:7b\"\n    nested:\n        base_url: other\n    base_url: \"http://h/v1\"\nb: 2",

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::files::{self, Mode};
 use super::ModelError;
+use super::files::{self, Mode};
 
 /// Longest key.
 const MAX_VALUE_BYTES: usize = 8 * 1024;
@@ -165,7 +165,10 @@ mod tests {
             assert_eq!(EnvFile::read(&path).unwrap().get("KEY").as_deref(), Some(value));
         }
         let file = EnvFile::read(&path).unwrap();
-        assert_eq!((file.get("A"), file.get("B"), file.get("C")), (Some("x\"y".into()), Some("plain".into()), Some("it is".into())));
+        assert_eq!(
+            (file.get("A"), file.get("B"), file.get("C")),
+            (Some("x\"y".into()), Some("plain".into()), Some("it is".into()))
+        );
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing half-written is left");
     }

@@ -79,10 +79,14 @@ impl CallError {
             }
             FailureKind::Unauthorized => "The key was not accepted. Enter it again, or make a new one at the provider.",
             FailureKind::NotFound => "The server has nothing at this path. Most base addresses end in /v1.",
-            FailureKind::ModelNotFound => "The server does not have this model. Check its name, or load it there first.",
+            FailureKind::ModelNotFound => {
+                "The server does not have this model. Check its name, or load it there first."
+            }
             FailureKind::RateLimited => "The provider asks to slow down. Wait a little and try again.",
             FailureKind::NoCredit => "The account has no credit left. Top it up at the provider.",
-            FailureKind::ContextTooLong => "The text is longer than the model can read. Choose one with a larger window.",
+            FailureKind::ContextTooLong => {
+                "The text is longer than the model can read. Choose one with a larger window."
+            }
             FailureKind::Overloaded => "The provider has trouble right now. Try again in a few minutes.",
             FailureKind::Refused => "The provider refused the request. Its message says why; check the model's name.",
             FailureKind::Broken => {
@@ -124,16 +128,25 @@ pub(super) fn from_status(status: u16, body: &str, retry_after_ms: Option<i64>) 
 }
 
 fn is_about_model(lower: &str) -> bool {
-    lower.contains("model") && ["not found", "not exist", "unknown", "invalid model", "no such", "not a valid", "not_found"]
-        .iter()
-        .any(|words| lower.contains(words))
+    lower.contains("model")
+        && ["not found", "not exist", "unknown", "invalid model", "no such", "not a valid", "not_found"]
+            .iter()
+            .any(|words| lower.contains(words))
 }
 
 fn is_about_context(lower: &str) -> bool {
-    ["context length", "context_length", "context window", "maximum context", "too many tokens", "prompt is too long",
-        "exceeds the available context", "exceed_context_size"]
-        .iter()
-        .any(|words| lower.contains(words))
+    [
+        "context length",
+        "context_length",
+        "context window",
+        "maximum context",
+        "too many tokens",
+        "prompt is too long",
+        "exceeds the available context",
+        "exceed_context_size",
+    ]
+    .iter()
+    .any(|words| lower.contains(words))
 }
 
 /// The sentence inside an error body: `{"error":{"message":…}}` and its relatives, else the text itself, shortened.
@@ -169,7 +182,10 @@ mod tests {
     #[test]
     fn the_providers_sentence_is_found() {
         let cases = [
-            (r#"{"error":{"message":"Incorrect API key","code":"invalid_api_key"}}"#, "Incorrect API key (invalid_api_key)"),
+            (
+                r#"{"error":{"message":"Incorrect API key","code":"invalid_api_key"}}"#,
+                "Incorrect API key (invalid_api_key)",
+            ),
             (r#"{"error":"model 'x' not found"}"#, "model 'x' not found"),
             (r#"[{"error":{"message":"bad"}}]"#, "bad"),
             (r#"{"detail":"Not Found"}"#, "Not Found"),
@@ -193,7 +209,11 @@ mod tests {
             (400, r#"{"error":{"message":"maximum context length is 8192 tokens"}}"#, FailureKind::ContextTooLong),
             (400, r#"{"error":{"message":"bad schema"}}"#, FailureKind::Refused),
             (429, "slow down", FailureKind::RateLimited),
-            (429, r#"{"error":{"message":"You exceeded your quota","code":"insufficient_quota"}}"#, FailureKind::NoCredit),
+            (
+                429,
+                r#"{"error":{"message":"You exceeded your quota","code":"insufficient_quota"}}"#,
+                FailureKind::NoCredit,
+            ),
             (503, "", FailureKind::Overloaded),
             (529, "", FailureKind::RateLimited),
         ];

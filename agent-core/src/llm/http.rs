@@ -73,7 +73,11 @@ impl Endpoint {
             .and_then(|value| retry_after_ms(value, time::OffsetDateTime::now_utc()));
         if status.is_redirection() {
             let target = response.headers().get(reqwest::header::LOCATION).and_then(|to| to.to_str().ok());
-            let message = format!("HTTP {}: the server sends us on to {}; use that address", status.as_u16(), target.unwrap_or("elsewhere"));
+            let message = format!(
+                "HTTP {}: the server sends us on to {}; use that address",
+                status.as_u16(),
+                target.unwrap_or("elsewhere")
+            );
             return failure::from_status(status.as_u16(), &self.redactor.clean(&message), retry_after);
         }
         let body = match read_bounded(response, MAX_ERROR_BYTES).await {
@@ -262,10 +266,16 @@ mod tests {
         let base = |text| parse_base(text).map(|url| url.to_string());
         assert_eq!(base(" https://api.openai.com/v1/ ").unwrap(), "https://api.openai.com/v1");
         assert_eq!(base("http://localhost:11434/v1/chat/completions").unwrap(), "http://localhost:11434/v1");
-        for bad in ["", "api.openai.com", "ftp://x/v1", "https://u:p@x/v1", "https://x/v1?key=1", "file:///etc/passwd"] {
+        for bad in ["", "api.openai.com", "ftp://x/v1", "https://u:p@x/v1", "https://x/v1?key=1", "file:///etc/passwd"]
+        {
             assert!(base(bad).is_err(), "{bad}");
         }
-        for (url, local) in [("http://127.0.0.1:1/v1", true), ("http://[::1]:1/v1", true), ("http://localhost/v1", true), ("https://api.openai.com/v1", false)] {
+        for (url, local) in [
+            ("http://127.0.0.1:1/v1", true),
+            ("http://[::1]:1/v1", true),
+            ("http://localhost/v1", true),
+            ("https://api.openai.com/v1", false),
+        ] {
             assert_eq!(is_loopback(&parse_base(url).unwrap()), local, "{url}");
         }
     }

@@ -231,7 +231,10 @@ struct WireUsage {
 fn parse_chunk(text: &str) -> Result<Vec<Delta>, CallError> {
     let chunk: Chunk = serde_json::from_str(text).map_err(|error| {
         let start: String = text.chars().take(200).collect();
-        CallError::new(FailureKind::Broken, format!("the server sent something that is not a chat completion ({error}): {start}"))
+        CallError::new(
+            FailureKind::Broken,
+            format!("the server sent something that is not a chat completion ({error}): {start}"),
+        )
     })?;
     if let Some(error) = chunk.error.filter(|error| !error.is_null()) {
         let status = error.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
@@ -320,7 +323,9 @@ fn wire_message(message: &Message, echo_reasoning: bool) -> Value {
     match message {
         Message::System { content } => json!({ "role": "system", "content": content }),
         Message::User { content } => json!({ "role": "user", "content": content }),
-        Message::Tool { call_id, content, .. } => json!({ "role": "tool", "tool_call_id": call_id, "content": content }),
+        Message::Tool { call_id, content, .. } => {
+            json!({ "role": "tool", "tool_call_id": call_id, "content": content })
+        }
         Message::Assistant { content, reasoning, tool_calls } => {
             let mut wire = json!({ "role": "assistant", "content": content });
             if echo_reasoning && !reasoning.is_empty() {

@@ -48,7 +48,11 @@ fn chunks_of_many_servers_are_understood() {
 fn errors_inside_a_stream_are_errors() {
     let cases = [
         (r#"{"error":{"message":"Overloaded","type":"overloaded_error"}}"#, FailureKind::Overloaded, "Overloaded"),
-        (r#"{"error":{"message":"Rate limit reached","code":429}}"#, FailureKind::RateLimited, "HTTP 429: Rate limit reached"),
+        (
+            r#"{"error":{"message":"Rate limit reached","code":429}}"#,
+            FailureKind::RateLimited,
+            "HTTP 429: Rate limit reached",
+        ),
         (r#"{"error":"model requires more memory"}"#, FailureKind::Refused, "model requires more memory"),
     ];
     for (chunk, kind, message) in cases {

@@ -25,8 +25,11 @@ impl Redactor {
     /// Knows these values.
     #[must_use]
     pub fn new(values: impl IntoIterator<Item = String>) -> Self {
-        let mut secrets: Vec<String> =
-            values.into_iter().map(|value| value.trim().to_owned()).filter(|value| value.len() >= MIN_SECRET_BYTES).collect();
+        let mut secrets: Vec<String> = values
+            .into_iter()
+            .map(|value| value.trim().to_owned())
+            .filter(|value| value.len() >= MIN_SECRET_BYTES)
+            .collect();
         // Longest first, so that a secret that contains another one goes as a whole.
         secrets.sort_by_key(|value| std::cmp::Reverse(value.len()));
         secrets.dedup();

@@ -54,7 +54,9 @@ pub(super) fn check(core: &Core, params: &SaveProviderParams) -> Result<Checked,
     let url = http::parse_base(&params.base_url).map_err(ModelError::Invalid)?;
     let model = params.model.trim();
     if model.is_empty() || model.chars().count() > MAX_MODEL_CHARS || model.chars().any(char::is_control) {
-        return Err(ModelError::Invalid("the model's name is missing or not a name; enter it as the provider writes it".into()));
+        return Err(ModelError::Invalid(
+            "the model's name is missing or not a name; enter it as the provider writes it".into(),
+        ));
     }
     let key = match params.key.as_deref().map(str::trim) {
         Some("") => None,

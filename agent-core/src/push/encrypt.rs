@@ -1,7 +1,7 @@
 //! Message encryption for Web Push: RFC 8291 over the aes128gcm coding of RFC 8188, one record.
 
-use aes_gcm::aead::{Aead, KeyInit};
 use aes_gcm::Aes128Gcm;
+use aes_gcm::aead::{Aead, KeyInit};
 use base64::Engine;
 use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
 use hkdf::Hkdf;
@@ -110,8 +110,7 @@ mod tests {
 
     use super::{MAX_PLAINTEXT, SubscriberKeys, decode, encrypt, encrypt_with};
 
-    const P256DH: &str =
-        "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4";
+    const P256DH: &str = "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4";
     const AUTH: &str = "BTBZMqHH6r4Tts7J_aSIgg";
 
     #[test]

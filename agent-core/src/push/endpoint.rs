@@ -5,13 +5,8 @@ use reqwest::Url;
 use super::PushError;
 
 /// Push services of the browsers there are. A leading dot means any subdomain.
-const HOSTS: &[&str] = &[
-    "fcm.googleapis.com",
-    "jmt17.google.com",
-    ".push.services.mozilla.com",
-    ".push.apple.com",
-    ".notify.windows.com",
-];
+const HOSTS: &[&str] =
+    &["fcm.googleapis.com", "jmt17.google.com", ".push.services.mozilla.com", ".push.apple.com", ".notify.windows.com"];
 const MAX_ENDPOINT_BYTES: usize = 2048;
 
 /// Accepts an https address of a known service, or any address below an origin that the configuration allows.

@@ -132,12 +132,7 @@ impl Sender {
     }
 
     /// Sends the message, and a shorter one when the service finds it too large.
-    async fn deliver(
-        &self,
-        due: &Due,
-        target: &str,
-        keys: &encrypt::SubscriberKeys,
-    ) -> Result<Answer, PushError> {
+    async fn deliver(&self, due: &Due, target: &str, keys: &encrypt::SubscriberKeys) -> Result<Answer, PushError> {
         let payload = due.payload.replace(message::ORIGIN, &self.origin);
         let answer = self.post(due, target, keys, &payload).await?;
         if answer.status == Some(StatusCode::PAYLOAD_TOO_LARGE)

@@ -18,8 +18,7 @@ const UPSERT_DEVICE: &str = "INSERT INTO push_subscription (id, user_id, endpoin
     ON CONFLICT (endpoint) DO UPDATE SET user_id = ?2, p256dh = ?4, auth = ?5, device = ?6, last_error = NULL
     RETURNING id";
 const REMOVE_DEVICE: &str = "DELETE FROM push_subscription WHERE user_id = ?1 AND id = ?2";
-const SET_DISPLAYED: &str =
-    "UPDATE push_subscription SET last_displayed_at = ?3 WHERE user_id = ?1 AND endpoint = ?2";
+const SET_DISPLAYED: &str = "UPDATE push_subscription SET last_displayed_at = ?3 WHERE user_id = ?1 AND endpoint = ?2";
 const OPEN_DECISIONS: &str = "SELECT count(*) FROM decision WHERE state = 'open'";
 const ENQUEUE: &str = "INSERT INTO push_outbox
     (subscription_id, decision_id, topic, payload, created_at, next_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6)";
@@ -84,11 +83,7 @@ pub(super) async fn count_devices(tx: &mut SqliteConnection, user: UserId) -> Re
     Ok(sqlx::query_scalar(COUNT_DEVICES).bind(user.0).fetch_one(tx).await?)
 }
 
-pub(super) async fn is_device_of(
-    tx: &mut SqliteConnection,
-    user: UserId,
-    endpoint: &str,
-) -> Result<bool, StoreError> {
+pub(super) async fn is_device_of(tx: &mut SqliteConnection, user: UserId, endpoint: &str) -> Result<bool, StoreError> {
     Ok(sqlx::query_scalar(IS_DEVICE_OF).bind(user.0).bind(endpoint).fetch_one(tx).await?)
 }
 
@@ -175,8 +170,12 @@ pub(super) async fn take_due(
     retaken_at: i64,
     limit: usize,
 ) -> Result<Vec<Due>, StoreError> {
-    let rows: Vec<(i64, Uuid, String, String, String, i64, u32)> =
-        sqlx::query_as(TAKE_DUE).bind(now).bind(retaken_at).bind(i64::try_from(limit).unwrap_or(i64::MAX)).fetch_all(tx).await?;
+    let rows: Vec<(i64, Uuid, String, String, String, i64, u32)> = sqlx::query_as(TAKE_DUE)
+        .bind(now)
+        .bind(retaken_at)
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(tx)
+        .await?;
     Ok(rows
         .into_iter()
         .map(|(id, device, topic, payload, urgency, expires_at, attempts)| Due {
@@ -259,10 +258,26 @@ mod tests {
     #[tokio::test]
     async fn every_statement_prepares() {
         crate::store::tests::prepare_all(&[
-            super::ALL_DEVICES, super::DEVICES, super::COUNT_DEVICES, super::IS_DEVICE_OF, super::UPSERT_DEVICE,
-            super::REMOVE_DEVICE, super::SET_DISPLAYED, super::OPEN_DECISIONS, super::ENQUEUE, super::TAKE_DUE,
-            super::ANY_DUE, super::TARGET, super::SENT, super::FAILED, super::LATER, super::DEVICE_SENT,
-            super::DEVICE_ERROR, super::DEVICE_GONE, super::PURGE, super::EXPIRE,
+            super::ALL_DEVICES,
+            super::DEVICES,
+            super::COUNT_DEVICES,
+            super::IS_DEVICE_OF,
+            super::UPSERT_DEVICE,
+            super::REMOVE_DEVICE,
+            super::SET_DISPLAYED,
+            super::OPEN_DECISIONS,
+            super::ENQUEUE,
+            super::TAKE_DUE,
+            super::ANY_DUE,
+            super::TARGET,
+            super::SENT,
+            super::FAILED,
+            super::LATER,
+            super::DEVICE_SENT,
+            super::DEVICE_ERROR,
+            super::DEVICE_GONE,
+            super::PURGE,
+            super::EXPIRE,
         ])
         .await;
     }

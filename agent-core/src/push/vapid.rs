@@ -35,7 +35,9 @@ impl VapidKey {
             ))
         };
         let bytes = match std::fs::read_to_string(&path) {
-            Ok(text) => URL_SAFE_NO_PAD.decode(text.trim()).map_err(|error| unusable(&format!("is damaged ({error})")))?,
+            Ok(text) => {
+                URL_SAFE_NO_PAD.decode(text.trim()).map_err(|error| unusable(&format!("is damaged ({error})")))?
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => make(&path)?,
             Err(error) => return Err(unusable(&format!("cannot be read ({error})"))),
         };
@@ -80,7 +82,8 @@ impl VapidKey {
 /// Makes the key, written whole or not at all. Whoever is second to make it reads the first one's.
 fn make(path: &std::path::Path) -> Result<Vec<u8>, PushError> {
     use std::os::unix::fs::OpenOptionsExt;
-    let failed = |error: std::io::Error| PushError::Unavailable(format!("{} cannot be written: {error}", path.display()));
+    let failed =
+        |error: std::io::Error| PushError::Unavailable(format!("{} cannot be written: {error}", path.display()));
     let bytes = super::encrypt::fresh_key()?.to_bytes().to_vec();
     // A name of its own: two that make the key at once must not write into one file.
     let fresh = path.with_extension(format!("{}.new", uuid::Uuid::now_v7()));

@@ -214,7 +214,9 @@ impl Tool for Block {
             Err(outcome) => return outcome,
         };
         let options: Vec<String> = arguments.options.iter().map(|option| cx.redactor.clean(option.trim())).collect();
-        if options.len() > MAX_OPTIONS || options.iter().any(|option| option.is_empty() || option.chars().count() > MAX_OPTION_CHARS) {
+        if options.len() > MAX_OPTIONS
+            || options.iter().any(|option| option.is_empty() || option.chars().count() > MAX_OPTION_CHARS)
+        {
             return ToolOutcome::failed("give at most 6 options of at most 80 characters each; nothing was changed");
         }
         let (reason, summary) = (cx.redactor.exact(&arguments.reason), cx.redactor.exact(&arguments.summary));

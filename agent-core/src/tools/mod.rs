@@ -128,11 +128,8 @@ impl ToolSet {
     /// Everything a worker may use.
     #[must_use]
     pub fn for_worker() -> Self {
-        let mut tools: Vec<Box<dyn Tool>> = vec![
-            Box::new(terminal::Terminal),
-            Box::new(read_file::ReadFile),
-            Box::new(write_file::WriteFile),
-        ];
+        let mut tools: Vec<Box<dyn Tool>> =
+            vec![Box::new(terminal::Terminal), Box::new(read_file::ReadFile), Box::new(write_file::WriteFile)];
         tools.extend(kanban::tools());
         Self { tools }
     }
@@ -167,5 +164,6 @@ impl ToolSet {
 
 /// Reads a tool's arguments.
 fn parse<T: DeserializeOwned>(arguments: serde_json::Value) -> Result<T, ToolOutcome> {
-    serde_json::from_value(arguments).map_err(|error| ToolOutcome::failed(format!("wrong arguments: {error}; nothing was done")))
+    serde_json::from_value(arguments)
+        .map_err(|error| ToolOutcome::failed(format!("wrong arguments: {error}; nothing was done")))
 }

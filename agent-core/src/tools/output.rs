@@ -73,9 +73,9 @@ impl Decoder {
                 (Escape::Start, '[') => Escape::Sequence,
                 (Escape::Start, ']' | 'P' | 'X' | '^' | '_') => Escape::Text,
                 (Escape::Start, '(' | ')' | '*' | '+' | '#' | '%' | ' ') => Escape::One,
-                (Escape::Sequence, '@'..='~') | (Escape::Text, '\u{7}') | (Escape::Start | Escape::One | Escape::TextEnd, _) => {
-                    Escape::None
-                }
+                (Escape::Sequence, '@'..='~')
+                | (Escape::Text, '\u{7}')
+                | (Escape::Start | Escape::One | Escape::TextEnd, _) => Escape::None,
                 (Escape::Text, '\u{1b}') => Escape::TextEnd,
                 (state @ (Escape::Sequence | Escape::Text), _) => state,
             };
@@ -210,7 +210,9 @@ mod tests {
             }
             assert_eq!(kept.lines(), 20_000);
             let kept = kept.finish();
-            assert!(kept.starts_with("start") && kept.ends_with("end") && kept.contains("left out") && kept.len() < 1100);
+            assert!(
+                kept.starts_with("start") && kept.ends_with("end") && kept.contains("left out") && kept.len() < 1100
+            );
         }
         assert_eq!(clip("short", 10), "short");
         assert!(clip(&"x".repeat(100_000), 16_384).len() <= 16_384);

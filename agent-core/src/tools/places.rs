@@ -6,8 +6,20 @@ use std::path::{Component, Path, PathBuf};
 const OPEN_IN_HOME: &[&str] = &["workspaces", "skills", "memories"];
 /// Files and directories of the user that hold keys.
 const USER_SECRETS: &[&str] = &[
-    ".ssh", ".aws", ".gnupg", ".netrc", ".pgpass", ".pypirc", ".git-credentials", ".kube", ".docker/config.json",
-    ".config/gh/hosts.yml", ".config/gcloud", ".azure", ".cargo/credentials.toml", ".password-store",
+    ".ssh",
+    ".aws",
+    ".gnupg",
+    ".netrc",
+    ".pgpass",
+    ".pypirc",
+    ".git-credentials",
+    ".kube",
+    ".docker/config.json",
+    ".config/gh/hosts.yml",
+    ".config/gcloud",
+    ".azure",
+    ".cargo/credentials.toml",
+    ".password-store",
 ];
 /// Files in `HERMES_HOME` whose names patterns are compared with.
 const PRIVATE_NAMES: &[&str] = &[".env", "keys", "hermes.db", "hermes.db-wal", "config.yaml", "settings.lock"];
@@ -112,7 +124,8 @@ impl Places {
     /// Whether a pattern with `*`, `?` or `[` could name one of Hermes's private files.
     pub(crate) fn may_match_private(&self, base: &Path, pattern: &str) -> bool {
         let pattern = lexical(&base.join(pattern));
-        let parts: Vec<String> = pattern.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
+        let parts: Vec<String> =
+            pattern.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
         PRIVATE_NAMES.iter().any(|name| {
             let private = self.hermes_home.join(name);
             let known: Vec<String> =
@@ -260,8 +273,15 @@ mod tests {
     #[test]
     fn patterns_match_like_the_shells() {
         for (pattern, name, hit) in [
-            ("*", "abc", true), ("*", ".abc", false), (".*", ".abc", true), ("a?c", "abc", true), ("a[xyz]c", "abc", true),
-            ("*.db", "hermes.db", true), ("*b", "abc", false), ("", "", true), ("a*b*c", "aXbYc", true),
+            ("*", "abc", true),
+            ("*", ".abc", false),
+            (".*", ".abc", true),
+            ("a?c", "abc", true),
+            ("a[xyz]c", "abc", true),
+            ("*.db", "hermes.db", true),
+            ("*b", "abc", false),
+            ("", "", true),
+            ("a*b*c", "aXbYc", true),
         ] {
             assert_eq!(matches(pattern, name), hit, "{pattern} {name}");
         }

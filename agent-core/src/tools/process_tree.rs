@@ -71,7 +71,10 @@ impl ProcessTree {
                 break;
             }
         }
-        all.iter().filter(|process| process.pid != own && !process.zombie && found.contains(&process.pid)).map(|process| process.pid).collect()
+        all.iter()
+            .filter(|process| process.pid != own && !process.zombie && found.contains(&process.pid))
+            .map(|process| process.pid)
+            .collect()
     }
 }
 

@@ -74,7 +74,9 @@ fn read(places: &Places, arguments: &Arguments) -> ToolOutcome {
     let first = arguments.offset.unwrap_or(1).max(1);
     let lines = arguments.limit.unwrap_or(DEFAULT_LINES).clamp(1, MAX_LINES);
     match page(file, first, lines) {
-        Ok(Page::Binary) => ToolOutcome::failed(format!("{} is not text; look at it with a program in the terminal", path.display())),
+        Ok(Page::Binary) => {
+            ToolOutcome::failed(format!("{} is not text; look at it with a program in the terminal", path.display()))
+        }
         Ok(Page::Text { text, last, more }) => {
             let shown = format!("{} · lines {first}–{last}", arguments.path);
             let text = match (text.is_empty(), more) {

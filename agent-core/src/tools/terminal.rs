@@ -94,11 +94,20 @@ impl Ended {
                 (None, Some(signal)) => (format!("ended by signal {signal} after {took}"), false),
                 (None, None) => (format!("ended in an unknown way after {took}"), false),
             },
-            End::TimedOut => (format!("ended after its time limit of {seconds} s; ask for more with \"timeout\" (at most {MAX_SECONDS})"), false),
+            End::TimedOut => (
+                format!(
+                    "ended after its time limit of {seconds} s; ask for more with \"timeout\" (at most {MAX_SECONDS})"
+                ),
+                false,
+            ),
             End::Stopped => ("ended because the run was stopped".to_owned(), false),
         };
         let output = self.output.finish();
-        let text = if output.trim().is_empty() { format!("[{how}; no output]") } else { format!("{}\n[{how}]", output.trim_end()) };
+        let text = if output.trim().is_empty() {
+            format!("[{how}; no output]")
+        } else {
+            format!("{}\n[{how}]", output.trim_end())
+        };
         let outcome = if ok { ToolOutcome::done(text) } else { ToolOutcome::failed(text) };
         outcome.with_shown(format!("{how} · {lines} lines"))
     }
@@ -208,7 +217,10 @@ impl<'a> Sink<'a> {
         self.shown += text.len();
         self.cx.activity.piece(RunEventKind::Output, "terminal", text).await;
         if self.shown >= MAX_SHOWN_BYTES {
-            self.cx.activity.event(RunEventKind::Note, "terminal", "More output follows than is shown here.", true).await;
+            self.cx
+                .activity
+                .event(RunEventKind::Note, "terminal", "More output follows than is shown here.", true)
+                .await;
         }
     }
 

@@ -69,7 +69,9 @@ fn write(places: &Places, arguments: &Arguments) -> ToolOutcome {
         Err(error) if error.kind() == io::ErrorKind::StorageFull => {
             ToolOutcome::failed("the disk is full; nothing was written")
         }
-        Err(error) => ToolOutcome::failed(format!("cannot write {}: {error}; the old text is still there", arguments.path)),
+        Err(error) => {
+            ToolOutcome::failed(format!("cannot write {}: {error}; the old text is still there", arguments.path))
+        }
     }
 }
 

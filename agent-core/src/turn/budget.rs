@@ -29,7 +29,8 @@ pub(super) fn fit(
 ) -> Result<Vec<Message>, TooLong> {
     let window = machine.window.unwrap_or(u64::from(context_tokens)).max(1_024);
     let room = window - (window / 4).min(MAX_RESERVE);
-    let overhead: u64 = tools.iter().map(|tool| tokens(tool.description) + tokens(&tool.parameters.to_string()) + 20).sum();
+    let overhead: u64 =
+        tools.iter().map(|tool| tokens(tool.description) + tokens(&tool.parameters.to_string()) + 20).sum();
     let limit = |percent: u64| (room * percent / 100).saturating_sub(overhead);
     let mut view: Vec<Message> =
         messages.iter().enumerate().map(|(at, message)| shown(message, at < machine.elided_before)).collect();
@@ -37,7 +38,9 @@ pub(super) fn fit(
     if total > limit(FULL_PERCENT) {
         let last = messages.len().saturating_sub(KEPT_WHOLE);
         while total > limit(TARGET_PERCENT) && machine.elided_before < last {
-            if let (Some(message), Some(slot)) = (messages.get(machine.elided_before), view.get_mut(machine.elided_before)) {
+            if let (Some(message), Some(slot)) =
+                (messages.get(machine.elided_before), view.get_mut(machine.elided_before))
+            {
                 total = total.saturating_sub(estimate(slot));
                 *slot = shown(message, true);
                 total += estimate(slot);
@@ -63,7 +66,10 @@ fn shown(message: &Message, elided: bool) -> Message {
         Message::Tool { call_id, name, content } if elided && content.len() > MIN_ELIDED_BYTES => Message::Tool {
             call_id: call_id.clone(),
             name: name.clone(),
-            content: format!("[an older answer of {name}, {} bytes, left out to save room; run it again if needed]", content.len()),
+            content: format!(
+                "[an older answer of {name}, {} bytes, left out to save room; run it again if needed]",
+                content.len()
+            ),
         },
         Message::Assistant { content, tool_calls, .. } if elided => Message::Assistant {
             content: content.clone(),
@@ -108,12 +114,23 @@ mod tests {
     use crate::turn::machine::Machine;
 
     fn conversation(rounds: usize) -> Vec<Message> {
-        let mut messages =
-            vec![Message::System { content: "who".into() }, Message::User { content: "what".into() }];
+        let mut messages = vec![Message::System { content: "who".into() }, Message::User { content: "what".into() }];
         for round in 0..rounds {
-            let call = ToolCall { id: format!("c{round}"), name: "terminal".into(), arguments: "{\"x\":\"".to_owned() + &"a".repeat(400) + "\"}" };
-            messages.push(Message::Assistant { content: String::new(), reasoning: String::new(), tool_calls: vec![call] });
-            messages.push(Message::Tool { call_id: format!("c{round}"), name: "terminal".into(), content: "y".repeat(8_000) });
+            let call = ToolCall {
+                id: format!("c{round}"),
+                name: "terminal".into(),
+                arguments: "{\"x\":\"".to_owned() + &"a".repeat(400) + "\"}",
+            };
+            messages.push(Message::Assistant {
+                content: String::new(),
+                reasoning: String::new(),
+                tool_calls: vec![call],
+            });
+            messages.push(Message::Tool {
+                call_id: format!("c{round}"),
+                name: "terminal".into(),
+                content: "y".repeat(8_000),
+            });
         }
         messages
     }

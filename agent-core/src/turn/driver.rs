@@ -9,7 +9,9 @@ use super::machine::{Admission, End, Machine, Step, Verdict};
 use super::{ConversationError, budget, store};
 use crate::kanban::KanbanError;
 use crate::kanban::worker::{self, Usage};
-use crate::llm::{Answer, AnswerBuilder, CallError, Delta, FailureKind, Message, Provider, Request, ToolCall, ToolSpec};
+use crate::llm::{
+    Answer, AnswerBuilder, CallError, Delta, FailureKind, Message, Provider, Request, ToolCall, ToolSpec,
+};
 use crate::tools::output::clip;
 use crate::tools::{ToolContext, ToolOutcome, ToolSet, ToolStatus};
 use crate::worker::StopReason;
@@ -95,7 +97,12 @@ impl Driver<'_> {
         self.cx.activity.event(RunEventKind::Note, "", text, true).await;
     }
 
-    async fn call_model(&self, machine: &mut Machine, messages: &[Message], specs: &[ToolSpec]) -> Result<Answer, TurnEnd> {
+    async fn call_model(
+        &self,
+        machine: &mut Machine,
+        messages: &[Message],
+        specs: &[ToolSpec],
+    ) -> Result<Answer, TurnEnd> {
         let mut tries = 0;
         loop {
             let window = self.provider.capabilities().context_tokens;
@@ -157,7 +164,8 @@ impl Driver<'_> {
         let cost = match (config.model.price_in, config.model.price_out) {
             (None, None) => None,
             (price_in, price_out) => {
-                let micros = usage.input as f64 * price_in.unwrap_or(0.0) + usage.output as f64 * price_out.unwrap_or(0.0);
+                let micros =
+                    usage.input as f64 * price_in.unwrap_or(0.0) + usage.output as f64 * price_out.unwrap_or(0.0);
                 Some(micros.round() as i64)
             }
         };
@@ -219,9 +227,10 @@ impl Driver<'_> {
 fn too_long() -> TurnEnd {
     TurnEnd::Failed {
         outcome: RunOutcome::Budget,
-        error: "the conversation is longer than the model can read, even without its older results; split the card, or \
+        error:
+            "the conversation is longer than the model can read, even without its older results; split the card, or \
                 choose a model with a larger window"
-            .to_owned(),
+                .to_owned(),
         retry_after_ms: None,
     }
 }
@@ -264,7 +273,9 @@ fn ended(end: End) -> TurnEnd {
         ),
         End::TurnsSpent { turns } => (
             RunOutcome::Budget,
-            format!("the run used all of its {turns} model calls without finishing; split the card or raise kanban.max_turns"),
+            format!(
+                "the run used all of its {turns} model calls without finishing; split the card or raise kanban.max_turns"
+            ),
         ),
     };
     TurnEnd::Failed { outcome, error, retry_after_ms: None }

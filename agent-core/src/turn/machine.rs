@@ -145,11 +145,8 @@ impl Machine {
         if !text.is_empty() {
             self.last_words = clip(text, MAX_LAST_WORDS);
         }
-        let said = Message::Assistant {
-            content: answer.text.clone(),
-            reasoning: answer.reasoning,
-            tool_calls: calls.clone(),
-        };
+        let said =
+            Message::Assistant { content: answer.text.clone(), reasoning: answer.reasoning, tool_calls: calls.clone() };
         if !calls.is_empty() {
             self.cut_off = 0;
             self.phase = Phase::Tools { calls, started: false };
@@ -207,8 +204,7 @@ impl Machine {
         let mut rest = std::mem::take(calls);
         let call = rest.remove(0);
         let times = self.remember(&call, verdict);
-        let mut messages =
-            vec![Message::Tool { call_id: call.id.clone(), name: call.name.clone(), content: text }];
+        let mut messages = vec![Message::Tool { call_id: call.id.clone(), name: call.name.clone(), content: text }];
         let end = match verdict {
             Verdict::HandedOver => Some((End::HandedOver, "Not run: the card was handed over before.")),
             _ if times >= MAX_INSISTENCE => {

@@ -46,7 +46,11 @@ fn tools_run_in_order_and_a_handed_over_card_ends_it() {
     let mut machine = Machine::new(10);
     let mut messages = Vec::new();
     assert_eq!(machine.next_step(), Step::CallModel);
-    messages.extend(machine.model_answered(calls(&[("a", "terminal", "{}"), ("b", "kanban_complete", "{}"), ("c", "terminal", "{}")])));
+    messages.extend(machine.model_answered(calls(&[
+        ("a", "terminal", "{}"),
+        ("b", "kanban_complete", "{}"),
+        ("c", "terminal", "{}"),
+    ])));
     machine = stored(machine);
     assert!(matches!(machine.admit(), Some(Admission::Run(call)) if call.id == "a"));
     messages.extend(machine.tool_answered(Verdict::Succeeded, "ok".into()));
@@ -107,7 +111,8 @@ fn the_same_failing_call_is_bounded() {
         if let Step::Done(_) = machine.next_step() {
             break;
         }
-        messages.extend(machine.model_answered(calls(&[("", "terminal", variants[round % 2]), ("", "read_file", "{}")])));
+        messages
+            .extend(machine.model_answered(calls(&[("", "terminal", variants[round % 2]), ("", "read_file", "{}")])));
         while let Some(admission) = machine.admit() {
             match admission {
                 Admission::Run(call) if call.name == "terminal" => {

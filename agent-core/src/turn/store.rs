@@ -36,9 +36,13 @@ impl From<sqlx::Error> for ConversationError {
 }
 
 /// What was stored; nothing when the conversation has not begun.
-pub(super) async fn load(core: &Core, session: SessionId) -> Result<Option<(Machine, Vec<Message>)>, ConversationError> {
+pub(super) async fn load(
+    core: &Core,
+    session: SessionId,
+) -> Result<Option<(Machine, Vec<Message>)>, ConversationError> {
     let mut tx = core.store().reader().begin().await?;
-    let machine: Option<Option<String>> = sqlx::query_scalar(LOAD_MACHINE).bind(session.0).fetch_optional(&mut *tx).await?;
+    let machine: Option<Option<String>> =
+        sqlx::query_scalar(LOAD_MACHINE).bind(session.0).fetch_optional(&mut *tx).await?;
     let Some(machine) = machine.ok_or(ConversationError::Missing)? else { return Ok(None) };
     let rows: Vec<String> =
         sqlx::query_scalar(LOAD_MESSAGES).bind(session.0).bind(MAX_MESSAGES).fetch_all(&mut *tx).await?;

@@ -227,9 +227,9 @@ fn clean(redactor: &Redactor, text: &str, in_key: bool) -> String {
 
 fn ends_in_key(text: &str, in_key: bool) -> bool {
     let whole = if in_key { format!("{KEY_START}{text}") } else { text.to_owned() };
-    let starts = whole.match_indices("-----BEGIN ").filter(|(at, _)| {
-        whole[*at..].lines().next().is_some_and(|line| line.contains("PRIVATE KEY"))
-    });
+    let starts = whole
+        .match_indices("-----BEGIN ")
+        .filter(|(at, _)| whole[*at..].lines().next().is_some_and(|line| line.contains("PRIVATE KEY")));
     starts.last().is_some_and(|(at, _)| !whole[at..].contains("-----END "))
 }
 

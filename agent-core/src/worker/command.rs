@@ -60,13 +60,8 @@ pub(super) async fn work(
             ));
         }
     };
-    let sink = Sink {
-        activity: activity.clone(),
-        decoder: Decoder::default(),
-        log: Some(log),
-        tail: String::new(),
-        shown: 0,
-    };
+    let sink =
+        Sink { activity: activity.clone(), decoder: Decoder::default(), log: Some(log), tail: String::new(), shown: 0 };
     follow(assignment, control, child, reader, sink).await
 }
 
@@ -235,7 +230,9 @@ fn verdict(status: ExitStatus, output: &str) -> Ended {
     let last = last_lines(output);
     let said = |what: String| if last.is_empty() { what } else { format!("{what}. Its last words:\n{last}") };
     match (status.code(), status.signal()) {
-        (Some(0), _) if last.is_empty() => Ended::Completed { summary: "Finished without any output (exit code 0).".to_owned() },
+        (Some(0), _) if last.is_empty() => {
+            Ended::Completed { summary: "Finished without any output (exit code 0).".to_owned() }
+        }
         (Some(0), _) => Ended::Completed { summary: last },
         (Some(EXIT_TRY_LATER), _) => Ended::Failed {
             outcome: RunOutcome::RateLimited,
@@ -290,7 +287,9 @@ impl Sink {
             self.shown += text.len();
             self.activity.piece(RunEventKind::Output, "", text).await;
             if self.shown >= MAX_SHOWN_BYTES {
-                self.activity.event(RunEventKind::Note, "", "More output follows; it is in the run's log only.", true).await;
+                self.activity
+                    .event(RunEventKind::Note, "", "More output follows; it is in the run's log only.", true)
+                    .await;
             }
         }
     }
@@ -331,7 +330,10 @@ mod tests {
         };
         assert_eq!(failed(exit(75), "").0, RunOutcome::RateLimited);
         let (outcome, error) = failed(exit(3), "boom\n");
-        assert_eq!((outcome, error.as_str()), (RunOutcome::Crashed, "the program ended with exit code 3. Its last words:\nboom"));
+        assert_eq!(
+            (outcome, error.as_str()),
+            (RunOutcome::Crashed, "the program ended with exit code 3. Its last words:\nboom")
+        );
         assert!(failed(ExitStatus::from_raw(9), "").1.contains("signal 9"));
     }
 

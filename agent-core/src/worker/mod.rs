@@ -58,7 +58,8 @@ pub async fn run(core: Core, ticket: RunTicket) -> ExitCode {
     let redactor = match Redactor::of(&core) {
         Ok(redactor) => redactor,
         Err(error) => {
-            let end = Ended::Failed { outcome: RunOutcome::SpawnFailed, error: error.to_string(), retry_after_ms: None };
+            let end =
+                Ended::Failed { outcome: RunOutcome::SpawnFailed, error: error.to_string(), retry_after_ms: None };
             return report(&core, &assignment, &Redactor::default(), end).await;
         }
     };

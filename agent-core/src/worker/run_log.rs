@@ -77,7 +77,8 @@ mod tests {
         log.push("the key is topsec").unwrap();
         log.push("retvalue\nlast").unwrap();
         log.finish().unwrap();
-        let sizes: u64 = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).sum();
+        let sizes: u64 =
+            std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).sum();
         assert!(sizes <= 2 * MAX_FILE_BYTES);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
         let end = std::fs::read_to_string(path).unwrap();

@@ -82,8 +82,10 @@ async fn the_right_password_takes_nothing_from_the_account_and_forgives_its_addr
         accounts::sign_in(&world.core, "wrong", "10.0.0.1").await.unwrap_err();
     }
     accounts::sign_in(&world.core, PASSWORD, "10.0.0.1").await.unwrap();
-    let left: Vec<(String, i64)> =
-        sqlx::query_as("SELECT key, failures FROM account_attempt").fetch_all(world.core.store().reader()).await.unwrap();
+    let left: Vec<(String, i64)> = sqlx::query_as("SELECT key, failures FROM account_attempt")
+        .fetch_all(world.core.store().reader())
+        .await
+        .unwrap();
     assert_eq!(left, [("account:owner".to_owned(), 2)]);
 }
 
@@ -102,7 +104,10 @@ async fn a_hash_with_weaker_parameters_is_replaced_at_the_next_sign_in() {
     sqlx::query("UPDATE account_user SET password_hash = ?1").bind(&weak).execute(&mut *tx).await.unwrap();
     tx.commit().await.unwrap();
     let stored = async || -> String {
-        sqlx::query_scalar("SELECT password_hash FROM account_user").fetch_one(world.core.store().reader()).await.unwrap()
+        sqlx::query_scalar("SELECT password_hash FROM account_user")
+            .fetch_one(world.core.store().reader())
+            .await
+            .unwrap()
     };
 
     accounts::sign_in(&world.core, "wrong", "::1").await.unwrap_err();

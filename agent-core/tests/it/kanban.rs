@@ -26,13 +26,15 @@ async fn a_card_starts_where_the_table_says() {
     let ready = world.create("ready").await;
     assert_eq!((ready.state, ready.number), (CardState::Ready, 1));
     let with = |params: CreateCardParams| world.create_with(params);
-    let child = with(CreateCardParams { title: "child".into(), parents: vec![CardRef::Number(1)], ..Default::default() }).await;
+    let child =
+        with(CreateCardParams { title: "child".into(), parents: vec![CardRef::Number(1)], ..Default::default() }).await;
     assert_eq!(child.state, CardState::Todo);
     assert_eq!(child.wait, Some(WaitReason::WaitingOn { cards: vec![1], more: 0 }));
     let triage = with(CreateCardParams { title: "idea".into(), triage: true, ..Default::default() }).await;
     assert_eq!(triage.state, CardState::Triage);
     let later = START_MS + 60_000;
-    let scheduled = with(CreateCardParams { title: "later".into(), scheduled_at: Some(later), ..Default::default() }).await;
+    let scheduled =
+        with(CreateCardParams { title: "later".into(), scheduled_at: Some(later), ..Default::default() }).await;
     assert_eq!(scheduled.state, CardState::Scheduled);
     assert_eq!(scheduled.wait, Some(WaitReason::Scheduled { until: later }));
     let blocked = with(CreateCardParams { title: "which?".into(), blocked: true, ..Default::default() }).await;
@@ -45,7 +47,9 @@ async fn a_card_starts_where_the_table_says() {
 async fn text_of_any_script_round_trips_and_bad_input_changes_nothing() {
     let world = World::new().await;
     let body = "a\u{0}b 'x'); DROP TABLE kanban_card;-- مرحبا 🎉\u{202e}";
-    let card = world.create_with(CreateCardParams { title: "修好登录 🎉".into(), body: body.into(), ..Default::default() }).await;
+    let card = world
+        .create_with(CreateCardParams { title: "修好登录 🎉".into(), body: body.into(), ..Default::default() })
+        .await;
     let detail = kanban::card_detail(&world.core, CardRef::Number(card.number)).await.unwrap();
     assert_eq!((detail.card.title.as_str(), detail.body.as_str()), ("修好登录 🎉", body));
 
@@ -75,7 +79,11 @@ async fn an_idempotency_key_makes_one_card_however_many_ask() {
     for index in 0..8 {
         let core = world.second_core().await;
         tasks.push(tokio::spawn(async move {
-            let params = CreateCardParams { title: format!("try {index}"), idempotency_key: Some("k".into()), ..Default::default() };
+            let params = CreateCardParams {
+                title: format!("try {index}"),
+                idempotency_key: Some("k".into()),
+                ..Default::default()
+            };
             kanban::create_card(&core, &ada(), params).await.unwrap().card.id
         }));
     }
@@ -91,7 +99,13 @@ async fn an_idempotency_key_makes_one_card_however_many_ask() {
 async fn work_flows_from_claim_to_done_and_wakes_children_in_the_same_transaction() {
     let world = World::new().await;
     let parent = world.create("parent").await;
-    let child = world.create_with(CreateCardParams { title: "child".into(), parents: vec![CardRef::Id(parent.id)], ..Default::default() }).await;
+    let child = world
+        .create_with(CreateCardParams {
+            title: "child".into(),
+            parents: vec![CardRef::Id(parent.id)],
+            ..Default::default()
+        })
+        .await;
     let ticket = world.claim_and_start().await;
     assert_eq!(world.state(&parent).await, CardState::Running);
     assert!(kanban::claim_next(&world.core, "test").await.unwrap().is_none(), "the child must wait");
@@ -151,7 +165,8 @@ async fn links_refuse_cycles_themselves_and_other_boards() {
         assert!(matches!(error, KanbanError::Invalid(_)), "{error}");
     }
     kanban::create_board(&world.core, &ada(), "other", "").await.unwrap();
-    let d = world.create_with(CreateCardParams { title: "d".into(), board: "other".into(), ..Default::default() }).await;
+    let d =
+        world.create_with(CreateCardParams { title: "d".into(), board: "other".into(), ..Default::default() }).await;
     assert!(kanban::link(&world.core, &ada(), by(&a), by(&d)).await.is_err());
     kanban::unlink(&world.core, &ada(), by(&a), by(&b)).await.unwrap();
     assert_eq!(world.state(&b).await, CardState::Ready);
@@ -163,7 +178,8 @@ async fn review_is_a_human_gate_and_settles_once() {
     let world = World::new().await;
     let card = world.create("migrate").await;
     let ticket = world.claim_and_start().await;
-    let kind = worker::block(&world.core, ticket, None, "review-required: please look", "Did it all.", vec![]).await.unwrap();
+    let kind =
+        worker::block(&world.core, ticket, None, "review-required: please look", "Did it all.", vec![]).await.unwrap();
     assert_eq!(kind, BlockKind::Review);
     let asked = world.card(&card).await;
     assert_eq!((asked.state, asked.failures), (CardState::Review, 0));
@@ -265,7 +281,12 @@ async fn what_a_program_said_before_it_reported_its_end_is_kept() {
     let card = world.create("chatty").await;
     let ticket = world.claim_and_start().await;
     let said = |text: &str| {
-        vec![worker::NewRunEvent { kind: protocol::RunEventKind::Output, name: String::new(), detail: text.into(), ok: true }]
+        vec![worker::NewRunEvent {
+            kind: protocol::RunEventKind::Output,
+            name: String::new(),
+            detail: text.into(),
+            ok: true,
+        }]
     };
     worker::block(&world.core, ticket, Some(BlockKind::Review), "look", "", vec![]).await.unwrap();
     let late = worker::record(&world.core, ticket, said("counting")).await;
@@ -293,7 +314,9 @@ async fn failures_count_and_end_at_a_person() {
     let world = World::new().await;
     let card = world.create("flaky").await;
     let ticket = world.claim_and_start().await;
-    worker::fail(&world.core, ticket, RunOutcome::Crashed, "boom: sk-abcdefghijklmnopqrstuvwxyz123456", None).await.unwrap();
+    worker::fail(&world.core, ticket, RunOutcome::Crashed, "boom: sk-abcdefghijklmnopqrstuvwxyz123456", None)
+        .await
+        .unwrap();
     let after = world.card(&card).await;
     assert_eq!((after.state, after.failures), (CardState::Ready, 1));
     assert!(matches!(after.wait, Some(WaitReason::BackingOff { .. })));
@@ -354,9 +377,19 @@ async fn a_card_lands_where_it_was_dropped() {
 #[tokio::test]
 async fn every_write_of_a_person_can_be_taken_back_once_and_for_ten_minutes() {
     let world = World::new().await;
-    let created = kanban::create_card(&world.core, &ada(), CreateCardParams { title: "one".into(), ..Default::default() }).await.unwrap();
+    let created =
+        kanban::create_card(&world.core, &ada(), CreateCardParams { title: "one".into(), ..Default::default() })
+            .await
+            .unwrap();
     let card = created.card.clone();
-    let edit = EditCardParams { id: card.id, revision: card.revision, title: Some("two".into()), body: Some("b".into()), priority: Some(1), assignee: None };
+    let edit = EditCardParams {
+        id: card.id,
+        revision: card.revision,
+        title: Some("two".into()),
+        body: Some("b".into()),
+        priority: Some(1),
+        assignee: None,
+    };
     let edited = kanban::edit_card(&world.core, &ada(), edit).await.unwrap();
     let undone = kanban::undo(&world.core, &bob(), edited.undo.unwrap()).await.unwrap();
     assert_eq!((undone.card.title.as_str(), undone.card.priority), ("one", 0));
@@ -380,7 +413,13 @@ async fn every_write_of_a_person_can_be_taken_back_once_and_for_ten_minutes() {
 async fn an_approval_taken_back_asks_again_and_stops_the_children() {
     let world = World::new().await;
     let card = world.create("gate").await;
-    let child = world.create_with(CreateCardParams { title: "after".into(), parents: vec![CardRef::Id(card.id)], ..Default::default() }).await;
+    let child = world
+        .create_with(CreateCardParams {
+            title: "after".into(),
+            parents: vec![CardRef::Id(card.id)],
+            ..Default::default()
+        })
+        .await;
     let ticket = world.claim_and_start().await;
     worker::block(&world.core, ticket, Some(BlockKind::Review), "look", "all good", vec![]).await.unwrap();
     let version = world.card(&card).await.ask.unwrap().version;
@@ -450,7 +489,8 @@ async fn a_dependency_block_waits_for_its_parent_and_otherwise_for_a_person() {
     let other = world.create("first").await;
     kanban::link(&world.core, &ada(), CardRef::Id(other.id), CardRef::Id(card.id)).await.unwrap();
     assert_eq!(world.state(&card).await, CardState::Running, "a running child is never demoted");
-    let kind = worker::block(&world.core, ticket, Some(BlockKind::Dependency), "needs first", "", vec![]).await.unwrap();
+    let kind =
+        worker::block(&world.core, ticket, Some(BlockKind::Dependency), "needs first", "", vec![]).await.unwrap();
     assert_eq!((kind, world.state(&card).await), (BlockKind::Dependency, CardState::Todo));
     kanban::complete_card(&world.core, &ada(), CardRef::Id(other.id), "").await.unwrap();
     forget_processes(&world).await;

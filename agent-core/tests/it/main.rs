@@ -4,9 +4,9 @@
 
 mod accounts;
 mod kanban;
-mod push;
 mod profiles;
 mod provider;
+mod push;
 mod random_operations;
 mod scripted_model;
 mod support;

@@ -24,7 +24,10 @@ async fn settings_are_stored_without_losing_anything() {
     assert!(!llm::is_ready(&world.core));
 
     let view = llm::save_provider(&world.core, &ada(), params("http://127.0.0.1:9/v1/", Some(KEY))).await.unwrap();
-    assert_eq!((view.base_url.as_str(), view.key_masked.as_str(), view.ready), ("http://127.0.0.1:9/v1", "sk-…a1b2", true));
+    assert_eq!(
+        (view.base_url.as_str(), view.key_masked.as_str(), view.ready),
+        ("http://127.0.0.1:9/v1", "sk-…a1b2", true)
+    );
     assert!(llm::is_ready(&world.core));
     let after = std::fs::read_to_string(&config).unwrap();
     assert!(after.starts_with(&before) && after.contains("key_env: \"HERMES_MODEL_KEY\""), "{after}");
@@ -83,9 +86,17 @@ async fn the_test_tells_what_is_so() {
 
     let page = Reply::Stream { text: "<html>welcome</html>".into(), piece: usize::MAX };
     for (reply, said, hinted) in [
-        (status(401, &format!("{{\"error\":{{\"message\":\"bad key {KEY}\"}}}}")), "HTTP 401: bad key", "key was not accepted"),
+        (
+            status(401, &format!("{{\"error\":{{\"message\":\"bad key {KEY}\"}}}}")),
+            "HTTP 401: bad key",
+            "key was not accepted",
+        ),
         (status(404, "404 page not found"), "HTTP 404", "end in /v1"),
-        (status(404, "{\"error\":{\"message\":\"model 'scripted' not found\"}}"), "not found", "does not have this model"),
+        (
+            status(404, "{\"error\":{\"message\":\"model 'scripted' not found\"}}"),
+            "not found",
+            "does not have this model",
+        ),
         (status(500, ""), "HTTP 500", "trouble"),
         (status(302, ""), "HTTP 302", "/v1"),
         (page, "closed the connection", "OpenAI-compatible"),
@@ -98,10 +109,15 @@ async fn the_test_tells_what_is_so() {
     }
 
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let nowhere = llm::test_provider(&world.core, params(&format!("http://127.0.0.1:{closed}/v1"), Some(""))).await.unwrap();
+    let nowhere =
+        llm::test_provider(&world.core, params(&format!("http://127.0.0.1:{closed}/v1"), Some(""))).await.unwrap();
     assert!(matches!(&nowhere, ProviderTest::Fails { hint, .. } if hint.contains("Nothing answers")), "{nowhere:?}");
-    let tls = llm::test_provider(&world.core, params(&model.base_url.replace("http:", "https:"), Some(""))).await.unwrap();
-    assert!(matches!(&tls, ProviderTest::Fails { hint, .. } if hint.contains("trusted") || hint.contains("https")), "{tls:?}");
+    let tls =
+        llm::test_provider(&world.core, params(&model.base_url.replace("http:", "https:"), Some(""))).await.unwrap();
+    assert!(
+        matches!(&tls, ProviderTest::Fails { hint, .. } if hint.contains("trusted") || hint.contains("https")),
+        "{tls:?}"
+    );
     let unknown = llm::test_provider(&world.core, params("http://no-such-host.invalid/v1", Some(""))).await.unwrap();
     assert!(matches!(&unknown, ProviderTest::Fails { hint, .. } if hint.contains("host name")), "{unknown:?}");
 }
@@ -113,9 +129,13 @@ async fn servers_on_this_machine_are_found_and_others_are_not() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let silent_port = silent.local_addr().unwrap().port();
     let started = std::time::Instant::now();
-    let found = llm::local_servers_at(&[("Ollama", model.port), ("LM Studio", closed), ("llama.cpp", silent_port)]).await;
+    let found =
+        llm::local_servers_at(&[("Ollama", model.port), ("LM Studio", closed), ("llama.cpp", silent_port)]).await;
     assert!(started.elapsed() < std::time::Duration::from_secs(3));
     assert_eq!(found.len(), 1);
-    assert_eq!((found[0].name.as_str(), &found[0].models), ("Ollama", &vec!["scripted".to_owned(), "other".to_owned()]));
+    assert_eq!(
+        (found[0].name.as_str(), &found[0].models),
+        ("Ollama", &vec!["scripted".to_owned(), "other".to_owned()])
+    );
     assert_eq!(found[0].base_url, format!("http://127.0.0.1:{}/v1", model.port));
 }

@@ -170,7 +170,14 @@ async fn setting() -> Setting {
 }
 
 async fn ask(world: &World, title: &str) -> protocol::TaskCard {
-    world.create_with(CreateCardParams { title: title.into(), body: "which way?".into(), blocked: true, ..Default::default() }).await
+    world
+        .create_with(CreateCardParams {
+            title: title.into(),
+            body: "which way?".into(),
+            blocked: true,
+            ..Default::default()
+        })
+        .await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -201,7 +208,8 @@ async fn only_decisions_push() {
     kanban::complete_card(&set.world.core, &ada(), protocol::CardRef::Id(quiet.id), "fine").await.unwrap();
     let card = ask(&set.world, "loud").await;
     let ask = card.ask.unwrap();
-    let params = SettleDecisionParams { id: ask.id, version: ask.version, verb: DecisionVerb::Answer, comment: "left".into() };
+    let params =
+        SettleDecisionParams { id: ask.id, version: ask.version, verb: DecisionVerb::Answer, comment: "left".into() };
     decisions::settle(&set.world.core, &ada(), params).await.unwrap();
     let heard = set.service.wait_for(1).await;
     assert_eq!(heard.len(), 1);
@@ -214,7 +222,12 @@ async fn a_device_that_left_is_removed_and_a_busy_service_is_tried_again() {
     let set = setting().await;
     let phone = set.service.subscription(&set.origin, "phone");
     push::subscribe(&set.world.core, set.owner.id, phone.clone()).await.unwrap();
-    set.service.script.lock().unwrap().extend([Reply::RetryAfter(429, "7"), Reply::Status(503), Reply::Status(201), Reply::Status(410)]);
+    set.service.script.lock().unwrap().extend([
+        Reply::RetryAfter(429, "7"),
+        Reply::Status(503),
+        Reply::Status(201),
+        Reply::Status(410),
+    ]);
     ask(&set.world, "first").await;
     set.service.wait_for(1).await;
     // The service asked for seven seconds: not before, but then.
@@ -387,8 +400,12 @@ async fn a_message_that_is_too_large_is_sent_again_without_its_long_text() {
 async fn a_refusal_is_written_down_and_neither_repeated_nor_followed_elsewhere() {
     let set = setting().await;
     add_devices(&set, 1).await;
-    let refusals =
-        [Reply::LongBody(400), Reply::Status(401), Reply::Status(403), Reply::RedirectTo("http://127.0.0.1:1/elsewhere")];
+    let refusals = [
+        Reply::LongBody(400),
+        Reply::Status(401),
+        Reply::Status(403),
+        Reply::RedirectTo("http://127.0.0.1:1/elsewhere"),
+    ];
     for (index, refusal) in refusals.into_iter().enumerate() {
         set.service.script.lock().unwrap().push_back(refusal);
         ask(&set.world, &format!("card {index}")).await;
@@ -446,7 +463,10 @@ async fn a_service_that_says_nothing_is_given_up_and_tried_again() {
     set.service.script.lock().unwrap().push_back(Reply::Hang);
     let asked = Instant::now();
     ask(&set.world, "Login").await;
-    wait_for(&set, Duration::from_secs(20), async |set| last_error(set).await.is_some_and(|error| error.contains("10 s"))).await;
+    wait_for(&set, Duration::from_secs(20), async |set| {
+        last_error(set).await.is_some_and(|error| error.contains("10 s"))
+    })
+    .await;
     assert!((9..15).contains(&asked.elapsed().as_secs()), "{:?}", asked.elapsed());
     assert_eq!(outbox(&set).await[0].0, "waiting");
     set.world.clock.advance_ms(10_000);

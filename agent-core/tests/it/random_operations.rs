@@ -1,14 +1,14 @@
 //! Random sequences of everything people, workers and the core can do; the invariants hold after every step.
 
+use agent_core::decisions;
 use agent_core::kanban::worker::{self, RunTicket};
 use agent_core::kanban::{self, KanbanError};
-use agent_core::decisions;
+use proptest::prelude::{Just, Strategy, any, prop, prop_oneof};
+use proptest::test_runner::{Config, TestRunner};
 use protocol::{
     BlockKind, CardRef, CardState, CreateCardParams, DecisionVerb, EditCardParams, MoveCardParams, RunOutcome,
     SettleDecisionParams, UndoId,
 };
-use proptest::prelude::{Just, Strategy, any, prop, prop_oneof};
-use proptest::test_runner::{Config, TestRunner};
 
 use crate::support::{World, ada};
 
@@ -98,7 +98,10 @@ async fn play(operations: Vec<Operation>) {
         }
         world.check_invariants().await;
         assert_eq!(
-            agent_core::audit::verify(&world.core).await.map(|state| matches!(state, agent_core::audit::ChainState::Whole { .. })).unwrap(),
+            agent_core::audit::verify(&world.core)
+                .await
+                .map(|state| matches!(state, agent_core::audit::ChainState::Whole { .. }))
+                .unwrap(),
             true,
             "the audit chain broke at {operation:?}"
         );

@@ -65,7 +65,10 @@ impl ScriptedModel {
         let script = Arc::new(Script { replies: Mutex::new(replies.into()), ..Script::default() });
         let router = Router::new()
             .route("/v1/chat/completions", post(complete))
-            .route("/v1/models", get(|| async { axum::Json(json!({ "data": [{ "id": "scripted" }, { "id": "other" }] })) }))
+            .route(
+                "/v1/models",
+                get(|| async { axum::Json(json!({ "data": [{ "id": "scripted" }, { "id": "other" }] })) }),
+            )
             .with_state(Arc::clone(&script));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -188,12 +191,18 @@ pub fn calls(list: &[(&str, Value)]) -> Reply {
     let mut out = chunk(json!({ "reasoning_content": "let me see" }), None);
     for (index, (name, arguments)) in list.iter().enumerate() {
         let id = format!("call-{index}");
-        out.push_str(&chunk(json!({ "tool_calls": [{ "index": index, "id": id, "function": { "name": name, "arguments": "" } }] }), None));
+        out.push_str(&chunk(
+            json!({ "tool_calls": [{ "index": index, "id": id, "function": { "name": name, "arguments": "" } }] }),
+            None,
+        ));
         let arguments = arguments.to_string();
         let chars: Vec<char> = arguments.chars().collect();
         for piece in chars.chunks(7) {
             let piece: String = piece.iter().collect();
-            out.push_str(&chunk(json!({ "tool_calls": [{ "index": index, "function": { "arguments": piece } }] }), None));
+            out.push_str(&chunk(
+                json!({ "tool_calls": [{ "index": index, "function": { "arguments": piece } }] }),
+                None,
+            ));
         }
     }
     close(&mut out, "tool_calls");

@@ -76,7 +76,8 @@ impl World {
             let bad: i64 = sqlx::query_scalar(*sql).fetch_one(&mut db).await.unwrap();
             assert_eq!(bad, 0, "{name} is broken by {bad} row(s)");
         }
-        let fk: Vec<(String,)> = sqlx::query_as("SELECT \"table\" FROM pragma_foreign_key_check").fetch_all(&mut db).await.unwrap();
+        let fk: Vec<(String,)> =
+            sqlx::query_as("SELECT \"table\" FROM pragma_foreign_key_check").fetch_all(&mut db).await.unwrap();
         assert!(fk.is_empty(), "dangling references in {fk:?}");
         db.close().await.unwrap();
     }

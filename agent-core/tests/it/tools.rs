@@ -69,8 +69,24 @@ async fn commands_run_in_the_workspace_with_a_clean_environment() {
     let mut lines = outcome.text.lines();
     assert_eq!(lines.next().map(PathBuf::from), Some(bench.workspace.clone()));
     let allowed = [
-        "HERMES_KANBAN_BOARD", "HERMES_KANBAN_CALL", "HERMES_KANBAN_RUN_ID", "HERMES_KANBAN_TASK", "HOME", "LANG", "LC_ALL",
-        "LC_CTYPE", "LOGNAME", "OLDPWD", "PATH", "PWD", "SHLVL", "TERM", "TMPDIR", "TZ", "USER", "_",
+        "HERMES_KANBAN_BOARD",
+        "HERMES_KANBAN_CALL",
+        "HERMES_KANBAN_RUN_ID",
+        "HERMES_KANBAN_TASK",
+        "HOME",
+        "LANG",
+        "LC_ALL",
+        "LC_CTYPE",
+        "LOGNAME",
+        "OLDPWD",
+        "PATH",
+        "PWD",
+        "SHLVL",
+        "TERM",
+        "TMPDIR",
+        "TZ",
+        "USER",
+        "_",
     ];
     for name in lines.take_while(|line| !line.starts_with('[')) {
         assert!(allowed.contains(&name), "{name} leaks into commands");
@@ -88,10 +104,17 @@ async fn output_is_bounded_clean_and_without_keys() {
     let bench = Bench::new().await;
     let outcome = bench.terminal("echo start; seq 1 200000; printf '\\033[31mred\\033[0m end\\n'").await;
     assert!(outcome.text.len() <= 16 * 1024);
-    assert!(outcome.text.starts_with("start\n1\n2\n") && outcome.text.contains("left out") && outcome.text.contains("red end\n[exit"), "{}", &outcome.text[16_000..]);
+    assert!(
+        outcome.text.starts_with("start\n1\n2\n")
+            && outcome.text.contains("left out")
+            && outcome.text.contains("red end\n[exit"),
+        "{}",
+        &outcome.text[16_000..]
+    );
     assert!(bench.output().await.len() < 400 * 1024);
 
-    let outcome = bench.terminal(&format!("printf topsec; sleep 0.3; printf 'ret-0123456789\\n'; echo {KEY} >&2")).await;
+    let outcome =
+        bench.terminal(&format!("printf topsec; sleep 0.3; printf 'ret-0123456789\\n'; echo {KEY} >&2")).await;
     assert!(outcome.text.starts_with("[secret]\n[secret]\n"), "{}", outcome.text);
     assert!(!bench.output().await.contains("ret-0123456789"));
 }
@@ -131,7 +154,11 @@ async fn a_command_that_takes_too_long_ends_with_its_whole_tree() {
 #[tokio::test]
 async fn what_is_left_in_the_background_ends_with_its_command() {
     let bench = Bench::new().await;
-    let outcome = bench.terminal("(setsid sh -c 'echo $$ > pid; exec sleep 300' &) ; while [ ! -s pid ]; do sleep 0.01; done; echo started").await;
+    let outcome = bench
+        .terminal(
+            "(setsid sh -c 'echo $$ > pid; exec sleep 300' &) ; while [ ! -s pid ]; do sleep 0.01; done; echo started",
+        )
+        .await;
     assert_eq!(outcome.status, ToolStatus::Done, "{}", outcome.text);
     assert_eq!(identity_of(bench.pid_in("pid").await).unwrap(), None);
 }
@@ -185,7 +212,15 @@ async fn private_files_are_neither_read_nor_written() {
     std::os::unix::fs::symlink("/etc", bench.workspace.join("etc")).unwrap();
     std::os::unix::fs::symlink(home.join("new-file"), bench.workspace.join("dangling")).unwrap();
     let absolute = home.join("hermes.db").to_string_lossy().into_owned();
-    for path in ["../../.env", "innocent", "../../keys/vapid", "../../config.yaml", &absolute, "/etc/shadow", "/proc/self/environ"] {
+    for path in [
+        "../../.env",
+        "innocent",
+        "../../keys/vapid",
+        "../../config.yaml",
+        &absolute,
+        "/etc/shadow",
+        "/proc/self/environ",
+    ] {
         let outcome = bench.run("read_file", json!({ "path": path })).await;
         assert_eq!(outcome.status, ToolStatus::Refused, "{path}: {}", outcome.text);
     }
@@ -201,7 +236,9 @@ async fn private_files_are_neither_read_nor_written() {
 async fn files_are_written_whole_and_keep_their_rights() {
     use std::os::unix::fs::PermissionsExt;
     let bench = Bench::new().await;
-    let write = |path: &'static str, content: &'static str| bench.run("write_file", json!({ "path": path, "content": content }));
+    let write = |path: &'static str, content: &'static str| {
+        bench.run("write_file", json!({ "path": path, "content": content }))
+    };
     assert_eq!(write("a/b/c.sh", "#!/bin/sh\n").await.status, ToolStatus::Done);
     let path = bench.workspace.join("a/b/c.sh");
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -243,7 +280,10 @@ async fn the_card_is_shown_commented_and_finished() {
     let named = format!("T-{}", other.number);
     assert!(bench.run("kanban_show", json!({ "task_id": named })).await.text.contains("another"));
     assert_eq!(bench.run("kanban_comment", json!({ "body": "half way" })).await.status, ToolStatus::Done);
-    assert_eq!(bench.run("kanban_comment", json!({ "task_id": named, "body": "see there" })).await.status, ToolStatus::Done);
+    assert_eq!(
+        bench.run("kanban_comment", json!({ "task_id": named, "body": "see there" })).await.status,
+        ToolStatus::Done
+    );
     assert_eq!(bench.run("kanban_heartbeat", json!({ "note": "still here" })).await.status, ToolStatus::Done);
     assert_eq!(bench.world.card(&other).await.comments, 1);
     let outcome = bench.run("kanban_complete", json!({ "summary": "done", "metadata": { "files": ["a"] } })).await;

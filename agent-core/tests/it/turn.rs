@@ -81,10 +81,13 @@ fn terminal(command: &str) -> Reply {
 async fn a_card_is_worked_on_and_stops_for_review() {
     let review = json!({ "kind": "review", "reason": "Please look at hello.txt.", "summary": "Wrote **hello.txt**.", "options": ["Fine"] });
     let agent = AgentWorld::new(vec![
-        in_pieces(calls(&[
-            ("terminal", json!({ "command": "echo from-the-shell; echo oops >&2; pwd" })),
-            ("write_file", json!({ "path": "out/hello.txt", "content": "hello 字\n" })),
-        ]), 1),
+        in_pieces(
+            calls(&[
+                ("terminal", json!({ "command": "echo from-the-shell; echo oops >&2; pwd" })),
+                ("write_file", json!({ "path": "out/hello.txt", "content": "hello 字\n" })),
+            ]),
+            1,
+        ),
         in_pieces(calls(&[("read_file", json!({ "path": "out/hello.txt" }))]), 3),
         calls(&[("kanban_block", review)]),
     ])
@@ -109,7 +112,10 @@ async fn a_card_is_worked_on_and_stops_for_review() {
     assert_eq!(requests[0].body["stream_options"]["include_usage"], true);
     assert_eq!(requests[0].body["tools"].as_array().unwrap().len(), 8);
     let system = requests[0].messages()[0]["content"].as_str().unwrap();
-    assert!(system.starts_with("You are Iris") && system.contains("kanban_complete") && !system.contains('{'), "{system}");
+    assert!(
+        system.starts_with("You are Iris") && system.contains("kanban_complete") && !system.contains('{'),
+        "{system}"
+    );
     assert!(requests[0].messages()[1]["content"].as_str().unwrap().contains("Write hello.txt."));
     let results = requests[1].tool_results();
     assert!(results[0].starts_with("from-the-shell\noops\n") && results[0].contains("exit code 0"), "{}", results[0]);
@@ -146,13 +152,7 @@ async fn a_model_that_only_talks_is_nudged_and_then_fails() {
 async fn passing_trouble_is_waited_for() {
     let retry = |status: u16| Reply::Status { status, headers: vec![("retry-after", "0".into())], body: "busy".into() };
     let half = "data: {\"choices\":[{\"delta\":{\"content\":\"half a sen\"}}]}\n\n";
-    let agent = AgentWorld::new(vec![
-        retry(429),
-        retry(503),
-        Reply::Broken { text: half.into() },
-        complete(),
-    ])
-    .await;
+    let agent = AgentWorld::new(vec![retry(429), retry(503), Reply::Broken { text: half.into() }, complete()]).await;
     assert_eq!(agent.run().await, "0");
     assert_eq!(agent.model.requests().len(), 4);
     let notes = agent.activity(RunEventKind::Note).await;
@@ -161,7 +161,11 @@ async fn passing_trouble_is_waited_for() {
 
 #[tokio::test]
 async fn a_provider_that_wants_a_long_pause_gets_it_without_a_failure_counted() {
-    let slow = Reply::Status { status: 429, headers: vec![("retry-after", "120".into())], body: "{\"error\":{\"message\":\"slow down\"}}".into() };
+    let slow = Reply::Status {
+        status: 429,
+        headers: vec![("retry-after", "120".into())],
+        body: "{\"error\":{\"message\":\"slow down\"}}".into(),
+    };
     let agent = AgentWorld::new(vec![slow]).await;
     assert_eq!(agent.run().await, "75");
     let card = agent.world.card(&agent.card).await;
@@ -179,7 +183,10 @@ async fn a_wrong_key_is_told_in_the_providers_words_without_the_key() {
     let run = agent.last_run().await;
     let error = run.error.unwrap();
     assert_eq!(run.outcome, Some(RunOutcome::Crashed));
-    assert!(error.contains("Incorrect API key provided") && error.contains("HTTP 401") && !error.contains(KEY), "{error}");
+    assert!(
+        error.contains("Incorrect API key provided") && error.contains("HTTP 401") && !error.contains(KEY),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -196,7 +203,10 @@ async fn stored_keys_reach_neither_model_nor_activity_nor_summary() {
     let summary = json!({ "summary": format!("the key is {KEY}"), "metadata": { "k": KEY } });
     let agent = AgentWorld::new(vec![
         terminal(&format!("printf 'sk-test-01234567'; sleep 0.4; echo '{} and {KEY}'", &KEY[16..])),
-        calls(&[("kanban_comment", json!({ "body": format!("see {KEY}") })), ("write_file", json!({ "path": "x", "content": "a" }))]),
+        calls(&[
+            ("kanban_comment", json!({ "body": format!("see {KEY}") })),
+            ("write_file", json!({ "path": "x", "content": "a" })),
+        ]),
         calls(&[("kanban_complete", summary)]),
     ])
     .await;

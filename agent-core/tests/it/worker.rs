@@ -126,7 +126,9 @@ async fn a_program_that_closes_its_card_itself_has_succeeded() {
 
 #[tokio::test]
 async fn nothing_survives_a_run() {
-    let commands = CommandWorld::new("(setsid sh -c 'echo $$ > pid; exec sleep 300' &); while [ ! -s pid ]; do sleep 0.01; done").await;
+    let commands =
+        CommandWorld::new("(setsid sh -c 'echo $$ > pid; exec sleep 300' &); while [ ! -s pid ]; do sleep 0.01; done")
+            .await;
     assert_eq!(commands.run().await, "0");
     let workspace = commands.world.dir.path().join(format!("workspaces/T-{}", commands.card.number));
     let pid: u32 = std::fs::read_to_string(workspace.join("pid")).unwrap().trim().parse().unwrap();

@@ -55,13 +55,14 @@ impl Drafts {
         });
         on_cleanup(move || unload.remove());
         // Before the router, which listens further in.
-        let leave = wasm_bindgen::closure::Closure::<dyn FnMut(web_sys::MouseEvent)>::new(move |event: web_sys::MouseEvent| {
-            if self.any_now() && leads_away(&event) && !confirmed() {
-                event.prevent_default();
-                event.stop_propagation();
-            }
-        })
-        .into_js_value();
+        let leave =
+            wasm_bindgen::closure::Closure::<dyn FnMut(web_sys::MouseEvent)>::new(move |event: web_sys::MouseEvent| {
+                if self.any_now() && leads_away(&event) && !confirmed() {
+                    event.prevent_default();
+                    event.stop_propagation();
+                }
+            })
+            .into_js_value();
         // silent-ok: the name is a constant that every browser knows.
         let _ = window().add_event_listener_with_callback_and_bool("click", leave.unchecked_ref(), true);
     }

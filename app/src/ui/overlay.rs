@@ -16,7 +16,8 @@ pub struct Overlays {
 impl Overlays {
     /// Puts the stack into the context and follows the back button.
     pub fn provide() {
-        let overlays = Self { open: StoredValue::new(Vec::new()), expected: StoredValue::new(0), owed: StoredValue::new(0) };
+        let overlays =
+            Self { open: StoredValue::new(Vec::new()), expected: StoredValue::new(0), owed: StoredValue::new(0) };
         provide_context(overlays);
         Effect::new(move |_| {
             let handle = window_event_listener(leptos::ev::popstate, move |_| overlays.went_back());

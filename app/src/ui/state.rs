@@ -46,9 +46,7 @@ pub fn ErrorState(
             // Leaves the app on purpose: whatever it holds belongs to a session that is over.
             Some(view! { <a class="btn btn-primary" rel="external" href="/login">{t::common_sign_in()}</a> }.into_any())
         }
-        (ErrorCode::NotFound, _) => {
-            Some(view! { <a class="btn" href="/board">{t::shell_to_board()}</a> }.into_any())
-        }
+        (ErrorCode::NotFound, _) => Some(view! { <a class="btn" href="/board">{t::shell_to_board()}</a> }.into_any()),
         (_, Some(retry)) => Some(
             view! { <button type="button" class="btn" on:click=move |_| retry.run(())>{t::common_retry()}</button> }
                 .into_any(),

@@ -74,8 +74,13 @@ impl Toasts {
     /// The newest message's action, for the keyboard.
     #[must_use]
     pub fn newest_action(self) -> Option<Callback<()>> {
-        let (id, action) =
-            self.shown.with_untracked(|shown| shown.iter().rev().filter(|(_, toast)| !toast.stays).find_map(|(id, toast)| Some((*id, toast.action.as_ref()?.1))))?;
+        let (id, action) = self.shown.with_untracked(|shown| {
+            shown
+                .iter()
+                .rev()
+                .filter(|(_, toast)| !toast.stays)
+                .find_map(|(id, toast)| Some((*id, toast.action.as_ref()?.1)))
+        })?;
         self.dismiss(id);
         Some(action)
     }

@@ -42,7 +42,9 @@ async fn the_table_says_what_is_public() {
     for route in ROUTES {
         assert_eq!(is_public(&fill(route.path)), route.public, "{}", route.path);
     }
-    for path in ["/", "/inbox", "/board", "/settings", "/stream", "/loginx", "/login/x", "/api/accounts/sign_out", "/Login"] {
+    for path in
+        ["/", "/inbox", "/board", "/settings", "/stream", "/loginx", "/login/x", "/api/accounts/sign_out", "/Login"]
+    {
         assert!(!is_public(path), "{path}");
     }
 }
@@ -98,7 +100,8 @@ async fn only_our_own_pages_write_and_call_functions() {
         (Method::GET, "/", &[("sec-fetch-site", "cross-site")], true),
     ];
     for (method, path, headers, passes) in cases {
-        let request = headers.iter().fold(request(method.clone(), path), |request, (name, value)| request.header(*name, *value));
+        let request =
+            headers.iter().fold(request(method.clone(), path), |request, (name, value)| request.header(*name, *value));
         let status = site.send(request.body(Body::empty()).unwrap()).await.status();
         assert_eq!(status != StatusCode::FORBIDDEN, *passes, "{method} {path} {headers:?}: {status}");
     }

@@ -9,7 +9,7 @@ mod stream;
 
 use std::net::SocketAddr;
 
-use agent_core::accounts::{self, SESSION_USER, StoredSession};
+use agent_core::accounts::{SESSION_USER, StoredSession, save_session};
 use agent_core::{Core, Home, OpenOptions};
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -69,7 +69,7 @@ impl Site {
         tx.commit().await.unwrap();
         let data = serde_json::json!({ SESSION_USER: user }).to_string();
         let session = StoredSession { data, expires_at: self.core.now_ms() + 3_600_000 };
-        accounts::save_session(&self.core, SESSION, Some(user), &session).await.unwrap();
+        save_session(&self.core, SESSION, Some(user), &session).await.unwrap();
     }
 
     async fn disable_user(&self) {

@@ -157,7 +157,15 @@ async fn the_worker_and_the_offline_page_can_do_their_work() {
     assert!(body(worker).await.contains("const ASSETS = ["));
     let page = site.send(get("/offline").body(Body::empty()).unwrap()).await;
     assert!(header(&page, "content-security-policy").contains("script-src 'self'; style-src 'self'"));
-    for path in ["/offline.js", "/offline.css", "/icons/180.png", "/icons/192.png", "/icons/mono-96.png", "/favicon.ico", "/manifest.webmanifest"] {
+    for path in [
+        "/offline.js",
+        "/offline.css",
+        "/icons/180.png",
+        "/icons/192.png",
+        "/icons/mono-96.png",
+        "/favicon.ico",
+        "/manifest.webmanifest",
+    ] {
         assert_eq!(site.send(get(path).body(Body::empty()).unwrap()).await.status(), StatusCode::OK, "{path}");
     }
     for path in ["/icons/none.png", "/pkg/0/boot.js", "/icons/..%2fsw.js", "/offline-not"] {

@@ -18,7 +18,10 @@ async fn a_taken_port_is_named_with_the_way_out() {
     let refused = serve(site.core.clone(), ServeOptions { addr }).await.unwrap_err().to_string();
     assert_eq!(
         refused,
-        format!("port {} is in use by another program; stop that one, or choose another address with --addr", addr.port())
+        format!(
+            "port {} is in use by another program; stop that one, or choose another address with --addr",
+            addr.port()
+        )
     );
     // The lock went with it.
     assert!(!dispatcher::is_running(&site.core));

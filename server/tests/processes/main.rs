@@ -173,7 +173,10 @@ async fn a_killed_worker_gives_its_card_back_with_the_reason_and_leaves_nothing_
     let worker = pid_in(&core, &card, "worker").await;
     let script = pid_in(&core, &card, "script").await;
     kill_hard(worker);
-    let back = wait_until(&core, &card, "given back", |now| !now.runs.is_empty() && now.runs.last().unwrap().ended_at.is_some()).await;
+    let back = wait_until(&core, &card, "given back", |now| {
+        !now.runs.is_empty() && now.runs.last().unwrap().ended_at.is_some()
+    })
+    .await;
     let first = back.runs.last().unwrap();
     assert_eq!(first.outcome, Some(RunOutcome::Crashed));
     assert!(first.error.as_deref().unwrap().contains("signal 9"), "{:?}", first.error);
@@ -238,7 +241,8 @@ async fn an_adopted_worker_that_dies_is_noticed() {
     server.kill_hard();
     kill_hard(worker);
     let _second = place.serve();
-    let back = wait_until(&core, &card, "given back", |now| now.runs.last().is_some_and(|run| run.ended_at.is_some())).await;
+    let back =
+        wait_until(&core, &card, "given back", |now| now.runs.last().is_some_and(|run| run.ended_at.is_some())).await;
     assert_eq!(back.runs.last().unwrap().outcome, Some(RunOutcome::Crashed));
     kanban::delete_card(&core, &me(), CardRef::Id(card.id)).await.unwrap();
 }
@@ -256,7 +260,10 @@ async fn nothing_acknowledged_is_lost_when_the_power_goes() {
         // process copies, because opening the file in this one would drop its locks.
         let copy = tempfile::tempdir().unwrap();
         let copied = Command::new("sh")
-            .args(["-c", "cp \"$0\"/hermes.db \"$0\"/hermes.db-wal \"$1\"/ && cp -r \"$0\"/config.yaml \"$0\"/profiles \"$1\"/"])
+            .args([
+                "-c",
+                "cp \"$0\"/hermes.db \"$0\"/hermes.db-wal \"$1\"/ && cp -r \"$0\"/config.yaml \"$0\"/profiles \"$1\"/",
+            ])
             .args([place.path(), copy.path()])
             .status()
             .unwrap();

@@ -57,8 +57,7 @@ pub(crate) enum Load {
 impl Manifest {
     pub(crate) fn read(site: &Path) -> Result<Self> {
         let path = site.join(MANIFEST);
-        let text =
-            fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
         serde_json::from_str(&text).with_context(|| format!("{} is not a manifest", path.display()))
     }
 
@@ -68,11 +67,9 @@ impl Manifest {
         if !site.join(EMBED).is_file() {
             return false;
         }
-        self.files.iter().all(|file| {
-            ["", ".br", ".gz"]
-                .iter()
-                .all(|suffix| dir.join(format!("{}{suffix}", file.name)).is_file())
-        })
+        self.files
+            .iter()
+            .all(|file| ["", ".br", ".gz"].iter().all(|suffix| dir.join(format!("{}{suffix}", file.name)).is_file()))
     }
 }
 
@@ -94,19 +91,8 @@ pub(super) fn write(
     let files = compress_all(&outputs, &dir, dev)?;
 
     let before = Manifest::read(site).ok();
-    let previous = before.and_then(|old| {
-        if old.hash == hash {
-            old.previous
-        } else {
-            Some(old.hash)
-        }
-    });
-    let manifest = Manifest {
-        hash,
-        files,
-        prefetch,
-        previous,
-    };
+    let previous = before.and_then(|old| if old.hash == hash { old.previous } else { Some(old.hash) });
+    let manifest = Manifest { hash, files, prefetch, previous };
     // The manifest is what makes a directory current, so it comes last and in one step.
     replace(&site.join(EMBED), embed_lines(&manifest).as_bytes())?;
     replace(&site.join(MANIFEST), &serde_json::to_vec_pretty(&manifest)?)?;
@@ -121,12 +107,7 @@ fn embed_lines(manifest: &Manifest) -> String {
         Load::Eager => format!("eager {}", file.name),
         Load::Lazy => format!("lazy {}", file.name),
     }));
-    lines.extend(
-        manifest
-            .prefetch
-            .iter()
-            .map(|(function, files)| format!("prefetch {function} {}", files.join(" "))),
-    );
+    lines.extend(manifest.prefetch.iter().map(|(function, files)| format!("prefetch {function} {}", files.join(" "))));
     lines.join("\n") + "\n"
 }
 
@@ -173,11 +154,7 @@ fn compress_all(outputs: &[Output], dir: &Path, dev: bool) -> Result<Vec<File>> 
     thread::scope(|scope| -> Result<()> {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         for worker in workers {
-            files.extend(
-                worker
-                    .join()
-                    .map_err(|_| anyhow!("a compression thread panicked"))??,
-            );
+            files.extend(worker.join().map_err(|_| anyhow!("a compression thread panicked"))??);
         }
         Ok(())
     })?;
@@ -215,11 +192,7 @@ fn brotli(bytes: &[u8], dev: bool) -> Result<Vec<u8>> {
 }
 
 fn gzip(bytes: &[u8], dev: bool) -> Result<Vec<u8>> {
-    let level = if dev {
-        Compression::fast()
-    } else {
-        Compression::best()
-    };
+    let level = if dev { Compression::fast() } else { Compression::best() };
     let mut encoder = GzEncoder::new(Vec::new(), level);
     encoder.write_all(bytes)?;
     Ok(encoder.finish()?)
@@ -230,8 +203,7 @@ fn remove_old(pkg: &Path, manifest: &Manifest) -> Result<()> {
     for entry in fs::read_dir(pkg)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let is_hash =
-            name.len() == HASH_LENGTH && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_hash = name.len() == HASH_LENGTH && name.bytes().all(|byte| byte.is_ascii_hexdigit());
         if is_hash && name != manifest.hash && manifest.previous.as_ref() != Some(&name) {
             fs::remove_dir_all(entry.path())?;
         }
@@ -244,62 +216,29 @@ mod tests {
     use super::*;
 
     fn output(name: &str, text: &str) -> Output {
-        Output {
-            name: name.into(),
-            bytes: text.into(),
-            load: Load::Eager,
-        }
+        Output { name: name.into(), bytes: text.into(), load: Load::Eager }
     }
 
     #[test]
     fn the_current_and_the_previous_directory_stay() {
         let site = tempfile::tempdir().unwrap();
-        let write = |text| {
-            write(
-                site.path(),
-                vec![output("a/b.js", text)],
-                BTreeMap::new(),
-                false,
-            )
-            .unwrap()
-        };
+        let write = |text| write(site.path(), vec![output("a/b.js", text)], BTreeMap::new(), false).unwrap();
         let (first, second, third) = (write("1"), write("2"), write("3"));
         let exists = |hash: &str| site.path().join("pkg").join(hash).exists();
         assert!(!exists(&first.hash) && exists(&second.hash) && exists(&third.hash));
         assert_eq!(third.previous.as_deref(), Some(second.hash.as_str()));
-        assert_eq!(
-            write("3").previous,
-            third.previous,
-            "building the same again forgets nothing"
-        );
-        assert!(
-            Manifest::read(site.path())
-                .unwrap()
-                .is_complete(site.path())
-        );
+        assert_eq!(write("3").previous, third.previous, "building the same again forgets nothing");
+        assert!(Manifest::read(site.path()).unwrap().is_complete(site.path()));
         fs::remove_file(site.path().join("pkg").join(&third.hash).join("a/b.js.br")).unwrap();
-        assert!(
-            !Manifest::read(site.path())
-                .unwrap()
-                .is_complete(site.path())
-        );
+        assert!(!Manifest::read(site.path()).unwrap().is_complete(site.path()));
     }
 
     #[test]
     fn the_build_script_gets_one_fact_a_line() {
-        let file = |name: &str, load| File {
-            name: name.into(),
-            load,
-            raw: 0,
-            br: 0,
-            gz: 0,
-        };
+        let file = |name: &str, load| File { name: name.into(), load, raw: 0, br: 0, gz: 0 };
         let manifest = Manifest {
             hash: "00ff".into(),
-            files: vec![
-                file("boot.js", Load::Eager),
-                file("split_x.wasm", Load::Lazy),
-            ],
+            files: vec![file("boot.js", Load::Eager), file("split_x.wasm", Load::Lazy)],
             prefetch: BTreeMap::from([("x".into(), vec!["chunk_1".into(), "split_x".into()])]),
             previous: None,
         };

@@ -13,20 +13,13 @@ pub(super) fn bundle(dir: &Path) -> Result<String> {
         println!("      note: there is no style/main.css, so the style sheet is empty");
         return Ok(String::new());
     }
-    let mut bundler = Bundler {
-        open: Vec::new(),
-        used: Vec::new(),
-    };
+    let mut bundler = Bundler { open: Vec::new(), used: Vec::new() };
     let css = bundler.inline(&main)?;
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "css")
-            && !bundler.used.contains(&path.canonicalize()?)
+        if path.extension().is_some_and(|extension| extension == "css") && !bundler.used.contains(&path.canonicalize()?)
         {
-            println!(
-                "      note: no @import reaches {}, so it is left out",
-                path.display()
-            );
+            println!("      note: no @import reaches {}, so it is left out", path.display());
         }
     }
     Ok(css)
@@ -42,21 +35,12 @@ struct Bundler {
 impl Bundler {
     /// The minified text of a file, each `@import` replaced by what it names.
     fn inline(&mut self, path: &Path) -> Result<String> {
-        let path = path
-            .canonicalize()
-            .with_context(|| format!("style sheet {} not found", path.display()))?;
-        ensure!(
-            !self.open.contains(&path),
-            "style sheet {} imports itself",
-            path.display()
-        );
+        let path = path.canonicalize().with_context(|| format!("style sheet {} not found", path.display()))?;
+        ensure!(!self.open.contains(&path), "style sheet {} imports itself", path.display());
         self.open.push(path.clone());
-        let text =
-            fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
         let text = minify(&text);
-        let css = self
-            .inline_text(&path, &text)
-            .with_context(|| format!("in style sheet {}", path.display()))?;
+        let css = self.inline_text(&path, &text).with_context(|| format!("in style sheet {}", path.display()))?;
         self.open.pop();
         self.used.push(path);
         Ok(css)
@@ -65,10 +49,7 @@ impl Bundler {
     fn inline_text(&mut self, path: &Path, mut rest: &str) -> Result<String> {
         let mut css = String::new();
         // Imports come first; between them only `@charset` and the statement form of `@layer` may stand.
-        while rest.starts_with("@import")
-            || rest.starts_with("@charset")
-            || rest.starts_with("@layer")
-        {
+        while rest.starts_with("@import") || rest.starts_with("@charset") || rest.starts_with("@layer") {
             let end = rest.find([';', '{']).context("a statement has no end")?;
             if rest[end..].starts_with('{') {
                 break;
@@ -76,8 +57,7 @@ impl Bundler {
             let statement = &rest[..end];
             rest = &rest[end + 1..];
             if let Some(import) = statement.strip_prefix("@import") {
-                let (target, layer) =
-                    import_target(import.trim()).with_context(|| statement.to_owned())?;
+                let (target, layer) = import_target(import.trim()).with_context(|| statement.to_owned())?;
                 let imported = self.inline(&path.with_file_name(target))?;
                 match layer {
                     Some(layer) => css.push_str(&format!("@layer {layer}{{{imported}}}")),
@@ -99,30 +79,15 @@ impl Bundler {
 /// The file and the layer of `"file.css" layer(name)`.
 fn import_target(import: &str) -> Result<(&str, Option<&str>)> {
     let quoted = import.strip_prefix("url(").unwrap_or(import);
-    let quote = quoted
-        .chars()
-        .next()
-        .filter(|first| matches!(first, '"' | '\''))
-        .context("expected a quoted name")?;
-    let (target, after) = quoted[1..]
-        .split_once(quote)
-        .context("the name has no closing quote")?;
-    let after = if quoted.len() < import.len() {
-        after.strip_prefix(')').context("expected )")?
-    } else {
-        after
-    };
+    let quote = quoted.chars().next().filter(|first| matches!(first, '"' | '\'')).context("expected a quoted name")?;
+    let (target, after) = quoted[1..].split_once(quote).context("the name has no closing quote")?;
+    let after = if quoted.len() < import.len() { after.strip_prefix(')').context("expected )")? } else { after };
     let after = after.trim();
     if after.is_empty() {
         return Ok((target, None));
     }
-    let layer = after
-        .strip_prefix("layer(")
-        .and_then(|layer| layer.strip_suffix(')'));
-    Ok((
-        target,
-        Some(layer.context("only layer(name) may follow the name; media belong into the file")?),
-    ))
+    let layer = after.strip_prefix("layer(").and_then(|layer| layer.strip_suffix(')'));
+    Ok((target, Some(layer.context("only layer(name) may follow the name; media belong into the file")?)))
 }
 
 /// Removes comments, and white space where it can have no meaning: around `{`, `}`, `;` and `,`. Strings stay as they
@@ -143,10 +108,7 @@ fn minify(css: &str) -> String {
         } else {
             if pending_space
                 && !TIGHT.contains(&next)
-                && result
-                    .chars()
-                    .next_back()
-                    .is_some_and(|last| !TIGHT.contains(&last))
+                && result.chars().next_back().is_some_and(|last| !TIGHT.contains(&last))
             {
                 result.push(' ');
             }
@@ -158,11 +120,7 @@ fn minify(css: &str) -> String {
             if next == '}' && result.ends_with(';') {
                 result.pop();
             }
-            let length = if matches!(next, '"' | '\'') {
-                string_length(rest, next)
-            } else {
-                next.len_utf8()
-            };
+            let length = if matches!(next, '"' | '\'') { string_length(rest, next) } else { next.len_utf8() };
             result.push_str(&rest[..length]);
             rest = &rest[length..];
         }
@@ -197,10 +155,7 @@ mod tests {
             "a { width: calc(1px + 2px); }\n\n.b > c , d { margin: 0 auto }",
             "a{width: calc(1px + 2px)}.b > c,d{margin: 0 auto}",
         );
-        check(
-            r#"a::after { content: "  /* no */ \" ; }"; }"#,
-            r#"a::after{content: "  /* no */ \" ; }"}"#,
-        );
+        check(r#"a::after { content: "  /* no */ \" ; }"; }"#, r#"a::after{content: "  /* no */ \" ; }"}"#);
         check(":root { --empty: ; --b: 1 }", ":root{--empty: ;--b: 1}");
         check("a { color: red /* never closed", "a{color: red");
         check("a { content: \"never closed", "a{content: \"never closed");

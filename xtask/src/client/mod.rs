@@ -39,10 +39,7 @@ struct Output {
 pub(crate) fn build(options: &Options) -> Result<PathBuf> {
     let started = Instant::now();
     let default = if options.dev { "site-dev" } else { "site" };
-    let site = options
-        .out
-        .clone()
-        .unwrap_or_else(|| workspace::output_dir().join(default));
+    let site = options.out.clone().unwrap_or_else(|| workspace::output_dir().join(default));
     let site = std::path::absolute(site)?;
 
     let wasm_std = WasmStd::prepare()?;
@@ -56,40 +53,19 @@ pub(crate) fn build(options: &Options) -> Result<PathBuf> {
         && let Ok(manifest) = Manifest::read(&site)
         && manifest.is_complete(&site)
     {
-        println!(
-            "      client {} is up to date ({:.1} s)",
-            manifest.hash,
-            started.elapsed().as_secs_f32()
-        );
+        println!("      client {} is up to date ({:.1} s)", manifest.hash, started.elapsed().as_secs_f32());
         return Ok(site);
     }
 
     let bound = wasm::split_and_bind(&wasm_bytes, &site, options.dev)?;
     let mut outputs = bound.outputs;
-    outputs.push(Output {
-        name: "hermes.css".into(),
-        bytes: style.into_bytes(),
-        load: Load::Eager,
-    });
-    outputs.push(Output {
-        name: "boot.js".into(),
-        bytes: javascript::BOOT.into(),
-        load: Load::Eager,
-    });
+    outputs.push(Output { name: "hermes.css".into(), bytes: style.into_bytes(), load: Load::Eager });
+    outputs.push(Output { name: "boot.js".into(), bytes: javascript::BOOT.into(), load: Load::Eager });
     let manifest = bundle::write(&site, outputs, bound.prefetch, options.dev)?;
     fs::write(&stamp_file, stamp)?;
 
-    let first_load: u64 = manifest
-        .files
-        .iter()
-        .filter(|file| file.load == Load::Eager)
-        .map(|file| file.br)
-        .sum();
-    let lazy = manifest
-        .files
-        .iter()
-        .filter(|file| file.load == Load::Lazy)
-        .count();
+    let first_load: u64 = manifest.files.iter().filter(|file| file.load == Load::Eager).map(|file| file.br).sum();
+    let lazy = manifest.files.iter().filter(|file| file.load == Load::Lazy).count();
     println!(
         "      client {}: first load {:.1} KB brotli, {lazy} lazy files ({:.1} s)",
         manifest.hash,
@@ -106,11 +82,7 @@ fn stamp(wasm: &[u8], style: &str, dev: bool) -> Result<String> {
     let mut hasher = Sha256::new();
     hasher.update(wasm);
     hasher.update(style);
-    Ok(format!(
-        "{} {dev} {} {built}",
-        hex(&hasher.finalize()),
-        tool.len()
-    ))
+    Ok(format!("{} {dev} {} {built}", hex(&hasher.finalize()), tool.len()))
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -38,14 +38,8 @@ pub(super) fn compile(dev: bool, wasm_std: WasmStd) -> Result<PathBuf> {
         if message["target"]["name"] != "frontend" {
             return None;
         }
-        let files = message["filenames"]
-            .as_array()?
-            .iter()
-            .filter_map(|file| file.as_str());
-        files.map(PathBuf::from).find(|file| {
-            file.extension()
-                .is_some_and(|extension| extension == "wasm")
-        })
+        let files = message["filenames"].as_array()?.iter().filter_map(|file| file.as_str());
+        files.map(PathBuf::from).find(|file| file.extension().is_some_and(|extension| extension == "wasm"))
     })
 }
 
@@ -64,8 +58,8 @@ pub(super) fn split_and_bind(wasm: &[u8], site: &Path, dev: bool) -> Result<Boun
     options.main_out_path = &main;
     options.main_module = "./hermes.js";
     options.link_name = SPLIT_LOADER;
-    let split = wasm_split_cli_support::transform(options)
-        .map_err(|error| anyhow!("splitting the client: {error:?}"))?;
+    let split =
+        wasm_split_cli_support::transform(options).map_err(|error| anyhow!("splitting the client: {error:?}"))?;
 
     Bindgen::new()
         .web(true)?
@@ -85,18 +79,11 @@ pub(super) fn split_and_bind(wasm: &[u8], site: &Path, dev: bool) -> Result<Boun
             bytes = without_custom_sections(&bytes).with_context(|| format!("shrinking {name}"))?;
         }
         let lazy = split.split_modules.iter().any(|path| path.ends_with(&name));
-        outputs.push(Output {
-            load: if lazy { Load::Lazy } else { Load::Eager },
-            name,
-            bytes,
-        });
+        outputs.push(Output { load: if lazy { Load::Lazy } else { Load::Eager }, name, bytes });
     }
     fs::remove_dir_all(&work)?;
 
-    Ok(Bound {
-        outputs,
-        prefetch: split.prefetch_map.into_iter().collect(),
-    })
+    Ok(Bound { outputs, prefetch: split.prefetch_map.into_iter().collect() })
 }
 
 /// Removes what a browser never reads: names, producers, relocations, target features. Half of the file.
@@ -109,10 +96,7 @@ fn without_custom_sections(wasm: &[u8]) -> Result<Vec<u8>> {
         let id = wasm[at];
         let (length, size_bytes) = leb128(&wasm[at + 1..])?;
         let end = at + 1 + size_bytes + length;
-        ensure!(
-            end <= wasm.len(),
-            "a section reaches past the end of the file"
-        );
+        ensure!(end <= wasm.len(), "a section reaches past the end of the file");
         if id != 0 {
             kept.extend_from_slice(&wasm[at..end]);
         }

@@ -220,7 +220,8 @@ impl Lexer {
                 if self.at >= self.chars.len() {
                     return Err(Unreadable("a here-document is not closed"));
                 }
-                let end = self.chars.iter().skip(self.at).position(|c| *c == '\n').map_or(self.chars.len(), |n| self.at + n);
+                let end =
+                    self.chars.iter().skip(self.at).position(|c| *c == '\n').map_or(self.chars.len(), |n| self.at + n);
                 let line: String = self.chars.get(self.at..end).unwrap_or_default().iter().collect();
                 self.at = (end + 1).min(self.chars.len());
                 if (if strip_tabs { line.trim_start_matches('\t') } else { &line }) == delimiter {
@@ -324,7 +325,8 @@ impl Lexer {
         }
         if sign.ends_with('&') {
             // `2>&1` and `>&-` name descriptors; `>& file` is a file.
-            let rest: String = self.chars.iter().skip(self.at).take_while(|c| c.is_ascii_digit() || **c == '-').collect();
+            let rest: String =
+                self.chars.iter().skip(self.at).take_while(|c| c.is_ascii_digit() || **c == '-').collect();
             if !rest.is_empty() {
                 self.at += rest.len();
                 return Ok(());

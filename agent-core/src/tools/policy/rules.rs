@@ -27,8 +27,14 @@ pub(super) fn whole_text(command: &str, places: &Places) -> Result<(), String> {
     }
     let squeezed: String = command.chars().filter(|c| !c.is_whitespace()).collect();
     for (at, _) in squeezed.match_indices("(){") {
-        let name: String =
-            squeezed[..at].chars().rev().take_while(|c| !";&|(){}\"'".contains(*c)).collect::<Vec<_>>().iter().rev().collect();
+        let name: String = squeezed[..at]
+            .chars()
+            .rev()
+            .take_while(|c| !";&|(){}\"'".contains(*c))
+            .collect::<Vec<_>>()
+            .iter()
+            .rev()
+            .collect();
         if !name.is_empty() && squeezed.contains(&format!("{name}|{name}&")) {
             return Err("it starts copies of itself without end (a fork bomb)".to_owned());
         }
@@ -60,10 +66,10 @@ pub(super) fn word(arg: &Arg, walk: &Walk<'_>) -> Result<(), String> {
             continue;
         }
         let home = walk.places.user_home.to_string_lossy();
-        let candidate = candidate.strip_prefix('~').filter(|rest| rest.starts_with('/') || rest.is_empty()).map_or_else(
-            || candidate.to_owned(),
-            |rest| format!("{home}{rest}"),
-        );
+        let candidate = candidate
+            .strip_prefix('~')
+            .filter(|rest| rest.starts_with('/') || rest.is_empty())
+            .map_or_else(|| candidate.to_owned(), |rest| format!("{home}{rest}"));
         for base in walk.directories.iter().flatten() {
             if arg.pattern && walk.places.may_match_private(base, &candidate) {
                 return Err(private());
@@ -97,7 +103,9 @@ pub(super) fn wrapper(name: &str, args: &[Arg]) -> Option<usize> {
         "stdbuf" => options(&["-i", "-o", "-e"]),
         "timeout" => options(&["-s", "-k", "--signal", "--kill-after"]) + 1,
         "watch" => options(&["-n", "--interval"]),
-        "xargs" => options(&["-I", "-n", "-P", "-L", "-d", "-s", "-a", "-E", "--max-args", "--max-procs", "--delimiter"]),
+        "xargs" => {
+            options(&["-I", "-n", "-P", "-L", "-d", "-s", "-a", "-E", "--max-args", "--max-procs", "--delimiter"])
+        }
         "parallel" => options(&["-j", "--jobs", "-n"]),
         "env" => {
             let mut at = options(&["-u", "-C", "--unset", "--chdir"]);
@@ -141,7 +149,8 @@ pub(super) fn program(program: &Arg, call: &Call<'_>, walk: &mut Walk<'_>) -> Re
 
 fn is_interpreter(name: &str) -> bool {
     INTERPRETERS.iter().any(|known| {
-        name == *known || name.strip_prefix(known).is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit() || c == '.'))
+        name == *known
+            || name.strip_prefix(known).is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit() || c == '.'))
     })
 }
 
@@ -153,10 +162,14 @@ fn joined(call: &Call<'_>) -> Option<String> {
 /// Whatever came over the network is not run unseen.
 fn from_network(program: &Arg, call: &Call<'_>, walk: &Walk<'_>) -> Result<(), String> {
     let piped = || "it runs text from the network or an encoded text without anybody having seen it".to_owned();
-    let runs = SHELLS.contains(&call.name.as_str()) || is_interpreter(&call.name) || call.name == "source" || call.name == ".";
+    let runs =
+        SHELLS.contains(&call.name.as_str()) || is_interpreter(&call.name) || call.name == "source" || call.name == ".";
     if runs {
-        let reads_input = call.operands().next().is_none() && !call.flag('c') && !call.flag('e') || call.has("-") || call.flag('s');
-        let decodes = |name: &String| matches!(name.as_str(), "base64" | "base32" | "xxd" | "openssl" | "uudecode" | "gunzip" | "zcat");
+        let reads_input =
+            call.operands().next().is_none() && !call.flag('c') && !call.flag('e') || call.has("-") || call.flag('s');
+        let decodes = |name: &String| {
+            matches!(name.as_str(), "base64" | "base32" | "xxd" | "openssl" | "uudecode" | "gunzip" | "zcat")
+        };
         if reads_input && call.upstream.iter().any(|name| is_fetcher(name) || decodes(name)) {
             return Err(piped());
         }
@@ -183,11 +196,13 @@ pub(super) fn fetched_code(words: &[Word]) -> Result<(), String> {
     }
     for piece in words.iter().flat_map(|word| &word.0) {
         if let Piece::Sub(inner) = piece {
-            let fetches = inner.split(|c: char| c.is_whitespace() || ";|&(".contains(c)).any(|word| {
-                is_fetcher(word) || matches!(base_name(word), "base64" | "base32" | "xxd" | "openssl")
-            });
+            let fetches = inner
+                .split(|c: char| c.is_whitespace() || ";|&(".contains(c))
+                .any(|word| is_fetcher(word) || matches!(base_name(word), "base64" | "base32" | "xxd" | "openssl"));
             if fetches {
-                return Err("it runs text from the network or an encoded text without anybody having seen it".to_owned());
+                return Err(
+                    "it runs text from the network or an encoded text without anybody having seen it".to_owned()
+                );
             }
         }
     }
@@ -217,7 +232,9 @@ fn downloads(call: &Call<'_>, walk: &mut Walk<'_>) {
 fn shell(call: &Call<'_>, walk: &mut Walk<'_>) -> Result<(), String> {
     if call.flag('c') {
         let at = call.args.iter().position(|arg| {
-            arg.text.as_deref().is_some_and(|text| text.starts_with('-') && !text.starts_with("--") && text.contains('c'))
+            arg.text
+                .as_deref()
+                .is_some_and(|text| text.starts_with('-') && !text.starts_with("--") && text.contains('c'))
         });
         let script = at.and_then(|at| call.args.get(at + 1));
         return match script.and_then(|arg| arg.text.clone()) {
@@ -248,12 +265,18 @@ fn script_file(call: &Call<'_>, walk: &mut Walk<'_>) -> Result<(), String> {
 /// Programs in other languages are looked through for shell commands and for private paths.
 fn interpreter(call: &Call<'_>, walk: &mut Walk<'_>) -> Result<(), String> {
     let inline = call.args.iter().position(|arg| {
-        arg.text.as_deref().is_some_and(|text| matches!(text, "-c" | "-e" | "-E" | "-r" | "--eval" | "-p" | "-ne" | "-pe"))
+        arg.text
+            .as_deref()
+            .is_some_and(|text| matches!(text, "-c" | "-e" | "-E" | "-r" | "--eval" | "-p" | "-ne" | "-pe"))
     });
-    let code = inline.and_then(|at| call.args.get(at + 1)).map(|arg| arg.text.clone().unwrap_or_else(|| arg.prefix.clone()));
+    let code =
+        inline.and_then(|at| call.args.get(at + 1)).map(|arg| arg.text.clone().unwrap_or_else(|| arg.prefix.clone()));
     let Some(code) = code.or_else(|| call.input.map(str::to_owned)) else { return Ok(()) };
-    let starts_commands = ["system", "popen", "subprocess", "exec", "spawn", "`", "Open3"].iter().any(|word| code.contains(word));
-    let deletes = ["rmtree", "rmSync", "unlink", "rm_rf", "remove(", "removedirs", "rmdir"].iter().any(|word| code.contains(word));
+    let starts_commands =
+        ["system", "popen", "subprocess", "exec", "spawn", "`", "Open3"].iter().any(|word| code.contains(word));
+    let deletes = ["rmtree", "rmSync", "unlink", "rm_rf", "remove(", "removedirs", "rmdir"]
+        .iter()
+        .any(|word| code.contains(word));
     for literal in literals(&code) {
         let arg = Arg::plain(literal.as_str());
         word(&arg, walk)?;

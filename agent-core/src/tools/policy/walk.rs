@@ -11,7 +11,8 @@ use crate::tools::places::{Place, Places};
 const MAX_DEPTH: u8 = 6;
 const MAX_DIRECTORIES: usize = 8;
 /// Words before a command that do not change what it does.
-const SHELL_WORDS: &[&str] = &["if", "then", "else", "elif", "do", "while", "until", "!", "{", "}", "fi", "done", "esac"];
+const SHELL_WORDS: &[&str] =
+    &["if", "then", "else", "elif", "do", "while", "until", "!", "{", "}", "fi", "done", "esac"];
 
 /// A command with its wrappers (`env`, `nohup`, `xargs` …) taken off.
 pub(super) struct Call<'a> {
@@ -221,7 +222,9 @@ impl Walk<'_> {
                 for base in &self.directories {
                     fresh.push(match (&target, base) {
                         (Some(target), Some(base)) => Some(self.places.of(base, target).0),
-                        (Some(target), None) if target.starts_with('/') => Some(self.places.of(Path::new("/"), target).0),
+                        (Some(target), None) if target.starts_with('/') => {
+                            Some(self.places.of(Path::new("/"), target).0)
+                        }
                         _ => None,
                     });
                 }
@@ -340,7 +343,9 @@ impl Walk<'_> {
             [Piece::Sub(inner)] => {
                 let mut words = inner.split_whitespace();
                 match (words.next(), words.next(), words.next()) {
-                    (Some("which"), Some(name), None) | (Some("command"), Some("-v"), Some(name)) => Some(name.to_owned()),
+                    (Some("which"), Some(name), None) | (Some("command"), Some("-v"), Some(name)) => {
+                        Some(name.to_owned())
+                    }
                     _ => None,
                 }
             }
@@ -352,7 +357,14 @@ impl Walk<'_> {
     pub(super) fn places_of(&self, arg: &Arg) -> Option<Vec<(PathBuf, Place)>> {
         let text = arg.text.as_deref()?;
         // Whatever a pattern matches lies in the directory before it.
-        let text = if arg.pattern { text.split(['*', '?', '[']).next().and_then(|head| head.rsplit_once('/')).map_or(".", |(dir, _)| if dir.is_empty() { "/" } else { dir }) } else { text };
+        let text = if arg.pattern {
+            text.split(['*', '?', '['])
+                .next()
+                .and_then(|head| head.rsplit_once('/'))
+                .map_or(".", |(dir, _)| if dir.is_empty() { "/" } else { dir })
+        } else {
+            text
+        };
         self.directories
             .iter()
             .map(|base| match base {

@@ -70,7 +70,10 @@ fn LoginForm(next: Memo<String>) -> impl IntoView {
             }
         });
     };
-    let waiting = Signal::derive(move || if wait_s.get() > 0 { t::accounts_wait(i64::from(wait_s.get())) } else { String::new() });
+    let waiting =
+        Signal::derive(
+            move || if wait_s.get() > 0 { t::accounts_wait(i64::from(wait_s.get())) } else { String::new() },
+        );
     view! {
         <Door title=t::accounts_login_title() lead=t::accounts_login_lead()>
             <form class="form" method="post" on:submit=move |event| {

@@ -23,8 +23,16 @@ mod tests {
             assert_eq!(safe_next(fine), fine);
         }
         for foul in [
-            "", "board", "//evil.example", "/\\evil.example", "\\/evil", "https://evil.example", "javascript:alert(1)",
-            "/\t/evil.example", "/a\n//evil", "/login?next=/login",
+            "",
+            "board",
+            "//evil.example",
+            "/\\evil.example",
+            "\\/evil",
+            "https://evil.example",
+            "javascript:alert(1)",
+            "/\t/evil.example",
+            "/a\n//evil",
+            "/login?next=/login",
         ] {
             assert_eq!(safe_next(foul), "/", "{foul:?}");
         }

@@ -19,7 +19,8 @@ struct Reply {
 
 impl Reply {
     fn new(desk: Desk) -> Self {
-        let reply = Self { picked: RwSignal::new(Vec::new()), text: RwSignal::new(String::new()), area: NodeRef::new() };
+        let reply =
+            Self { picked: RwSignal::new(Vec::new()), text: RwSignal::new(String::new()), area: NodeRef::new() };
         let id = desk.view.read_untracked().id;
         Effect::new(move |ran: Option<()>| {
             if ran.is_none() {
@@ -269,7 +270,9 @@ fn Words(reply: Reply, label: &'static str, placeholder: &'static str, on_send: 
 /// With a real keyboard, writing can begin at once; on a phone the keyboard would cover the chips.
 fn focus_on_desk(reply: Reply) {
     request_animation_frame(move || {
-        if let Some(area) = reply.area.try_get_untracked().flatten().filter(|_| dom::matches("(hover: hover) and (pointer: fine)")) {
+        if let Some(area) =
+            reply.area.try_get_untracked().flatten().filter(|_| dom::matches("(hover: hover) and (pointer: fine)"))
+        {
             dom::focus(&area);
         }
     });

@@ -6,7 +6,8 @@ use leptos::task::spawn_local;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::use_navigate;
 use protocol::{
-    DecisionId, DecisionState, DecisionVerb, DecisionView, ErrorCode, SettleDecisionOutcome, SettleDecisionParams, UndoId,
+    DecisionId, DecisionState, DecisionVerb, DecisionView, ErrorCode, SettleDecisionOutcome, SettleDecisionParams,
+    UndoId,
 };
 
 use super::server_fns::{read_decision, settle_decision};

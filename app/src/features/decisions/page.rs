@@ -177,9 +177,9 @@ fn Summary(desk: Desk) -> impl IntoView {
 #[component]
 fn Evidence(desk: Desk) -> impl IntoView {
     let now = time::ticking();
-    let (profile, seconds, micros, at, number) = desk
-        .view
-        .with_untracked(|view| (view.profile.clone(), view.run_seconds, view.cost_micros, view.created_at, view.card.number));
+    let (profile, seconds, micros, at, number) = desk.view.with_untracked(|view| {
+        (view.profile.clone(), view.run_seconds, view.cost_micros, view.created_at, view.card.number)
+    });
     let fact = |sign: Icon, name: &'static str, value: String| {
         view! { <li class="fact"><span class="icon-s" title=name>{icon(sign)}</span><span class="visually-hidden">{name}</span>{value}</li> }
     };

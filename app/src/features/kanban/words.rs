@@ -47,7 +47,9 @@ pub fn state_icon(state: CardState) -> Icon {
 #[must_use]
 pub fn state_tone(state: CardState) -> Tone {
     match state {
-        CardState::Triage | CardState::Todo | CardState::Scheduled | CardState::Done | CardState::Archived => Tone::Neutral,
+        CardState::Triage | CardState::Todo | CardState::Scheduled | CardState::Done | CardState::Archived => {
+            Tone::Neutral
+        }
         CardState::Ready => Tone::Info,
         CardState::Running => Tone::Accent,
         CardState::Review => Tone::Success,

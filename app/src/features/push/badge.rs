@@ -8,7 +8,8 @@ use wasm_bindgen_futures::JsFuture;
 pub(super) fn show(open: i64) {
     let navigator = window().navigator();
     let name = if open > 0 { "setAppBadge" } else { "clearAppBadge" };
-    let Some(function) = js_sys::Reflect::get(&navigator, &name.into()).ok().and_then(|it| it.dyn_into::<js_sys::Function>().ok())
+    let Some(function) =
+        js_sys::Reflect::get(&navigator, &name.into()).ok().and_then(|it| it.dyn_into::<js_sys::Function>().ok())
     else {
         return;
     };

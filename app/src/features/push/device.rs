@@ -52,7 +52,11 @@ pub async fn health() -> Health {
     }
     match Notification::permission() {
         NotificationPermission::Denied => Health::Denied,
-        NotificationPermission::Granted if own_id().is_some() && current().await.is_ok_and(|current| current.is_some()) => Health::On,
+        NotificationPermission::Granted
+            if own_id().is_some() && current().await.is_ok_and(|current| current.is_some()) =>
+        {
+            Health::On
+        }
         _ => Health::Off,
     }
 }
@@ -61,7 +65,9 @@ fn is_ios() -> bool {
     let navigator = window().navigator();
     let agent = navigator.user_agent().unwrap_or_default();
     // An iPad calls itself a Mac, but no Mac has a touch screen.
-    agent.contains("iPhone") || agent.contains("iPad") || (agent.contains("Macintosh") && navigator.max_touch_points() > 1)
+    agent.contains("iPhone")
+        || agent.contains("iPad")
+        || (agent.contains("Macintosh") && navigator.max_touch_points() > 1)
 }
 
 fn is_installed() -> bool {
@@ -174,7 +180,12 @@ async fn tell_server(subscription: &PushSubscription) -> Result<(), JsValue> {
     let keys = js_sys::Reflect::get(&json, &"keys".into())?;
     let key = |name: &str| js_sys::Reflect::get(&keys, &name.into()).map(|key| key.as_string().unwrap_or_default());
     let endpoint = subscription.endpoint();
-    let params = SubscribeParams { endpoint: endpoint.clone(), p256dh: key("p256dh")?, auth: key("auth")?, device: String::new() };
+    let params = SubscribeParams {
+        endpoint: endpoint.clone(),
+        p256dh: key("p256dh")?,
+        auth: key("auth")?,
+        device: String::new(),
+    };
     match subscribe(params).await {
         Ok(id) => {
             dom::remember(OWN_ID, &id.to_string());

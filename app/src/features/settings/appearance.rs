@@ -16,7 +16,11 @@ const BARS: [(&str, &str, &str); 2] =
 pub(super) fn Appearance() -> impl IntoView {
     let theme = RwSignal::new("system");
     Effect::new(move |_| theme.set(known(&dom::remembered(KEY).unwrap_or_default())));
-    let themes = [("system", t::settings_theme_system()), ("light", t::settings_theme_light()), ("dark", t::settings_theme_dark())];
+    let themes = [
+        ("system", t::settings_theme_system()),
+        ("light", t::settings_theme_light()),
+        ("dark", t::settings_theme_dark()),
+    ];
     let choices = themes
         .map(|(value, name)| {
             view! {
@@ -56,7 +60,11 @@ fn apply(theme: &'static str) {
     dom::remember(KEY, theme);
     if let Some(root) = document().document_element() {
         // silent-ok: constant names and values.
-        let _ = if theme == "system" { root.remove_attribute("data-theme") } else { root.set_attribute("data-theme", theme) };
+        let _ = if theme == "system" {
+            root.remove_attribute("data-theme")
+        } else {
+            root.set_attribute("data-theme", theme)
+        };
     }
     paint_bars(theme);
 }
@@ -65,7 +73,9 @@ fn apply(theme: &'static str) {
 fn paint_bars(theme: &str) {
     let Ok(metas) = document().query_selector_all("meta[name=theme-color]") else { return };
     for (index, (own, media, colour)) in BARS.into_iter().enumerate() {
-        let Some(meta) = metas.get(index as u32).and_then(|meta| meta.dyn_into::<web_sys::Element>().ok()) else { continue };
+        let Some(meta) = metas.get(index as u32).and_then(|meta| meta.dyn_into::<web_sys::Element>().ok()) else {
+            continue;
+        };
         let colour = BARS.iter().find(|(name, ..)| *name == theme).map_or(colour, |(_, _, chosen)| *chosen);
         // silent-ok: constant names and values.
         let _ = meta.set_attribute("content", colour);

@@ -91,7 +91,8 @@ fn sections(loaded: Loaded) -> AnyView {
         ("account", t::settings_account()),
         ("about", t::settings_about()),
     ];
-    let links = names.map(|(id, name)| view! { <a class="settings-link" href=["#", id].concat()>{name}</a> }).collect_view();
+    let links =
+        names.map(|(id, name)| view! { <a class="settings-link" href=["#", id].concat()>{name}</a> }).collect_view();
     view! {
         <leptos_meta::Title text=t::shell_settings() />
         <div class="page settings">
@@ -129,7 +130,9 @@ fn sections(loaded: Loaded) -> AnyView {
 /// The content scrolls, not the window, and it comes after the address: so we scroll.
 fn show_linked_section() {
     let hash = window().location().hash().unwrap_or_default();
-    if let Some(section) = hash.strip_prefix('#').filter(|id| !id.is_empty()).and_then(|id| document().get_element_by_id(id)) {
+    if let Some(section) =
+        hash.strip_prefix('#').filter(|id| !id.is_empty()).and_then(|id| document().get_element_by_id(id))
+    {
         section.scroll_into_view();
     }
 }

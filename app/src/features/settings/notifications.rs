@@ -181,7 +181,8 @@ fn Device(panel: Panel, id: SubscriptionId, now: Signal<i64>) -> impl IntoView {
 
 /// "fcm.googleapis.com · sent 2 min ago · shown 2 min ago".
 fn history(device: &DeviceView, now: i64) -> String {
-    let sent = device.last_sent_at.map_or_else(|| t::push_never_sent().to_owned(), |at| t::push_sent(&time::ago(now, at)));
+    let sent =
+        device.last_sent_at.map_or_else(|| t::push_never_sent().to_owned(), |at| t::push_sent(&time::ago(now, at)));
     let shown = device.last_displayed_at.map(|at| t::push_shown(&time::ago(now, at)));
     let mut parts = vec![device.host.clone(), sent];
     parts.extend(shown);

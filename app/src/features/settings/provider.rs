@@ -6,7 +6,7 @@ use protocol::{LocalServer, ProviderTest, ProviderView, SaveProviderParams};
 use super::server_fns::{find_local_servers, save_provider, test_provider};
 use crate::error::ApiError;
 use crate::i18n::t;
-use crate::ui::{Button, ButtonKind, Drafts, Icon, TextField, Toasts, Tone, Chip, icon};
+use crate::ui::{Button, ButtonKind, Chip, Drafts, Icon, TextField, Toasts, Tone, icon};
 
 /// The form's state.
 #[derive(Clone, Copy)]
@@ -236,7 +236,9 @@ fn KeyField(form: Form) -> impl IntoView {
 fn TestResult(form: Form) -> impl IntoView {
     let line = move || match form.test.get() {
         Test::Untested => ().into_any(),
-        Test::Running => view! { <p class="result" role="status">{t::settings_asking(&form.model.get_untracked())}</p> }.into_any(),
+        Test::Running => {
+            view! { <p class="result" role="status">{t::settings_asking(&form.model.get_untracked())}</p> }.into_any()
+        }
         Test::Done(ProviderTest::Works { first_token_ms, total_ms, model }) => view! {
             <p class="result is-good" role="status">
                 {icon(Icon::Check)}
@@ -278,7 +280,11 @@ pub(super) fn ReadyChip(
 fn models(form: Form) -> Vec<String> {
     let address = form.base_url.read();
     form.servers.with(|servers| {
-        servers.iter().find(|server| server.base_url == address.trim()).map(|server| server.models.clone()).unwrap_or_default()
+        servers
+            .iter()
+            .find(|server| server.base_url == address.trim())
+            .map(|server| server.models.clone())
+            .unwrap_or_default()
     })
 }
 

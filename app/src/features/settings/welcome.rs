@@ -53,12 +53,15 @@ fn HttpsChip() -> impl IntoView {
     let secure = RwSignal::new(None::<bool>);
     Effect::new(move |_| {
         spawn_local(async move {
-            secure.try_set(Some(health().await != Health::Insecure && window().location().protocol().is_ok_and(|it| it == "https:")));
+            secure.try_set(Some(
+                health().await != Health::Insecure && window().location().protocol().is_ok_and(|it| it == "https:"),
+            ));
         });
     });
     move || {
         secure.get().map(|secure| {
-            let (tone, text) = if secure { (Tone::Success, t::welcome_https()) } else { (Tone::Warning, t::welcome_no_https()) };
+            let (tone, text) =
+                if secure { (Tone::Success, t::welcome_https()) } else { (Tone::Warning, t::welcome_no_https()) };
             view! { <Chip tone>{text}</Chip> }
         })
     }

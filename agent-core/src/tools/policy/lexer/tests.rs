@@ -4,14 +4,17 @@ use super::{Item, Joint, Piece, Word, read};
 
 fn words(source: &str) -> Vec<Vec<String>> {
     let show = |word: &Word| {
-        word.0.iter().map(|piece| match piece {
-            Piece::Text(text) => text.clone(),
-            Piece::Glob(c) => c.to_string(),
-            Piece::Var(name) => format!("${name}"),
-            Piece::Home => "~".to_owned(),
-            Piece::Sub(inner) => format!("<{inner}>"),
-            Piece::Unknown => "??".to_owned(),
-        }).collect::<String>()
+        word.0
+            .iter()
+            .map(|piece| match piece {
+                Piece::Text(text) => text.clone(),
+                Piece::Glob(c) => c.to_string(),
+                Piece::Var(name) => format!("${name}"),
+                Piece::Home => "~".to_owned(),
+                Piece::Sub(inner) => format!("<{inner}>"),
+                Piece::Unknown => "??".to_owned(),
+            })
+            .collect::<String>()
     };
     let items = read(source).unwrap().into_iter();
     items

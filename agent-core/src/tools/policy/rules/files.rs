@@ -4,7 +4,10 @@ use super::super::walk::{Arg, Call, Walk};
 use crate::tools::places::Place;
 
 /// Programs that read everything below a directory.
-const TREE_READERS: &[&str] = &["grep", "egrep", "fgrep", "rg", "ag", "ack", "tar", "zip", "7z", "rsync", "scp", "cp", "bsdtar", "cpio", "borg", "restic"];
+const TREE_READERS: &[&str] = &[
+    "grep", "egrep", "fgrep", "rg", "ag", "ack", "tar", "zip", "7z", "rsync", "scp", "cp", "bsdtar", "cpio", "borg",
+    "restic",
+];
 /// Programs whose last operand is written.
 const COPIERS: &[&str] = &["cp", "mv", "install", "ln", "rsync", "scp", "link"];
 /// Programs whose every operand is written.
@@ -16,14 +19,20 @@ pub(in super::super) fn writes_to(arg: &Arg, walk: &Walk<'_>, doing: &str) -> Re
     let Some(found) = walk.places_of(arg) else {
         // A device or descriptor may be computed, and so may a file below a known directory.
         let known_part = arg.prefix.rsplit_once('/').map_or("", |(directory, _)| directory);
-        let inside = !known_part.is_empty() && walk.directories.iter().all(|base| {
-            base.as_ref().is_some_and(|base| {
-                matches!(walk.places.of(base, known_part), (_, Place::Workspace | Place::Temporary)) || known_part == "/tmp"
-            })
-        });
+        let inside = !known_part.is_empty()
+            && walk.directories.iter().all(|base| {
+                base.as_ref().is_some_and(|base| {
+                    matches!(walk.places.of(base, known_part), (_, Place::Workspace | Place::Temporary))
+                        || known_part == "/tmp"
+                })
+            });
         let relative = arg.prefix.is_empty() || !arg.prefix.starts_with('/');
         let harmless = doing == "writes to" && (inside || relative && !arg.prefix.contains(".."));
-        return if harmless { Ok(()) } else { Err(format!("it {doing} a place that cannot be told beforehand; write the path out")) };
+        return if harmless {
+            Ok(())
+        } else {
+            Err(format!("it {doing} a place that cannot be told beforehand; write the path out"))
+        };
     };
     for (path, place) in found {
         if matches!(place, Place::Workspace | Place::Temporary | Place::Sink) {
@@ -70,13 +79,15 @@ pub(super) fn program(call: &Call<'_>, walk: &Walk<'_>) -> Result<(), String> {
             let has_script = call.flag('e') || call.flag('f');
             call.operands().skip(usize::from(!has_script)).try_for_each(|arg| writes_to(arg, walk, "writes to"))
         }
-        "dd" => call.args.iter().try_for_each(|arg| match arg.text.as_deref().and_then(|text| text.strip_prefix("of=")) {
-            Some(target) => {
-                writes_to(&Arg::plain(target), walk, "writes to")
-            }
-            None => Ok(()),
-        }),
-        "curl" | "wget" => option_target(call, &["-o", "-O", "--output", "--output-document", "-P"], walk, name == "curl"),
+        "dd" => {
+            call.args.iter().try_for_each(|arg| match arg.text.as_deref().and_then(|text| text.strip_prefix("of=")) {
+                Some(target) => writes_to(&Arg::plain(target), walk, "writes to"),
+                None => Ok(()),
+            })
+        }
+        "curl" | "wget" => {
+            option_target(call, &["-o", "-O", "--output", "--output-document", "-P"], walk, name == "curl")
+        }
         "tar" | "bsdtar" if !call.texts().any(|text| text.starts_with("-t") || text == "t") => {
             option_target(call, &["-C", "--directory"], walk, false)
         }
@@ -88,7 +99,9 @@ pub(super) fn program(call: &Call<'_>, walk: &Walk<'_>) -> Result<(), String> {
             let local = last.filter(|arg| !(name == "scp" || name == "rsync") || !arg.prefix.contains(':'));
             local.map_or(Ok(()), |arg| writes_to(arg, walk, "writes to"))
         }
-        "shred" if call.operands().any(|arg| arg.prefix.starts_with("/dev")) => Err("it overwrites a device".to_owned()),
+        "shred" if call.operands().any(|arg| arg.prefix.starts_with("/dev")) => {
+            Err("it overwrites a device".to_owned())
+        }
         _ if WRITERS.contains(&name) => {
             if matches!(name, "shred" | "unlink" | "rmdir") {
                 return call.operands().try_for_each(|arg| deletes(arg, walk, false));
@@ -106,7 +119,9 @@ fn option_target(call: &Call<'_>, options: &[&str], walk: &Walk<'_>, curl: bool)
     while let Some(arg) = args.next() {
         let Some(text) = arg.text.as_deref() else { continue };
         if options.contains(&text) && !(curl && text == "-O") {
-            args.next().filter(|arg| arg.text.as_deref() != Some("-")).map_or(Ok(()), |arg| writes_to(arg, walk, "writes to"))?;
+            args.next()
+                .filter(|arg| arg.text.as_deref() != Some("-"))
+                .map_or(Ok(()), |arg| writes_to(arg, walk, "writes to"))?;
         }
     }
     Ok(())
@@ -138,7 +153,10 @@ fn reads_trees(call: &Call<'_>, walk: &Walk<'_>) -> Result<(), String> {
     for arg in call.operands().skip(skip) {
         for (path, _) in walk.places_of(arg).unwrap_or_default() {
             if walk.places.holds_private(&path) {
-                return Err(format!("everything below {} includes Hermes's own files, which are not for workers", path.display()));
+                return Err(format!(
+                    "everything below {} includes Hermes's own files, which are not for workers",
+                    path.display()
+                ));
             }
         }
     }
@@ -147,7 +165,10 @@ fn reads_trees(call: &Call<'_>, walk: &Walk<'_>) -> Result<(), String> {
 
 /// `find … -delete`, `-exec`, and what lies below Hermes's home.
 pub(super) fn find(call: &Call<'_>, walk: &mut Walk<'_>) -> Result<(), String> {
-    let split = call.args.iter().position(|arg| arg.text.as_deref().is_some_and(|text| text.starts_with('-') || text == "(" || text == "!"));
+    let split = call
+        .args
+        .iter()
+        .position(|arg| arg.text.as_deref().is_some_and(|text| text.starts_with('-') || text == "(" || text == "!"));
     let (roots, tests) = call.args.split_at(split.unwrap_or(call.args.len()));
     let here = [Arg::plain(".")];
     let roots = if roots.is_empty() { &here } else { roots };
@@ -155,19 +176,26 @@ pub(super) fn find(call: &Call<'_>, walk: &mut Walk<'_>) -> Result<(), String> {
         roots.iter().try_for_each(|root| deletes(root, walk, true))?;
     }
     let mut rest = tests;
-    while let Some(at) = rest.iter().position(|arg| {
-        matches!(arg.text.as_deref(), Some("-exec" | "-execdir" | "-ok" | "-okdir" | "-x" | "--exec"))
-    }) {
+    while let Some(at) = rest
+        .iter()
+        .position(|arg| matches!(arg.text.as_deref(), Some("-exec" | "-execdir" | "-ok" | "-okdir" | "-x" | "--exec")))
+    {
         let command = &rest[at + 1..];
-        let end = command.iter().position(|arg| matches!(arg.text.as_deref(), Some(";" | "+"))).unwrap_or(command.len());
+        let end =
+            command.iter().position(|arg| matches!(arg.text.as_deref(), Some(";" | "+"))).unwrap_or(command.len());
         for root in roots {
             for (path, _) in walk.places_of(root).unwrap_or_default() {
                 if walk.places.holds_private(&path) {
-                    return Err(format!("everything below {} includes Hermes's own files, which are not for workers", path.display()));
+                    return Err(format!(
+                        "everything below {} includes Hermes's own files, which are not for workers",
+                        path.display()
+                    ));
                 }
             }
             // What is found lies below the root, so the root stands for it.
-            let args = command[..end].iter().map(|arg| if arg.text.as_deref() == Some("{}") { root.clone() } else { arg.clone() });
+            let args = command[..end]
+                .iter()
+                .map(|arg| if arg.text.as_deref() == Some("{}") { root.clone() } else { arg.clone() });
             walk.call(args.collect(), false, &[], None)?;
         }
         rest = &command[end..];

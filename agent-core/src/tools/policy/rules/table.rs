@@ -7,17 +7,38 @@ const PROGRAMS: &[(&[&str], &str)] = &[
     (&["sudo", "su", "doas", "pkexec", "run0", "gosu", "runuser"], "it asks for more rights than this run has"),
     (&["shutdown", "reboot", "halt", "poweroff", "telinit", "kexec"], "it stops the machine"),
     (
-        &["mkfs", "mke2fs", "mkswap", "fdisk", "sfdisk", "cfdisk", "parted", "wipefs", "cryptsetup", "lvremove", "vgremove", "pvremove", "blkdiscard", "hdparm"],
+        &[
+            "mkfs",
+            "mke2fs",
+            "mkswap",
+            "fdisk",
+            "sfdisk",
+            "cfdisk",
+            "parted",
+            "wipefs",
+            "cryptsetup",
+            "lvremove",
+            "vgremove",
+            "pvremove",
+            "blkdiscard",
+            "hdparm",
+        ],
         "it changes disks",
     ),
     (&["mount", "umount", "swapoff", "swapon", "losetup"], "it changes what is mounted"),
     (&["modprobe", "insmod", "rmmod"], "it changes the kernel"),
     (&["iptables", "ip6tables", "nft", "ufw", "firewall-cmd", "pfctl"], "it changes the firewall"),
     (
-        &["useradd", "userdel", "usermod", "groupadd", "groupdel", "passwd", "chpasswd", "visudo", "adduser", "deluser", "vipw"],
+        &[
+            "useradd", "userdel", "usermod", "groupadd", "groupdel", "passwd", "chpasswd", "visudo", "adduser",
+            "deluser", "vipw",
+        ],
         "it changes the machine's users",
     ),
-    (&["killall", "pkill", "xkill", "skill", "killall5"], "it ends processes by name, which may be somebody else's; end them by their pid"),
+    (
+        &["killall", "pkill", "xkill", "skill", "killall5"],
+        "it ends processes by name, which may be somebody else's; end them by their pid",
+    ),
     (&["at", "batch", "atrm"], "it leaves work behind that nobody watches"),
     (&["chattr"], "it changes what may be changed"),
     (&["twine"], "it publishes to the world"),
@@ -25,27 +46,58 @@ const PROGRAMS: &[(&[&str], &str)] = &[
 
 /// Subcommands: program, words that must all appear, why.
 const SUBCOMMANDS: &[(&str, &[&str], &str)] = &[
-    ("npm", &["publish"], PUBLISHES), ("npm", &["unpublish"], PUBLISHES), ("pnpm", &["publish"], PUBLISHES),
-    ("yarn", &["publish"], PUBLISHES), ("cargo", &["publish"], PUBLISHES), ("cargo", &["yank"], PUBLISHES),
-    ("gem", &["push"], PUBLISHES), ("poetry", &["publish"], PUBLISHES), ("uv", &["publish"], PUBLISHES),
-    ("docker", &["push"], PUBLISHES), ("podman", &["push"], PUBLISHES),
-    ("docker", &["--privileged"], HOST), ("podman", &["--privileged"], HOST),
-    ("docker", &["prune"], SERVICES), ("docker", &["stop"], SERVICES), ("docker", &["kill"], SERVICES),
-    ("docker", &["down"], SERVICES), ("docker", &["volume", "rm"], SERVICES),
-    ("systemctl", &["stop"], SERVICES), ("systemctl", &["restart"], SERVICES), ("systemctl", &["disable"], SERVICES),
-    ("systemctl", &["mask"], SERVICES), ("systemctl", &["kill"], SERVICES), ("systemctl", &["isolate"], SERVICES),
-    ("systemctl", &["enable"], SERVICES), ("systemctl", &["poweroff"], "it stops the machine"),
-    ("systemctl", &["reboot"], "it stops the machine"), ("systemctl", &["halt"], "it stops the machine"),
-    ("systemctl", &["suspend"], "it stops the machine"), ("systemctl", &["hibernate"], "it stops the machine"),
-    ("service", &["stop"], SERVICES), ("service", &["restart"], SERVICES), ("rc-service", &["stop"], SERVICES),
-    ("launchctl", &["unload"], SERVICES), ("launchctl", &["bootout"], SERVICES), ("launchctl", &["remove"], SERVICES),
-    ("init", &["0"], "it stops the machine"), ("init", &["6"], "it stops the machine"),
-    ("kubectl", &["delete"], SERVICES), ("kubectl", &["drain"], SERVICES), ("helm", &["uninstall"], SERVICES),
-    ("terraform", &["destroy"], SERVICES), ("terraform", &["apply"], SERVICES),
-    ("gh", &["repo", "delete"], PUBLISHES), ("gh", &["pr", "merge"], PUBLISHES), ("gh", &["release", "create"], PUBLISHES),
-    ("gh", &["auth", "token"], "it shows a key"), ("gh", &["auth", "status"], "it shows a key"),
-    ("diskutil", &["eraseDisk"], "it changes disks"), ("zpool", &["destroy"], "it changes disks"),
-    ("zfs", &["destroy"], "it changes disks"), ("sysctl", &["-w"], "it changes the kernel"),
+    ("npm", &["publish"], PUBLISHES),
+    ("npm", &["unpublish"], PUBLISHES),
+    ("pnpm", &["publish"], PUBLISHES),
+    ("yarn", &["publish"], PUBLISHES),
+    ("cargo", &["publish"], PUBLISHES),
+    ("cargo", &["yank"], PUBLISHES),
+    ("gem", &["push"], PUBLISHES),
+    ("poetry", &["publish"], PUBLISHES),
+    ("uv", &["publish"], PUBLISHES),
+    ("docker", &["push"], PUBLISHES),
+    ("podman", &["push"], PUBLISHES),
+    ("docker", &["--privileged"], HOST),
+    ("podman", &["--privileged"], HOST),
+    ("docker", &["prune"], SERVICES),
+    ("docker", &["stop"], SERVICES),
+    ("docker", &["kill"], SERVICES),
+    ("docker", &["down"], SERVICES),
+    ("docker", &["volume", "rm"], SERVICES),
+    ("systemctl", &["stop"], SERVICES),
+    ("systemctl", &["restart"], SERVICES),
+    ("systemctl", &["disable"], SERVICES),
+    ("systemctl", &["mask"], SERVICES),
+    ("systemctl", &["kill"], SERVICES),
+    ("systemctl", &["isolate"], SERVICES),
+    ("systemctl", &["enable"], SERVICES),
+    ("systemctl", &["poweroff"], "it stops the machine"),
+    ("systemctl", &["reboot"], "it stops the machine"),
+    ("systemctl", &["halt"], "it stops the machine"),
+    ("systemctl", &["suspend"], "it stops the machine"),
+    ("systemctl", &["hibernate"], "it stops the machine"),
+    ("service", &["stop"], SERVICES),
+    ("service", &["restart"], SERVICES),
+    ("rc-service", &["stop"], SERVICES),
+    ("launchctl", &["unload"], SERVICES),
+    ("launchctl", &["bootout"], SERVICES),
+    ("launchctl", &["remove"], SERVICES),
+    ("init", &["0"], "it stops the machine"),
+    ("init", &["6"], "it stops the machine"),
+    ("kubectl", &["delete"], SERVICES),
+    ("kubectl", &["drain"], SERVICES),
+    ("helm", &["uninstall"], SERVICES),
+    ("terraform", &["destroy"], SERVICES),
+    ("terraform", &["apply"], SERVICES),
+    ("gh", &["repo", "delete"], PUBLISHES),
+    ("gh", &["pr", "merge"], PUBLISHES),
+    ("gh", &["release", "create"], PUBLISHES),
+    ("gh", &["auth", "token"], "it shows a key"),
+    ("gh", &["auth", "status"], "it shows a key"),
+    ("diskutil", &["eraseDisk"], "it changes disks"),
+    ("zpool", &["destroy"], "it changes disks"),
+    ("zfs", &["destroy"], "it changes disks"),
+    ("sysctl", &["-w"], "it changes the kernel"),
     ("fuser", &["-k"], "it ends processes that may be somebody else's"),
     ("history", &["-c"], "it removes traces"),
 ];
@@ -82,7 +134,9 @@ pub(super) fn refused(call: &Call<'_>) -> Option<String> {
         }
         "psql" | "mysql" | "mariadb" | "mongosh" | "redis-cli" => database(call),
         "aws" | "gcloud" | "az" => {
-            let destroys = |text: &str| text == "rb" || text == "rm" || text.starts_with("delete") || text.starts_with("terminate");
+            let destroys = |text: &str| {
+                text == "rb" || text == "rm" || text.starts_with("delete") || text.starts_with("terminate")
+            };
             call.texts().any(destroys).then(|| SERVICES.to_owned())
         }
         _ => None,
@@ -113,7 +167,8 @@ fn database(call: &Call<'_>) -> Option<String> {
     let text = call.texts().chain(call.input).collect::<Vec<_>>().join(" ").to_uppercase();
     let destroys = ["DROP DATABASE", "DROP TABLE", "DROP SCHEMA", "TRUNCATE", "FLUSHALL", "FLUSHDB", "DROPDATABASE"];
     let unbounded_delete = text.contains("DELETE FROM") && !text.contains("WHERE");
-    (unbounded_delete || destroys.iter().any(|word| text.contains(word))).then(|| "it deletes data in a database".to_owned())
+    (unbounded_delete || destroys.iter().any(|word| text.contains(word)))
+        .then(|| "it deletes data in a database".to_owned())
 }
 
 /// Git: nothing that takes work away from others or from the owner of the directory.
@@ -132,21 +187,37 @@ pub(super) fn git(call: &Call<'_>, workspace_is_users: bool) -> Option<String> {
     }
     let rest: Vec<&str> = words.collect();
     let long = |flag: &str| rest.iter().any(|word| *word == flag || word.starts_with(&format!("{flag}=")));
-    let short = |letter: char| rest.iter().any(|word| word.starts_with('-') && !word.starts_with("--") && word.contains(letter));
+    let short = |letter: char| {
+        rest.iter().any(|word| word.starts_with('-') && !word.starts_with("--") && word.contains(letter))
+    };
     let text = |why: &str| Some(why.to_owned());
     match verb {
-        "push" if long("--force") || long("--force-with-lease") || short('f') || long("--mirror") || long("--delete")
-            || short('d') || long("--prune") || rest.iter().any(|word| word.starts_with('+') || word.starts_with(':')) =>
+        "push"
+            if long("--force")
+                || long("--force-with-lease")
+                || short('f')
+                || long("--mirror")
+                || long("--delete")
+                || short('d')
+                || long("--prune")
+                || rest.iter().any(|word| word.starts_with('+') || word.starts_with(':')) =>
         {
             text("it overwrites or deletes what others have pushed")
         }
-        "config" if (long("--global") || long("--system")) && rest.iter().filter(|word| !word.starts_with('-')).count() > 1 => {
+        "config"
+            if (long("--global") || long("--system"))
+                && rest.iter().filter(|word| !word.starts_with('-')).count() > 1 =>
+        {
             text("it changes the user's own git settings; use --local")
         }
         "filter-branch" | "filter-repo" => text("it rewrites history"),
         "reset" if workspace_is_users && long("--hard") => text(LOSES),
         "clean" if workspace_is_users && (short('f') || long("--force")) => text(LOSES),
-        "checkout" | "restore" if workspace_is_users && rest.iter().any(|word| matches!(*word, "." | "--" | "-f" | "--force")) => text(LOSES),
+        "checkout" | "restore"
+            if workspace_is_users && rest.iter().any(|word| matches!(*word, "." | "--" | "-f" | "--force")) =>
+        {
+            text(LOSES)
+        }
         "branch" if workspace_is_users && (short('D') || (short('d') && short('f'))) => text(LOSES),
         "stash" if workspace_is_users && (rest.contains(&"drop") || rest.contains(&"clear")) => text(LOSES),
         _ => None,

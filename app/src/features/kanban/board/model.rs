@@ -8,8 +8,8 @@ use std::time::Duration;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use protocol::{
-    BoardDelta, BoardPage, BoardSummary, CardId, CardState, CardWritten, ColumnPageParams, MoveCardParams,
-    Slots, TaskCard, UndoId,
+    BoardDelta, BoardPage, BoardSummary, CardId, CardState, CardWritten, ColumnPageParams, MoveCardParams, Slots,
+    TaskCard, UndoId,
 };
 
 use crate::error::ApiError;
@@ -34,11 +34,7 @@ pub struct CardModel {
 
 impl CardModel {
     fn new(card: TaskCard) -> Self {
-        Self {
-            card: ArcRwSignal::new(card),
-            pending: ArcRwSignal::new(false),
-            guessed_on: ArcStoredValue::new(None),
-        }
+        Self { card: ArcRwSignal::new(card), pending: ArcRwSignal::new(false), guessed_on: ArcStoredValue::new(None) }
     }
 }
 
@@ -234,7 +230,8 @@ impl Board {
             ids.retain(|id| *id != card.id);
             let total = column.total.get_untracked();
             let complete = i64::try_from(ids.len()).unwrap_or(i64::MAX) + 1 >= total;
-            let behind = |id: &CardId| self.face(*id).is_none_or(|other| (&other.rank, other.id) > (&card.rank, card.id));
+            let behind =
+                |id: &CardId| self.face(*id).is_none_or(|other| (&other.rank, other.id) > (&card.rank, card.id));
             let to = ids.iter().position(behind).unwrap_or(ids.len());
             // Beyond what is loaded: it comes with its page.
             if to < ids.len() || complete {

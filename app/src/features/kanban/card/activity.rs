@@ -111,7 +111,8 @@ impl Activity {
                 continue;
             }
             self.last.set_value(event.seq);
-            let grows = self.rows.with_untracked(|rows| rows.last().filter(|row| row.grows_with(event)).map(|row| row.seq));
+            let grows =
+                self.rows.with_untracked(|rows| rows.last().filter(|row| row.grows_with(event)).map(|row| row.seq));
             if let Some(row) = grows {
                 self.write_later(row, &event.detail);
             } else if !self.rows.with_untracked(|rows| answer(rows, event)) {
@@ -176,7 +177,9 @@ fn answer(rows: &[Row], event: &RunEventView) -> bool {
         return false;
     }
     let call = rows.iter().rev().find(|row| {
-        row.kind == RunEventKind::ToolCall && row.name == event.name && row.answer.with_untracked(|answer| *answer == Answer::Awaited)
+        row.kind == RunEventKind::ToolCall
+            && row.name == event.name
+            && row.answer.with_untracked(|answer| *answer == Answer::Awaited)
     });
     if let Some(call) = call {
         call.answer.set(Answer::Said(event.ok, event.detail.clone()));
@@ -217,7 +220,11 @@ fn add(rows: &mut Vec<Row>, event: &RunEventView) {
 
 /// The log of the newest run.
 #[component]
-pub fn ActivityView(activity: Activity, #[prop(into)] heading: Signal<String>, #[prop(into)] running: Signal<bool>) -> impl IntoView {
+pub fn ActivityView(
+    activity: Activity,
+    #[prop(into)] heading: Signal<String>,
+    #[prop(into)] running: Signal<bool>,
+) -> impl IntoView {
     let toasts = expect_context::<Toasts>();
     let container = activity.container;
     let to_end = move || {

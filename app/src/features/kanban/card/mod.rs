@@ -24,12 +24,15 @@ use model::CardPage;
 pub fn CardRoute() -> impl IntoView {
     let params = use_params_map();
     let name = Memo::new(move |_| params.read().get("number").unwrap_or_default());
-    let detail = Resource::new_blocking(move || name.get(), |name| async move {
-        match name.parse::<CardRef>() {
-            Ok(card) => read_card(card).await,
-            Err(_) => Err(ApiError::new(ErrorCode::NotFound, t::card_no_such(&name))),
-        }
-    });
+    let detail = Resource::new_blocking(
+        move || name.get(),
+        |name| async move {
+            match name.parse::<CardRef>() {
+                Ok(card) => read_card(card).await,
+                Err(_) => Err(ApiError::new(ErrorCode::NotFound, t::card_no_such(&name))),
+            }
+        },
+    );
     let retry = Callback::new(move |()| detail.refetch());
     view! {
         <Suspense fallback=move || view! { <div class="page">{skeleton_rows(5)}</div> }>
@@ -110,7 +113,11 @@ fn CardHead(page: CardPage, editing: RwSignal<bool>) -> impl IntoView {
         let targets = state.get_untracked().manual_targets().iter();
         let mut items: Vec<MenuItem> = targets
             .map(|&to| MenuItem {
-                label: if to == CardState::Archived { t::kanban_archive().into() } else { t::kanban_move_to(words::state_name(to)) },
+                label: if to == CardState::Archived {
+                    t::kanban_archive().into()
+                } else {
+                    t::kanban_move_to(words::state_name(to))
+                },
                 icon: words::state_icon(to),
                 key: "",
                 action: Callback::new(move |()| page.move_to(to)),

@@ -76,21 +76,25 @@ pub fn description(page: CardPage) -> AnyView {
 pub fn dependencies(page: CardPage) -> AnyView {
     let links = Memo::new(move |_| page.detail.with(|detail| (detail.parents.clone(), detail.children.clone())));
     let list = |title: &'static str, links: Vec<CardLink>| {
-        (!links.is_empty()).then(|| view! {
-            <div class="links">
-                <h3>{title}</h3>
-                <ul>{links.into_iter().map(link_chip).collect_view()}</ul>
-            </div>
+        (!links.is_empty()).then(|| {
+            view! {
+                <div class="links">
+                    <h3>{title}</h3>
+                    <ul>{links.into_iter().map(link_chip).collect_view()}</ul>
+                </div>
+            }
         })
     };
     (move || {
         let (parents, children) = links.get();
-        (!parents.is_empty() || !children.is_empty()).then(|| view! {
-            <section class="section" aria-label=t::card_dependencies()>
-                <h2>{t::card_dependencies()}</h2>
-                {list(t::card_waits_for(), parents)}
-                {list(t::card_needed_by(), children)}
-            </section>
+        (!parents.is_empty() || !children.is_empty()).then(|| {
+            view! {
+                <section class="section" aria-label=t::card_dependencies()>
+                    <h2>{t::card_dependencies()}</h2>
+                    {list(t::card_waits_for(), parents)}
+                    {list(t::card_needed_by(), children)}
+                </section>
+            }
         })
     })
     .into_any()
@@ -115,11 +119,13 @@ pub fn runs(page: CardPage) -> AnyView {
     let runs = Memo::new(move |_| page.detail.with(|detail| detail.runs.clone()));
     (move || {
         let runs = runs.get();
-        (!runs.is_empty()).then(|| view! {
-            <section class="section" aria-label=t::card_runs()>
-                <h2>{t::card_runs()}</h2>
-                <ol class="runs">{runs.into_iter().map(|run| run_row(page, run)).collect_view()}</ol>
-            </section>
+        (!runs.is_empty()).then(|| {
+            view! {
+                <section class="section" aria-label=t::card_runs()>
+                    <h2>{t::card_runs()}</h2>
+                    <ol class="runs">{runs.into_iter().map(|run| run_row(page, run)).collect_view()}</ol>
+                </section>
+            }
         })
     })
     .into_any()

@@ -1,6 +1,6 @@
 //! A card in the air: the clone under the pointer, the mark at the target, and scrolling at the edges.
-use protocol::{CardState, TaskCard};
 use leptos::prelude::{document, window};
+use protocol::{CardState, TaskCard};
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement};
 
@@ -86,7 +86,9 @@ impl Lifted {
         let now = target.as_ref().and_then(Target::chip);
         if before != now {
             for (chip, on) in [(before, false), (now, true)] {
-                if let Some(chip) = chip.and_then(|state| self.root.query_selector(&format!("[data-chip='{state}']")).ok().flatten()) {
+                if let Some(chip) =
+                    chip.and_then(|state| self.root.query_selector(&format!("[data-chip='{state}']")).ok().flatten())
+                {
                     set_class(&chip, "is-target", on);
                 }
             }

@@ -19,7 +19,7 @@ use web_sys::{AddEventListenerOptions, Element, Event, HtmlElement, KeyboardEven
 use super::model::Board;
 use crate::features::kanban::words;
 use crate::i18n::t;
-use crate::ui::{Toasts, Tone, Toast};
+use crate::ui::{Toast, Toasts, Tone};
 use lift::Lifted;
 use target::Target;
 
@@ -103,12 +103,14 @@ pub fn attach(board: Board, root: NodeRef<html::Div>) {
 /// Capturing and not passive: a scroll must be refused, and a click swallowed, before anyone else hears of it. The
 /// listener lives as long as its element.
 fn on<E: JsCast + 'static>(root: &HtmlElement, name: &str, listener: impl Fn(&E) + 'static) {
-    let listener = Closure::<dyn FnMut(Event)>::new(move |event: Event| listener(event.unchecked_ref())).into_js_value();
+    let listener =
+        Closure::<dyn FnMut(Event)>::new(move |event: Event| listener(event.unchecked_ref())).into_js_value();
     let options = AddEventListenerOptions::new();
     options.set_capture(true);
     options.set_passive(false);
     // silent-ok: the names are constants.
-    let _ = root.add_event_listener_with_callback_and_add_event_listener_options(name, listener.unchecked_ref(), &options);
+    let _ =
+        root.add_event_listener_with_callback_and_add_event_listener_options(name, listener.unchecked_ref(), &options);
 }
 
 fn is_lifted() -> bool {

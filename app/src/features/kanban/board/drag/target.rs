@@ -132,7 +132,9 @@ fn show_mark(mark: &Element, column: &Element, above: Option<&Element>, below: O
     let Some(list) = column.query_selector(".cards").ok().flatten() else { return };
     let around = list.get_bounding_client_rect();
     let y = match (above, below) {
-        (Some(above), Some(below)) => (above.get_bounding_client_rect().bottom() + below.get_bounding_client_rect().top()) / 2.0,
+        (Some(above), Some(below)) => {
+            (above.get_bounding_client_rect().bottom() + below.get_bounding_client_rect().top()) / 2.0
+        }
         (Some(above), None) => above.get_bounding_client_rect().bottom() + 4.0,
         (None, Some(below)) => below.get_bounding_client_rect().top() - 4.0,
         (None, None) => around.top() + 4.0,
