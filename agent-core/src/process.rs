@@ -7,6 +7,20 @@ use std::io;
 
 use rustix::process::{Pid, Signal};
 
+/// Variables that say how this machine reaches the network; every program needs them behind a proxy.
+pub(crate) const NETWORK: &[&str] = &[
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+    "NO_PROXY",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+];
+
 /// A process of this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {

@@ -14,7 +14,7 @@ use tokio::process::{Child, Command};
 use super::claim::{self, Claim};
 use super::{KanbanError, recovery};
 use crate::Core;
-use crate::process::{self, Identity};
+use crate::process::{self, Identity, NETWORK};
 use crate::task::{self, Tasks};
 
 const SWEEP: Duration = Duration::from_secs(1);
@@ -130,7 +130,7 @@ impl Dispatcher {
             .stdout(log)
             .stderr(errors)
             .kill_on_drop(false);
-        for name in INHERITED {
+        for name in INHERITED.iter().chain(NETWORK) {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);
             }

@@ -2,6 +2,8 @@
 
 use std::ffi::OsString;
 
+use crate::process::NETWORK;
+
 /// Passed on when set.
 const INHERITED: &[&str] = &["HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"];
 const USUAL_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -10,7 +12,7 @@ const USUAL_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbi
 pub(crate) fn clean_environment() -> Vec<(OsString, OsString)> {
     let path = std::env::var_os("PATH").filter(|path| !path.is_empty()).unwrap_or_else(|| USUAL_PATH.into());
     let mut environment: Vec<(OsString, OsString)> = vec![("PATH".into(), path), ("TERM".into(), "dumb".into())];
-    for name in INHERITED {
+    for name in INHERITED.iter().chain(NETWORK) {
         if let Some(value) = std::env::var_os(name) {
             environment.push((name.into(), value));
         }

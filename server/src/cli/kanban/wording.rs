@@ -25,6 +25,11 @@ pub(super) fn ago(ms: i64) -> String {
     if ms < 1000 { "just now".to_owned() } else { format!("{} ago", age(ms)) }
 }
 
+/// `in 12m`, or `now`.
+fn within(ms: i64) -> String {
+    if ms < 1000 { "now".to_owned() } else { format!("in {}", age(ms)) }
+}
+
 pub(super) fn priority(priority: i32) -> &'static str {
     match PriorityBand::of(priority) {
         PriorityBand::Low => "low",
@@ -57,9 +62,8 @@ pub(super) fn wait(reason: &WaitReason, now: i64) -> String {
         WaitReason::NoFreeSlot { used, limit } => format!("no free slot ({used}/{limit})"),
         WaitReason::UnknownProfile { profile } => format!("no profile \"{profile}\""),
         WaitReason::NoProvider => "no model provider; set one up under Settings".to_owned(),
-        WaitReason::BackingOff { until } => format!("trying again in {}", age(until - now)),
-        WaitReason::UndoWindow { until } => format!("starts in {}", age(until - now)),
-        WaitReason::Scheduled { until } => format!("starts in {}", age(until - now)),
+        WaitReason::BackingOff { until } => format!("trying again {}", within(until - now)),
+        WaitReason::UndoWindow { until } | WaitReason::Scheduled { until } => format!("starts {}", within(until - now)),
         WaitReason::NoDispatcher => "no server is running; start `hermes serve`".to_owned(),
     }
 }
@@ -86,5 +90,7 @@ mod tests {
             ("$0.00".into(), "<$0.01".into(), "$0.18".into(), "$12.35".into())
         );
         assert_eq!(wait(&WaitReason::WaitingOn { cards: vec![1, 2], more: 3 }, 0), "waiting on T-1, T-2, 3 more");
+        assert_eq!(wait(&WaitReason::BackingOff { until: 0 }, 0), "trying again now");
+        assert_eq!(wait(&WaitReason::Scheduled { until: 61_000 }, 0), "starts in 1m");
     }
 }
