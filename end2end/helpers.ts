@@ -75,7 +75,7 @@ export async function createCard(page: Page, wanted: NewCard): Promise<void> {
 
 /** Opens a card's menu and picks. */
 export async function pick(page: Page, title: string, item: string | RegExp): Promise<void> {
-  await card(page, title).getByRole('button', { name: /^Actions for / }).click();
+  await card(page, title).getByRole('button', { name: /^Move to…, edit or archive / }).click();
   await page.getByRole('menuitem', { name: item }).click();
 }
 

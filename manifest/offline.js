@@ -59,6 +59,6 @@ try {
 showAsk();
 addEventListener('hashchange', showAsk);
 byId('retry').addEventListener('click', retry);
-addEventListener('online', retry);
+addEventListener('online', look);
 document.addEventListener('visibilitychange', look);
 setInterval(look, LOOK_EVERY_MS);

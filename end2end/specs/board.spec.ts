@@ -95,7 +95,7 @@ test('the menu moves a card as dragging does, offers legal columns only, and und
   await visit(other, '/board');
   await visit(page, '/board');
   await createCard(page, { title });
-  await card(page, title).getByRole('button', { name: /^Actions for / }).click();
+  await card(page, title).getByRole('button', { name: /^Move to…, edit or archive / }).click();
   const offered = (await page.getByRole('menuitem', { name: /^Move to/ }).allInnerTexts()).map((text) => text.trim());
   expect(offered).toEqual(['Move to Triage', 'Move to Todo', 'Move to Done']);
   await page.getByRole('menuitem', { name: 'Move to Done' }).click();
