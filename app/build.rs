@@ -95,7 +95,7 @@ fn generate(all: &[(String, Texts)]) -> Result<String, String> {
         let name = plural.unwrap_or(key);
         let other_key = format!("{name}.other");
         let arguments = arguments(text, base.get(&other_key).filter(|_| plural.is_some()).map(String::as_str))?;
-        let _ = writeln!(code, "/// {}", text.replace('\n', " "));
+        let _ = writeln!(code, "/// `{}`", text.replace(['\n', '`'], " "));
         let signature: Vec<String> = arguments
             .iter()
             .map(|argument| if argument == "count" { "count: i64".into() } else { format!("{argument}: &str") })
@@ -109,7 +109,8 @@ fn generate(all: &[(String, Texts)]) -> Result<String, String> {
                 let other = get(&other_key).ok_or_else(|| format!("{name} has .one but no .other"))?;
                 // Languages without a plural give both forms the same text.
                 let one = texts.get(key).or_else(|| texts.get(&other_key)).unwrap_or(text);
-                format!("if count == 1 {{ {} }} else {{ {} }}", expression(one)?, expression(other)?)
+                let (one, other) = (expression(one)?, expression(other)?);
+                if one == other { other } else { format!("if count == 1 {{ {one} }} else {{ {other} }}") }
             } else {
                 expression(get(key).unwrap_or(text))?
             };

@@ -31,11 +31,14 @@ pub(super) struct Last {
     pub(super) left: i64,
 }
 
+/// Leads to an address.
+type Go = Box<dyn Fn(&str) + Send + Sync>;
+
 /// What stays while decisions come and go on the page.
 #[derive(Clone, Copy)]
 pub(super) struct Table {
     pub(super) last: RwSignal<Option<Last>>,
-    go: StoredValue<Box<dyn Fn(&str) + Send + Sync>>,
+    go: StoredValue<Go>,
     live: Live,
     toasts: Toasts,
 }

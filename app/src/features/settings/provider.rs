@@ -302,7 +302,9 @@ fn look_for_servers(servers: RwSignal<Vec<LocalServer>>) {
 
 fn forget_old_result(form: Form) {
     Effect::new(move |ran: Option<()>| {
-        (form.base_url.track(), form.model.track(), form.key.track());
+        form.base_url.track();
+        form.model.track();
+        form.key.track();
         if ran.is_some() {
             form.test.set(Test::Untested);
         }
