@@ -213,7 +213,7 @@ closed_enum! {
 
 /// Why a card that could run does not. Localised by whoever shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "why", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum WaitReason {
     /// Parents are unfinished; at most three numbers, and how many more.
     WaitingOn {

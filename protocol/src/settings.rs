@@ -38,7 +38,7 @@ impl std::fmt::Debug for SaveProviderParams {
 
 /// What a test of the provider found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "result", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum ProviderTest {
     /// The model answered.
     Works {

@@ -32,9 +32,12 @@ pub struct RunDelta {
     pub events: Vec<RunEventView>,
 }
 
-/// One message of the stream at `/stream`. The name of the server-sent event is the variant in snake case.
+/// One message of the stream at `/stream`. Externally tagged, as is everything the browser reads: telling variants
+/// apart by a field inside them makes serde buffer, which costs tens of kilobytes of client.
+///
+/// The name of the server-sent event is the variant in snake case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum StreamMessage {
     /// The stream is up; carries the sequence number it starts after.
     Hello {
