@@ -7,6 +7,7 @@ use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
@@ -31,7 +32,9 @@ pub enum StoreError {
         wanted: String,
     },
     /// The file could not be opened.
-    #[error("cannot open the database {path}: {source}")]
+    #[error(
+        "cannot open the database {path}: {source}. Look whether the folder is there and yours; `hermes doctor` tells more"
+    )]
     Open {
         /// The file.
         path: PathBuf,
@@ -45,6 +48,14 @@ pub enum StoreError {
         path: PathBuf,
         /// The cause.
         source: sqlx::migrate::MigrateError,
+    },
+    /// The copy before a migration could not be made.
+    #[error("cannot make the copy {path} that is kept before the database is brought up to date: {source}")]
+    Copy {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
     },
     /// A newer Hermes has used this database.
     #[error("the database {path} was made by a newer Hermes; run that version, or restore the copy it made")]
@@ -65,19 +76,23 @@ pub enum StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        // Result codes: https://sqlite.org/rescode.html, the low byte is the primary code.
-        let primary = match &error {
-            sqlx::Error::Database(database) => {
-                database.code().and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xff)
-            }
-            _ => None,
-        };
-        match primary {
-            Some(13) => Self::DiskFull,
-            Some(5 | 6) => Self::Busy,
+        match result_code(&error) {
+            Some(code) if is_disk_full(code) => Self::DiskFull,
+            Some(code) if matches!(code & 0xff, 5 | 6) => Self::Busy,
             _ => Self::Sql(error),
         }
     }
+}
+
+/// SQLite's extended result code, see <https://sqlite.org/rescode.html>; the low byte is the primary code.
+fn result_code(error: &sqlx::Error) -> Option<u32> {
+    // silent-ok: an error without a code is one of another kind
+    error.as_database_error()?.code()?.parse().ok()
+}
+
+/// `SQLITE_FULL`, and `SQLITE_IOERR_SHMSIZE`: there is no room for the index of the log, which opening makes.
+const fn is_disk_full(code: u32) -> bool {
+    code & 0xff == 13 || code == 4874
 }
 
 /// The database.
@@ -126,7 +141,10 @@ impl Store {
     /// # Errors
     /// When the file, its version or a migration is not usable.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        let open_error = |source| StoreError::Open { path: path.to_path_buf(), source };
+        let open_error = |source: sqlx::Error| match StoreError::from(source) {
+            StoreError::Sql(source) => StoreError::Open { path: path.to_path_buf(), source },
+            known => known,
+        };
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -262,10 +280,25 @@ async fn migrate(pool: &SqlitePool, path: &Path) -> Result<(), StoreError> {
         }
         let copy = path.with_extension(format!("before-{newest}.db"));
         if !copy.exists() {
-            sqlx::query("VACUUM INTO ?1").bind(copy.to_string_lossy().into_owned()).execute(pool).await?;
+            // Renamed when it is whole: half a copy is worse than none.
+            let part = path.with_extension(format!("before-{newest}.part"));
+            if let Err(error) = std::fs::remove_file(&part)
+                && error.kind() != std::io::ErrorKind::NotFound
+            {
+                return Err(StoreError::Copy { path: part, source: error });
+            }
+            sqlx::query("VACUUM INTO ?1").bind(part.to_string_lossy().into_owned()).execute(pool).await?;
+            std::fs::rename(&part, &copy).map_err(|source| StoreError::Copy { path: copy, source })?;
         }
     }
-    MIGRATOR.run(pool).await.map_err(|source| StoreError::Migrate { path: path.to_path_buf(), source })
+    MIGRATOR.run(pool).await.map_err(|source| match source {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)
+            if result_code(&error).is_some_and(is_disk_full) =>
+        {
+            StoreError::DiskFull
+        }
+        source => StoreError::Migrate { path: path.to_path_buf(), source },
+    })
 }
 
 /// The database holds everything the owner said: nobody else may read it. Rights only, the file is not opened.
@@ -278,7 +311,7 @@ fn restrict_to_owner(path: &Path) {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use super::Store;
+    use super::{Store, StoreError};
 
     /// Prepares statements on a freshly migrated database: what a compile-time check would do, without a database at
     /// compile time.
@@ -307,6 +340,25 @@ pub(crate) mod tests {
         let next: i64 =
             sqlx::query_scalar("SELECT next_number FROM kanban_counter").fetch_one(store.reader()).await.unwrap();
         assert_eq!(next, 7);
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_named_and_nothing_is_half_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let changes = crate::Changes::default();
+        let store = Store::open(&dir.path().join("hermes.db")).await.unwrap();
+        let mut tx = store.write(&changes).await.unwrap();
+        // The file may not grow any more, which SQLite reports as it does a full disk.
+        let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(&mut *tx).await.unwrap();
+        let limit = format!("PRAGMA max_page_count = {pages}");
+        sqlx::query(sqlx::AssertSqlSafe(limit)).execute(&mut *tx).await.unwrap();
+        sqlx::query("UPDATE kanban_counter SET next_number = 7").execute(&mut *tx).await.unwrap();
+        let error = sqlx::query("CREATE TABLE t AS SELECT zeroblob(1000000)").execute(&mut *tx).await.unwrap_err();
+        assert!(matches!(StoreError::from(error), StoreError::DiskFull));
+        drop(tx);
+        let next: i64 =
+            sqlx::query_scalar("SELECT next_number FROM kanban_counter").fetch_one(store.reader()).await.unwrap();
+        assert_ne!(next, 7);
     }
 
     #[tokio::test]
