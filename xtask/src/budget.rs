@@ -25,10 +25,10 @@ mod limit {
     /// One lazy file, in bytes of brotli: opening a page must not feel like loading an app.
     pub(super) const LAZY_FILE: u64 = 60_000;
     /// The binary with the client in it, in bytes.
-    pub(super) const BINARY: u64 = 40_000_000;
+    pub(super) const BINARY: u64 = 35_000_000;
     /// Resident memory of a fresh server two seconds after its first answer, in bytes. The plan is a machine with 1 GB
     /// that also runs the workers.
-    pub(super) const IDLE_MEMORY: u64 = 64_000_000;
+    pub(super) const IDLE_MEMORY: u64 = 48_000_000;
     /// Start to first page on an empty home: with the database created and keys made, in milliseconds.
     pub(super) const FIRST_START: u64 = 1_500;
     /// Start to first page on a home that exists, in milliseconds.
