@@ -231,40 +231,46 @@ impl Live {
             if self.state.stop().is_cancelled() {
                 return None;
             }
-            let done = if std::mem::take(&mut self.look) {
-                self.look().await
-            } else {
-                match self.wake().await {
-                    Wake::Changed => {
-                        tokio::time::sleep(COALESCE).await;
-                        // Before looking, so that a change during the look is not missed.
-                        self.changes.mark_unchanged();
-                        // Signing out is a commit, too: nothing is sent after it.
-                        match self.is_live().await {
-                            Ok(true) => self.look().await,
-                            Ok(false) => return None,
-                            Err(error) => Err(error),
-                        }
-                    }
-                    Wake::Ping => self.sign_of_life().await,
-                    Wake::Recheck => match self.is_live().await {
-                        Ok(true) => Ok(()),
-                        Ok(false) => return None,
-                        Err(error) => Err(error),
-                    },
-                    Wake::End => return None,
+            match self.step().await {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(error) => {
+                    // The browser connects again and goes on where it was.
+                    tracing::warn!(%error, "a live stream ends because the database cannot be read");
+                    return None;
                 }
-            };
-            if let Err(error) = done {
-                // The browser connects again and goes on where it was.
-                tracing::warn!(%error, "a live stream ends because the database cannot be read");
-                return None;
             }
         }
     }
 
-    async fn is_live(&self) -> Result<bool, KanbanError> {
-        Ok(accounts::session_is_live(self.state.core(), &self.session, self.user).await?)
+    /// Waits for something and queues what there is to say of it; false when the stream is over.
+    async fn step(&mut self) -> Result<bool, KanbanError> {
+        let look = if std::mem::take(&mut self.look) {
+            true
+        } else {
+            match self.wake().await {
+                Wake::Changed => {
+                    tokio::time::sleep(COALESCE).await;
+                    // Before looking, so that a change during the look is not missed.
+                    self.changes.mark_unchanged();
+                    true
+                }
+                Wake::Recheck => false,
+                Wake::Ping => {
+                    self.sign_of_life().await?;
+                    return Ok(true);
+                }
+                Wake::End => return Ok(false),
+            }
+        };
+        // Signing out is a commit, too: nothing is sent after it.
+        if !accounts::session_is_live(self.state.core(), &self.session, self.user).await? {
+            return Ok(false);
+        }
+        if look {
+            self.look().await?;
+        }
+        Ok(true)
     }
 
     async fn wake(&mut self) -> Wake {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::card_row::{CardRow, load};
 use super::transition::{self, Cause, Failures, RunEnd, Transition};
-use super::{KanbanError, worker};
+use super::{KanbanError, store, worker};
 use crate::process::{self, Identity};
 use crate::{Actor, Core, decisions, text};
 
@@ -57,7 +57,14 @@ pub(super) async fn fail_in(
     worker::insert_event(tx, failed.run, seq, RunEventKind::Ended, outcome.as_str(), error, false, now).await?;
     sqlx::query(COUNT_EVENTS).bind(failed.run.0).bind(seq).execute(&mut *tx).await?;
 
-    let (cause, to) = if gives_up { (Cause::GiveUp, CardState::Blocked) } else { (Cause::Recover, CardState::Ready) };
+    let (cause, to) = if gives_up {
+        (Cause::GiveUp, CardState::Blocked)
+    } else if store::has_unfinished_parent(tx, card.id).await? {
+        // A parent was brought back while the card ran.
+        (Cause::Recover, CardState::Todo)
+    } else {
+        (Cause::Recover, CardState::Ready)
+    };
     let mut transition = Transition::new(cause, to, if gives_up { "gave_up" } else { "run_failed" });
     transition.detail = serde_json::json!({
         "outcome": outcome.as_str(), "error": text::excerpt(error, 400), "failures": failures, "limit": limit,

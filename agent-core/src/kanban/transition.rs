@@ -54,7 +54,7 @@ pub(crate) fn is_legal(cause: Cause, from: CardState, to: CardState) -> bool {
         Cause::AskReview => (from, to) == (Running, Review),
         Cause::AskInput => matches!((from, to), (Running | Triage | Todo | Scheduled | Ready, Blocked)),
         Cause::AwaitParent => (from, to) == (Running, Todo),
-        Cause::Recover => (from, to) == (Running, Ready),
+        Cause::Recover => matches!((from, to), (Running, Ready | Todo)),
         Cause::GiveUp => (from, to) == (Running, Blocked),
         Cause::Promote => matches!((from, to), (Todo, Ready)),
         Cause::Demote => matches!((from, to), (Ready, Todo)),

@@ -148,13 +148,17 @@ async fn restore(
     if wanted != card {
         card = cards::write_text(core, tx, actor, &card, &wanted, "undone").await?;
     }
-    // A worker that was stopped does not come back; the card waits for the next one.
-    let target = match state {
-        CardState::Running => CardState::Ready,
-        other => other,
-    };
+    // A worker that was stopped does not come back; the card waits for the next one. Between waiting for parents and
+    // waiting for a worker the parents decide, as they are now.
+    let target =
+        match state {
+            CardState::Running | CardState::Ready | CardState::Todo => {
+                if store::has_unfinished_parent(tx, card.id).await? { CardState::Todo } else { CardState::Ready }
+            }
+            other => other,
+        };
     if card.state == target {
-        if card.rank != rank && state != CardState::Running && !store::set_rank(tx, &card, &rank, now).await? {
+        if card.rank != rank && state == target && !store::set_rank(tx, &card, &rank, now).await? {
             return Err(cards::changed_meanwhile(&card));
         }
         let detail = serde_json::json!({ "undo": true });
@@ -162,7 +166,7 @@ async fn restore(
     } else {
         let mut transition = Transition::new(Cause::Undo, target, "undone");
         transition.failures = Failures::Keep;
-        if state != CardState::Running {
+        if state == target {
             transition.place = Place::At(rank);
         }
         card = transition::apply(core, tx, actor, &card, transition).await?;

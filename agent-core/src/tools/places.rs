@@ -93,7 +93,10 @@ impl Places {
         {
             return Place::Sink;
         }
-        if ["/tmp", "/var/tmp", "/dev/shm"].iter().any(|temp| path.starts_with(temp) && path != Path::new(temp)) {
+        // A home below a directory for temporary files is a home all the same.
+        let at_home = path.starts_with(&self.user_home) && self.user_home != Path::new("/");
+        let temporary = ["/tmp", "/var/tmp", "/dev/shm"];
+        if !at_home && temporary.iter().any(|temp| path.starts_with(temp) && path != Path::new(temp)) {
             return Place::Temporary;
         }
         Place::Elsewhere

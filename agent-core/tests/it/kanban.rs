@@ -345,6 +345,24 @@ async fn failures_count_and_end_at_a_person() {
 }
 
 #[tokio::test]
+async fn a_run_that_fails_under_a_parent_brought_back_waits_for_it() {
+    let world = World::new().await;
+    let parent = world.create("parent").await;
+    let params = CreateCardParams {
+        title: "child".into(),
+        parents: vec![CardRef::Id(parent.id)],
+        ..CreateCardParams::default()
+    };
+    let child = world.create_with(params).await;
+    let undo = kanban::delete_card(&world.core, &ada(), CardRef::Id(parent.id)).await.unwrap().undo.unwrap();
+    let ticket = world.claim_and_start().await;
+    kanban::undo(&world.core, &ada(), undo).await.unwrap();
+    worker::fail(&world.core, ticket, RunOutcome::Crashed, "broken", None).await.unwrap();
+    assert_eq!(world.state(&child).await, CardState::Todo);
+    world.check_invariants().await;
+}
+
+#[tokio::test]
 async fn illegal_moves_say_what_is_legal_and_stale_ones_what_changed() {
     let world = World::new().await;
     let card = world.create("stay").await;
