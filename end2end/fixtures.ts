@@ -6,6 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { test as base, chromium, expect, type BrowserContext } from '@playwright/test';
 import { LAUNCH } from './browser.ts';
+import { witnessNotifications } from './helpers.ts';
 import { startWorld, stopWorld, type World, type WorldOptions } from './world.ts';
 
 /** What a `command` profile runs in these tests: real work, then a request for review, all through the command line. */
@@ -115,6 +116,7 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
       const rewritten = body.replace(/https:\/\/[a-z0-9.]+\/(?:fcm\/send|wp)\//g, `${world.push.origin}/fcm/send/`);
       await route.continue({ postData: rewritten });
     });
+    witnessNotifications(context);
     await watch(context);
     await use(context);
     await context.close();

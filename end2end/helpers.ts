@@ -1,6 +1,6 @@
 //! How a person uses the pages: by roles and names only, and never before the page is ready.
 
-import { expect, type Locator, type Page } from '@playwright/test';
+import { expect, type BrowserContext, type Locator, type Page, type Worker } from '@playwright/test';
 import type { Subscription } from './doubles/push-service.ts';
 
 /** Opens an address and waits until its controls work: rendered pages look ready before they are. */
@@ -177,7 +177,8 @@ export async function decisionOf(page: Page, title: string): Promise<string> {
 /** Switches push on with a tap, as a person does it. */
 export async function enablePush(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Turn on notifications' }).click();
-  await expect(page.getByText('This device is told when a card needs you.')).toBeVisible();
+  // The browser registers with its push service first, and waits seconds before it does.
+  await expect(page.getByText('This device is told when a card needs you.')).toBeVisible({ timeout: 20_000 });
 }
 
 /** Adds a device of the push double beside the real one, with the session of the page. */
@@ -190,20 +191,51 @@ export async function addDevice(page: Page, subscription: Subscription): Promise
   expect(status).toBe(200);
 }
 
-/** What the device shows on its lock screen now. */
-export async function notifications(page: Page): Promise<{ title: string; body: string; navigate: string }[]> {
-  return page.evaluate(async () => {
-    const registration = await navigator.serviceWorker.ready;
-    const shown = await registration.getNotifications();
-    return shown.map(({ title, body, data }) => ({ title, body, navigate: (data as { navigate: string }).navigate }));
+/** A notification on the lock screen. */
+export interface Shown {
+  title: string;
+  body: string;
+  navigate: string;
+}
+
+/** Where a worker keeps what it has shown. */
+interface Witness {
+  shownNotifications: Shown[];
+}
+
+/**
+ * Lets every service worker of a browser write down what it really showed. A browser without a desktop forgets what it
+ * has shown whenever it likes, so `getNotifications` would be asked in vain.
+ */
+export function witnessNotifications(context: BrowserContext): void {
+  context.on('serviceworker', (worker) => {
+    const ready = worker.evaluate(() => {
+      const shown: Shown[] = [];
+      (self as unknown as Witness).shownNotifications = shown;
+      const show = ServiceWorkerRegistration.prototype.showNotification;
+      ServiceWorkerRegistration.prototype.showNotification = async function (title, options) {
+        await show.call(this, title, options);
+        const { body = '', data } = options ?? {};
+        shown.push({ title, body, navigate: (data as { navigate: string }).navigate });
+      };
+    });
+    // A worker that ends at once has shown nothing; whoever asks it fails with the reason.
+    ready.catch(() => undefined);
   });
 }
 
-/** Swipes them all away. */
-export async function dismissNotifications(page: Page): Promise<void> {
-  await page.evaluate(async () => {
-    const registration = await navigator.serviceWorker.ready;
-    for (const shown of await registration.getNotifications()) shown.close();
-  });
-  await expect.poll(() => notifications(page)).toEqual([]);
+/** What the device has shown since it was last asked to forget. */
+export async function notifications(page: Page): Promise<Shown[]> {
+  return theWorker(page).evaluate(() => (self as unknown as Witness).shownNotifications);
+}
+
+export async function forgetNotifications(page: Page): Promise<void> {
+  await theWorker(page).evaluate(() => void (self as unknown as Witness).shownNotifications.splice(0));
+}
+
+/** The service worker of an installed app. */
+export function theWorker(page: Page): Worker {
+  const worker = page.context().serviceWorkers().at(-1);
+  if (!worker) throw new Error('no service worker runs');
+  return worker;
 }

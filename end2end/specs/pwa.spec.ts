@@ -2,7 +2,7 @@
 //! shows exactly one notification.
 
 import { expect, test } from '../fixtures.ts';
-import { controlled, dismissNotifications, enablePush, hydrated, notifications, visit } from '../helpers.ts';
+import { controlled, enablePush, forgetNotifications, hydrated, notifications, theWorker, visit } from '../helpers.ts';
 
 test.use({ worldName: 'quiet' });
 
@@ -76,7 +76,7 @@ test('whatever a push carries, exactly one notification shows', async ({ install
   for (const { data, shown } of cases) {
     await cdp.send('ServiceWorker.deliverPushMessage', { origin, registrationId: scopes.get(`${origin}/`) ?? '', data });
     await expect.poll(() => notifications(page), `push of "${data}"`).toEqual([shown]);
-    await dismissNotifications(page);
+    await forgetNotifications(page);
   }
 });
 
@@ -85,8 +85,7 @@ test('a real push reaches the real browser, and the device list says that it was
   await visit(page, '/settings');
   await enablePush(page);
   // The worker names the browser's endpoint; the server knows the double's.
-  const worker = installed.serviceWorkers()[0]!;
-  await worker.evaluate((origin) => {
+  await theWorker(page).evaluate((origin) => {
     const real = PushManager.prototype.getSubscription;
     PushManager.prototype.getSubscription = async function () {
       const found = await real.call(this);
@@ -103,17 +102,15 @@ test('a tapped notification leads an open window to its card, wherever the windo
   const page = installed.pages()[0]!;
   await visit(page, '/settings');
   await controlled(page);
-  await page.evaluate(async (navigate) => {
-    const registration = await navigator.serviceWorker.ready;
-    await registration.showNotification('Review ready', { data: { navigate } });
-  }, `${world.hermes.origin}/inbox`);
   // The protocol has no tap on notifications; the worker is given the event a tap causes.
-  await installed.serviceWorkers()[0]!.evaluate(async () => {
-    const scope = self as unknown as ServiceWorkerGlobalScope;
-    const [notification] = await scope.registration.getNotifications();
-    scope.dispatchEvent(new NotificationEvent('notificationclick', { notification: notification! }));
-  });
+  const closed = await theWorker(page).evaluate(async (navigate) => {
+    const notification = { data: { navigate }, closed: false, close: () => void (notification.closed = true) };
+    const tap = new ExtendableEvent('notificationclick');
+    Object.defineProperty(tap, 'notification', { value: notification });
+    self.dispatchEvent(tap);
+    return notification.closed;
+  }, `${world.hermes.origin}/inbox`);
+  expect(closed).toBe(true);
   await expect(page).toHaveURL(`${world.hermes.origin}/inbox`);
   await expect(page.getByRole('heading', { name: 'Inbox' })).toBeVisible();
-  await expect.poll(() => notifications(page)).toEqual([]);
 });

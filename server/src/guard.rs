@@ -123,10 +123,14 @@ fn authority(request: &Request) -> Option<String> {
 
 /// Whether a request comes from our own pages. Browsers send `Sec-Fetch-Site` to trustworthy addresses only; over plain
 /// http on a private network `Origin`, and for reads `Referer`, is what there is.
-fn same_origin(request: &Request, origin: &str) -> bool {
+///
+/// A proxy may change scheme and port, which the browser's word on the site makes up for; the name in `Origin` must be
+/// one of ours even so.
+fn same_origin(request: &Request, origin: &str, is_our_name: impl Fn(&str) -> bool) -> bool {
     let headers = request.headers();
     match (text(headers, "sec-fetch-site"), text(headers, "origin")) {
-        (Some("same-origin"), _) => true,
+        (Some("same-origin"), None) => !headers.contains_key(header::ORIGIN),
+        (Some("same-origin"), Some(from)) => from.split_once("://").is_some_and(|(_, name)| is_our_name(name)),
         (Some("none"), None) => !headers.contains_key(header::ORIGIN),
         (None, Some(from)) => from.eq_ignore_ascii_case(origin),
         (None, None) if is_read(request.method()) && !headers.contains_key(header::ORIGIN) => text(headers, "referer")
@@ -153,7 +157,9 @@ fn is_read(method: &Method) -> bool {
 pub(crate) async fn check_origin(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let denied = |message: &str| problem(StatusCode::FORBIDDEN, ErrorCode::Denied, message);
     let config = state.core().config();
-    let Some(host) = authority(&request).filter(|host| host_allowed(&config, &state.own_hosts(), host)) else {
+    let own = state.own_hosts();
+    let is_our_name = |name: &str| host_allowed(&config, &own, name);
+    let Some(host) = authority(&request).filter(|host| is_our_name(host)) else {
         return problem(
             StatusCode::MISDIRECTED_REQUEST,
             ErrorCode::Denied,
@@ -169,7 +175,7 @@ pub(crate) async fn check_origin(State(state): State<AppState>, request: Request
     let refused = if is_read(request.method()) && !path.starts_with("/api/") {
         path == "/stream" && is_foreign(&request, &origin)
     } else {
-        !same_origin(&request, &origin)
+        !same_origin(&request, &origin, is_our_name)
     };
     if refused {
         return denied("This request did not come from a page of this Hermes, so it was refused. Nothing was changed.");

@@ -74,6 +74,7 @@ async fn only_our_own_pages_write_and_call_functions() {
     let cases: &[Case<'_>] = &[
         (Method::POST, "/api/x", &[("sec-fetch-site", "same-origin")], true),
         (Method::POST, "/api/x", &[("sec-fetch-site", "same-origin"), ("origin", ORIGIN)], true),
+        (Method::POST, "/api/x", &[("sec-fetch-site", "same-origin"), ("origin", "https://evil.example")], false),
         (Method::POST, "/api/x", &[("sec-fetch-site", "none")], true),
         (Method::POST, "/api/x", &[("sec-fetch-site", "none"), ("origin", "null")], false),
         (Method::POST, "/api/x", &[("sec-fetch-site", "same-site"), ("origin", "http://localhost:9999")], false),
