@@ -185,14 +185,16 @@ self.addEventListener('notificationclick', (event) => {
   event.waitUntil(open(ownAddress(event.notification.data?.navigate)));
 });
 
-/** Only addresses of this app are opened. */
+/**
+ * Only addresses of this app are opened. The server may know itself by another name than this device does, so the
+ * path is what counts.
+ */
 function ownAddress(target) {
-  const fallback = new URL('/inbox', self.location.origin);
   try {
-    const url = new URL(target, self.location.origin);
-    return url.origin === self.location.origin ? url : fallback;
+    const { pathname, search, hash } = new URL(target, self.location.origin);
+    return new URL(pathname.replace(/^\/+/, '/') + search + hash, self.location.origin);
   } catch {
-    return fallback;
+    return new URL('/inbox', self.location.origin);
   }
 }
 

@@ -45,8 +45,17 @@ if ! has cargo && [ -x "$HOME/.cargo/bin/cargo" ]; then
     PATH=$HOME/.cargo/bin:$PATH
     export PATH
 fi
-has cargo || stop "Rust is not installed. Install it with this command, then run the same make again:" \
-    "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal"
+if ! has cargo; then
+    say "      Installing Rust with rustup, for this user only (about a minute) …"
+    installer=$(mktemp)
+    curl --proto '=https' --tlsv1.2 -sSf -o "$installer" https://sh.rustup.rs &&
+        sh "$installer" -y --profile minimal --no-modify-path || true
+    rm -f "$installer"
+    PATH=$HOME/.cargo/bin:$PATH
+    export PATH
+fi
+has cargo || stop "Rust is not installed, and installing it failed. Install it by hand, then run the same make again:" \
+    "https://rustup.rs, or your distribution's package when it is recent enough"
 
 # A new HOME hides the toolchains that rustup keeps beside the cargo on the PATH.
 if [ -z "${RUSTUP_HOME:-}" ] && [ ! -d "$HOME/.rustup" ]; then
@@ -65,6 +74,11 @@ cargo --version >/dev/null 2>&1 || stop "cargo is there but does not run: $(carg
 
 needed=$(sed -n 's/^rust-version = "1\.\([0-9]*\).*/\1/p' Cargo.toml)
 found=$(rustc --version | sed -n 's/^rustc 1\.\([0-9]*\).*/\1/p')
+if [ -n "$needed" ] && [ -n "$found" ] && [ "$found" -lt "$needed" ] && has rustup; then
+    say "      Updating Rust 1.$found, because Hermes needs 1.$needed or newer …"
+    rustup update stable && rustup default stable || true
+    found=$(rustc --version | sed -n 's/^rustc 1\.\([0-9]*\).*/\1/p')
+fi
 if [ -n "$needed" ] && [ -n "$found" ] && [ "$found" -lt "$needed" ]; then
     stop "this is Rust 1.$found, and Hermes needs 1.$needed or newer." "With rustup, run: rustup update stable"
 fi

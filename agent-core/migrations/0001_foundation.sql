@@ -57,6 +57,8 @@ CREATE TABLE kanban_card (
 
 CREATE INDEX kanban_card_column ON kanban_card (board_id, state, rank, id) WHERE deleted_at IS NULL;
 CREATE INDEX kanban_card_claim ON kanban_card (priority DESC, created_at, id) WHERE state = 'ready' AND deleted_at IS NULL;
+CREATE INDEX kanban_card_held ON kanban_card (hold_until, backoff_until)
+    WHERE state = 'ready' AND deleted_at IS NULL AND (hold_until IS NOT NULL OR backoff_until IS NOT NULL);
 CREATE INDEX kanban_card_due ON kanban_card (scheduled_at) WHERE state = 'scheduled' AND deleted_at IS NULL;
 -- Rows that others point to are looked up here when they are deleted, or the whole board would be read for each.
 CREATE INDEX kanban_card_run ON kanban_card (current_run_id) WHERE current_run_id IS NOT NULL;
@@ -280,6 +282,8 @@ CREATE TABLE push_subscription (
     p256dh            BLOB    NOT NULL,
     auth              BLOB    NOT NULL,
     device            TEXT    NOT NULL,
+    -- Where the device has the app open, so that a tap leads there; NULL when it did not say.
+    origin            TEXT,
     created_at        INTEGER NOT NULL,
     last_sent_at      INTEGER,
     last_displayed_at INTEGER,

@@ -55,6 +55,15 @@ pub struct Watch {
     pub after: i64,
 }
 
+/// What is watched, without where it begins.
+type Subject = (Option<BoardId>, Option<CardId>, Option<RunId>);
+
+impl Watch {
+    fn subject(self) -> Subject {
+        (self.board, self.card, self.run.map(|(run, _)| run))
+    }
+}
+
 type Listener = Callback<Arc<StreamMessage>>;
 
 /// The connection. One for the whole app, in the context.
@@ -63,6 +72,10 @@ pub struct Live {
     connection: RwSignal<Connection>,
     inbox: RwSignal<Option<i64>>,
     watch: StoredValue<Watch>,
+    /// What the connection that stands was made for.
+    heard_of: StoredValue<Subject>,
+    /// The last entry of a run's activity that came over it.
+    run_heard: StoredValue<Option<(RunId, i64)>>,
     listeners: StoredValue<Vec<(u32, Listener)>>,
     next: StoredValue<u32>,
     updates: Updates,
@@ -77,8 +90,8 @@ thread_local! {
 #[derive(Clone, Copy)]
 struct State {
     started: bool,
-    /// A connection attempt is on its way.
-    scheduled: bool,
+    /// When the next connection attempt is due, if one is planned.
+    due: Option<i64>,
     /// The last message, or the start of the attempt.
     heard_at: i64,
     hello: bool,
@@ -89,15 +102,7 @@ struct State {
 
 impl State {
     const fn new() -> Self {
-        Self {
-            started: false,
-            scheduled: false,
-            heard_at: 0,
-            hello: false,
-            failures: 0,
-            last_tick: 0,
-            told_build: false,
-        }
+        Self { started: false, due: None, heard_at: 0, hello: false, failures: 0, last_tick: 0, told_build: false }
     }
 }
 
@@ -117,6 +122,8 @@ impl Live {
             connection: RwSignal::new(Connection::Live),
             inbox: RwSignal::new(None),
             watch: StoredValue::new(Watch::default()),
+            heard_of: StoredValue::new(Subject::default()),
+            run_heard: StoredValue::new(None),
             listeners: StoredValue::new(Vec::new()),
             next: StoredValue::new(0),
             updates,
@@ -142,11 +149,16 @@ impl Live {
 
     /// Says what the page wants to hear about, until it goes. Call it from an effect.
     pub fn watch(self, watch: Watch) {
-        if self.watch.get_value() != watch {
-            self.watch.set_value(watch);
-            if state(|_| {}).started {
-                self.schedule(0);
-            }
+        // The same things seen a little later need no new connection, unless something was heard before this page
+        // listened.
+        let missed = self.watch.get_value().after > watch.after
+            || watch
+                .run
+                .zip(self.run_heard.get_value())
+                .is_some_and(|((run, after), heard)| heard.0 == run && heard.1 > after);
+        self.watch.set_value(watch);
+        if state(|_| {}).started && (missed || self.heard_of.get_value() != watch.subject()) {
+            self.schedule(0);
         }
         on_cleanup(move || {
             if self.watch.try_get_value().is_some_and(|now| (now.board, now.card) == (watch.board, watch.card)) {
@@ -233,14 +245,19 @@ impl Live {
         }
     }
 
+    /// Connects after a while. An attempt that is planned for later gives way, one that is due sooner stands.
     fn schedule(self, delay_ms: u64) {
-        if state(|_| {}).scheduled {
+        let due = dom::now_ms().saturating_add_unsigned(delay_ms);
+        if state(|_| {}).due.is_some_and(|planned| planned <= due) {
             return;
         }
-        state(|state| state.scheduled = true);
+        state(|state| state.due = Some(due));
         set_timeout(
             move || {
-                state(|state| state.scheduled = false);
+                if state(|_| {}).due != Some(due) {
+                    return;
+                }
+                state(|state| state.due = None);
                 if !document().hidden() {
                     self.connect();
                 }
@@ -273,6 +290,7 @@ impl Live {
 
     fn address(self) -> String {
         let watch = self.watch.get_value();
+        self.heard_of.set_value(watch.subject());
         let mut address = String::from("/stream?");
         let mut add = |name: &str, value: String| {
             address.push_str(name);
@@ -324,7 +342,12 @@ impl Live {
             }
             StreamMessage::Board(delta) => delta.seq,
             StreamMessage::Card { seq, .. } | StreamMessage::Snapshot { seq } | StreamMessage::Ping { seq } => *seq,
-            StreamMessage::Run(_) => 0,
+            StreamMessage::Run(delta) => {
+                if let Some(last) = delta.events.last() {
+                    self.run_heard.set_value(Some((delta.run_id, last.seq)));
+                }
+                0
+            }
         };
         // A Hello says where the stream starts, which is not yet what the page has seen.
         if !matches!(message, StreamMessage::Hello { .. }) {

@@ -15,6 +15,9 @@ pub struct SubscribeParams {
     pub auth: String,
     /// For instance "iPhone" or "Chrome on Linux".
     pub device: String,
+    /// Where the device has the app open, as `https://host[:port]`: a tap on a notification leads there.
+    #[serde(default)]
+    pub origin: Option<String>,
 }
 
 /// A device in the list.

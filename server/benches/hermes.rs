@@ -172,6 +172,7 @@ async fn pushes() {
         p256dh: "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4".into(),
         auth: "BTBZMqHH6r4Tts7J_aSIgg".into(),
         device: "bench".into(),
+        origin: None,
     };
     push::subscribe(&core, owner.id, subscription).await.unwrap();
     let tasks = Tasks::default();

@@ -74,7 +74,7 @@ pub(super) async fn create_in(
     let title = input::title(&params.title)?;
     let body = input::long_text("description", &params.body)?;
     let assignee = input::assignee(params.assignee.as_deref().unwrap_or_default())?;
-    let workspace_dir = params.workspace_dir.as_deref().map(check_workspace_dir).transpose()?;
+    let workspace_dir = params.workspace_dir.as_deref().map(|path| check_workspace_dir(core, path)).transpose()?;
     if params.max_attempts == Some(0) {
         return Err(KanbanError::Invalid("a card needs at least one attempt; say 1 or more".into()));
     }
@@ -165,7 +165,7 @@ async fn first_state(
     Ok(CardState::Ready)
 }
 
-fn check_workspace_dir(path: &str) -> Result<&str, KanbanError> {
+fn check_workspace_dir<'a>(core: &Core, path: &'a str) -> Result<&'a str, KanbanError> {
     let path = path.trim();
     let directory = std::path::Path::new(path);
     if !directory.is_absolute() {
@@ -173,6 +173,13 @@ fn check_workspace_dir(path: &str) -> Result<&str, KanbanError> {
     }
     if !directory.is_dir() {
         return Err(KanbanError::Invalid(format!("there is no directory {path} on the machine that runs Hermes")));
+    }
+    let real = |path: &std::path::Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let (wanted, home) = (real(directory), real(core.home().root()));
+    if wanted.starts_with(&home) && !wanted.starts_with(home.join("workspaces")) {
+        return Err(KanbanError::Invalid(format!(
+            "{path} holds Hermes's own keys and data, so no worker may work there; choose another directory"
+        )));
     }
     Ok(path)
 }

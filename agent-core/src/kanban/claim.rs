@@ -27,6 +27,7 @@ const NEXT_READY: &str = concat!(
 const NEXT_WAKE: &str = "SELECT min(at) FROM (
         SELECT max(COALESCE(hold_until, 0), COALESCE(backoff_until, 0)) AS at FROM kanban_card
          WHERE state = 'ready' AND deleted_at IS NULL AND demo = 0
+           AND (hold_until IS NOT NULL OR backoff_until IS NOT NULL)
            AND max(COALESCE(hold_until, 0), COALESCE(backoff_until, 0)) > ?1
         UNION ALL
         SELECT min(scheduled_at) FROM kanban_card WHERE state = 'scheduled' AND deleted_at IS NULL AND demo = 0)";
@@ -63,17 +64,21 @@ pub struct Claim {
 /// # Errors
 /// When the database fails. Losing a race is no error: the answer is `None` then.
 pub async fn claim_next(core: &Core, owner: &str) -> Result<Option<Claim>, KanbanError> {
+    // Looked at on a reader first: while nothing can start, commits of others cost no write lock.
+    let mut reader = core.store().reader().acquire().await.map_err(crate::store::StoreError::from)?;
+    let readiness = Readiness::read(core, &mut reader).await?;
+    if readiness.slots.used >= readiness.slots.limit || next_ready(&mut reader, &readiness).await?.is_none() {
+        return Ok(None);
+    }
+    drop(reader);
     let mut tx = core.write().await?;
     let readiness = Readiness::read(core, &mut tx).await?;
     if readiness.slots.used >= readiness.slots.limit {
         return Ok(None);
     }
-    let runnable = serde_json::json!(readiness.runnable()).to_string();
     let mut demoted = false;
     loop {
-        let query = sqlx::query_as(NEXT_READY).bind(readiness.now).bind(&readiness.default_assignee).bind(&runnable);
-        let found: Option<CardRow> = query.fetch_optional(&mut *tx).await?;
-        let Some(card) = found else {
+        let Some(card) = next_ready(&mut tx, &readiness).await? else {
             // A commit wakes the dispatcher, which would look again, for ever.
             if demoted {
                 tx.commit().await?;
@@ -90,6 +95,12 @@ pub async fn claim_next(core: &Core, owner: &str) -> Result<Option<Claim>, Kanba
         tx.commit().await?;
         return Ok(Some(claim));
     }
+}
+
+async fn next_ready(db: &mut SqliteConnection, readiness: &Readiness) -> Result<Option<CardRow>, KanbanError> {
+    let runnable = serde_json::json!(readiness.runnable()).to_string();
+    let query = sqlx::query_as(NEXT_READY).bind(readiness.now).bind(&readiness.default_assignee).bind(runnable);
+    Ok(query.fetch_optional(db).await?)
 }
 
 async fn claim_card(

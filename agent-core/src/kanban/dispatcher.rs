@@ -20,6 +20,8 @@ use crate::task::{self, Tasks};
 const SWEEP: Duration = Duration::from_secs(1);
 /// While something is being ended, it is looked at more often.
 const SWEEP_WHILE_ENDING: Duration = Duration::from_millis(200);
+/// A gap between the two clocks that is no correction of one of them.
+const SLEPT_MS: i64 = 10_000;
 /// Bytes of a dead worker's log that become its error.
 const LOG_TAIL_BYTES: usize = 2_000;
 const MAX_LOG_BYTES: u64 = 2 * 1024 * 1024;
@@ -42,7 +44,14 @@ pub fn start(core: Core, tasks: &Tasks, options: DispatcherOptions) {
         let mut changes = core.changes().subscribe();
         let dispatcher = Dispatcher { core, owner, options, tasks: watchers };
         let mut next_sweep = tokio::time::Instant::now();
+        let mut clocks = Clocks::read(&dispatcher.core);
         loop {
+            if clocks.slept(&dispatcher.core) {
+                tracing::info!("this machine slept; its workers get a moment to report");
+                if let Err(error) = recovery::extend_leases(&dispatcher.core).await {
+                    tracing::error!(%error, "leases cannot be extended");
+                }
+            }
             // Armed before looking, so that a change during the look is not missed.
             changes.mark_unchanged();
             let pause = dispatcher.look(&mut next_sweep).await;
@@ -60,6 +69,25 @@ pub fn start(core: Core, tasks: &Tasks, options: DispatcherOptions) {
 pub fn is_running(core: &Core) -> bool {
     let Ok(file) = std::fs::OpenOptions::new().read(true).open(core.home().server_lock()) else { return false };
     rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockShared).is_err()
+}
+
+/// The clock that stands still while a machine sleeps, beside the one that does not.
+struct Clocks {
+    awake: std::time::Instant,
+    wall_ms: i64,
+}
+
+impl Clocks {
+    fn read(core: &Core) -> Self {
+        Self { awake: std::time::Instant::now(), wall_ms: core.now_ms() }
+    }
+
+    /// Whether the machine slept since the last call.
+    fn slept(&mut self, core: &Core) -> bool {
+        let before = std::mem::replace(self, Self::read(core));
+        let awake = i64::try_from(self.awake.duration_since(before.awake).as_millis()).unwrap_or(i64::MAX);
+        (self.wall_ms - before.wall_ms).saturating_sub(awake) > SLEPT_MS
+    }
 }
 
 struct Dispatcher {

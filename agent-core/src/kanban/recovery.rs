@@ -15,6 +15,8 @@ use crate::{Actor, Core, decisions, text};
 const KILL_AFTER_MS: i64 = 5_000;
 /// A worker that reported its end is given this long to leave by itself.
 const LEAVE_MS: i64 = 3_000;
+/// Three beats of a worker.
+const AFTER_SLEEP_MS: i64 = 60_000;
 const FIRST_BACKOFF_MS: i64 = 2_000;
 const LONGEST_BACKOFF_MS: i64 = 5 * 60_000;
 const RATE_LIMIT_BACKOFF_MS: i64 = 30_000;
@@ -23,10 +25,12 @@ const OVERDUE: &str = "SELECT r.id, r.started_at, r.lease_until, r.claimed_at, c
         p.host
     FROM kanban_run r JOIN kanban_card c ON c.id = r.card_id LEFT JOIN kanban_process p ON p.run_id = r.id
     WHERE r.ended_at IS NULL AND c.demo = 0 LIMIT 1000";
+const EXTEND: &str = "UPDATE kanban_run SET lease_until = ?1
+    WHERE ended_at IS NULL AND lease_until IS NOT NULL AND lease_until < ?1";
 const OPEN_RUN: &str = "SELECT card_id, profile, events FROM kanban_run WHERE id = ?1 AND ended_at IS NULL";
-const LEFT_OVER: &str = "SELECT p.run_id, p.pid, p.pid_started, p.asked_at, r.ended_at, r.outcome
+const LEFT_OVER: &str = "SELECT p.run_id, p.pid, p.pid_started, p.asked_at, p.host, r.ended_at, r.outcome
     FROM kanban_process p JOIN kanban_run r ON r.id = p.run_id
-    WHERE p.host = ?1 AND r.ended_at IS NOT NULL LIMIT 1000";
+    WHERE r.ended_at IS NOT NULL LIMIT 1000";
 const ASKED: &str = "UPDATE kanban_process SET asked_at = ?2 WHERE run_id = ?1";
 const FORGET: &str = "DELETE FROM kanban_process WHERE run_id = ?1";
 const COUNT_EVENTS: &str = "UPDATE kanban_run SET events = ?2 WHERE id = ?1";
@@ -76,7 +80,11 @@ pub(super) async fn fail_in(
     let after = transition::apply(core, tx, &Actor::System, card, transition).await?;
     if gives_up {
         let kind = if outcome == RunOutcome::Budget { DecisionKind::Budget } else { DecisionKind::Failed };
-        let ask = format!("{} in a row: {}", failures_in_words(failures), text::excerpt(error, 300));
+        let error_line = text::excerpt(error, 300);
+        let ask = match kind {
+            DecisionKind::Failed => format!("{} in a row: {error_line}", failures_in_words(failures)),
+            _ => error_line,
+        };
         let new = decisions::NewDecision {
             kind,
             card: &after,
@@ -123,6 +131,15 @@ pub(super) async fn fail_run(
     fail_in(core, &mut tx, &failed, outcome, &text::redact(error), retry_after_ms).await?;
     tx.commit().await?;
     Ok(true)
+}
+
+/// The machine slept: workers that slept with it get a moment for their next sign of life.
+pub(super) async fn extend_leases(core: &Core) -> Result<(), KanbanError> {
+    let until = core.now_ms() + AFTER_SLEEP_MS;
+    let mut tx = core.write().await?;
+    sqlx::query(EXTEND).bind(until).execute(&mut *tx).await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 /// Looks at every open run of this machine: dead, quiet and overlong ones are ended. Cost grows with the runs under
@@ -185,9 +202,16 @@ struct LeftOver {
 /// When the database fails.
 pub async fn reap(core: &Core) -> Result<bool, KanbanError> {
     let now = core.now_ms();
-    let rows = sqlx::query(LEFT_OVER).bind(super::host_name()).fetch_all(core.store().reader()).await?;
+    let rows = sqlx::query(LEFT_OVER).fetch_all(core.store().reader()).await?;
     let mut left_over = Vec::with_capacity(rows.len());
+    let mut gone = Vec::new();
     for row in rows {
+        // The machine has another name now, or this is a new container: what ran under the old one ended with it. One
+        // server owns a home, so no other machine is at work on it.
+        if row.try_get::<String, _>("host")? != super::host_name() {
+            gone.push(RunId(row.try_get("run_id")?));
+            continue;
+        }
         left_over.push(LeftOver {
             run: RunId(row.try_get("run_id")?),
             process: Identity { pid: row.try_get("pid")?, started: row.try_get("pid_started")? },
@@ -204,8 +228,8 @@ pub async fn reap(core: &Core) -> Result<bool, KanbanError> {
             return Ok(!left_over.is_empty());
         }
     };
-    let (alive, gone): (Vec<_>, Vec<_>) = left_over.into_iter().zip(alive).partition(|(_, alive)| *alive);
-    let gone: Vec<RunId> = gone.into_iter().map(|(left, _)| left.run).collect();
+    let (alive, ended): (Vec<_>, Vec<_>) = left_over.into_iter().zip(alive).partition(|(_, alive)| *alive);
+    gone.extend(ended.into_iter().map(|(left, _)| left.run));
     forget(core, &gone).await?;
     for (left, _) in &alive {
         // Whoever reported its own end is on its way out.
@@ -261,7 +285,7 @@ async fn forget(core: &Core, runs: &[RunId]) -> Result<(), KanbanError> {
 }
 
 #[cfg(test)]
-pub(super) const ALL_SQL: &[&str] = &[OVERDUE, OPEN_RUN, LEFT_OVER, ASKED, FORGET, COUNT_EVENTS];
+pub(super) const ALL_SQL: &[&str] = &[OVERDUE, EXTEND, OPEN_RUN, LEFT_OVER, ASKED, FORGET, COUNT_EVENTS];
 
 #[cfg(test)]
 mod tests {

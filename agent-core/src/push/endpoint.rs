@@ -30,6 +30,17 @@ pub(super) fn check(endpoint: &str, allowed_origins: &[String]) -> Result<Url, P
     Ok(url)
 }
 
+/// Checks where a device says that it has the app open: a bare `http` or `https` origin.
+pub(super) fn check_app_origin(origin: &str) -> Result<&str, PushError> {
+    let bare = Url::parse(origin)
+        .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.origin().ascii_serialization() == origin);
+    if bare && origin.len() <= MAX_ENDPOINT_BYTES {
+        Ok(origin)
+    } else {
+        Err(PushError::Invalid("the app's own address must be like https://host, without a path".into()))
+    }
+}
+
 /// The host, for the device list.
 pub(super) fn host(endpoint: &str) -> String {
     Url::parse(endpoint).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()

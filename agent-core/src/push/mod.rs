@@ -108,13 +108,15 @@ pub async fn subscribe(core: &Core, user: UserId, params: SubscribeParams) -> Re
     endpoint::check(&params.endpoint, &core.config().push.allowed_origins)?;
     let keys = encrypt::SubscriberKeys::parse(&params.p256dh, &params.auth)?;
     let device = crate::text::excerpt(&params.device, 80);
+    let origin = params.origin.as_deref().map(endpoint::check_app_origin).transpose()?;
     let mut tx = core.write().await?;
     let known = store::is_device_of(&mut tx, user, &params.endpoint).await?;
     if !known && store::count_devices(&mut tx, user).await? >= MAX_DEVICES {
         return Err(PushError::Invalid(format!("{MAX_DEVICES} devices are registered; remove one in Settings first")));
     }
     let id = SubscriptionId(kanban::new_id());
-    let id = store::upsert_device(&mut tx, id, user, &params.endpoint, &keys, &device, core.now_ms()).await?;
+    let new = store::NewDevice { id, user, endpoint: &params.endpoint, keys: &keys, name: &device, origin };
+    let id = store::upsert_device(&mut tx, &new, core.now_ms()).await?;
     tx.commit().await?;
     Ok(id)
 }

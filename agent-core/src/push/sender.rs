@@ -8,7 +8,7 @@ use reqwest::{Client, Response, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use super::store::{self, Due};
+use super::store::{self, Due, Target};
 use super::vapid::VapidKey;
 use super::{PushError, encrypt, endpoint, message};
 use crate::task::Tasks;
@@ -124,16 +124,17 @@ impl Sender {
     }
 
     async fn send(&self, due: &Due) -> Result<(), PushError> {
-        let Some((target, keys)) = store::target(self.core.store().reader(), due.device).await? else {
+        let Some(target) = store::target(self.core.store().reader(), due.device).await? else {
             return Ok(());
         };
-        let answer = self.deliver(due, &target, &keys).await;
+        let answer = self.deliver(due, &target).await;
         self.settle(due, answer).await
     }
 
     /// Sends the message, and a shorter one when the service finds it too large.
-    async fn deliver(&self, due: &Due, target: &str, keys: &encrypt::SubscriberKeys) -> Result<Answer, PushError> {
-        let payload = due.payload.replace(message::ORIGIN, &self.origin);
+    async fn deliver(&self, due: &Due, target: &Target) -> Result<Answer, PushError> {
+        let payload = due.payload.replace(message::ORIGIN, target.origin.as_deref().unwrap_or(&self.origin));
+        let (target, keys) = (&target.endpoint, &target.keys);
         let answer = self.post(due, target, keys, &payload).await?;
         if answer.status == Some(StatusCode::PAYLOAD_TOO_LARGE)
             && let Some(short) = message::shortened(&payload)

@@ -13,9 +13,11 @@ const DEVICES: &str = "SELECT id, endpoint, device, created_at, last_sent_at, la
                        FROM push_subscription WHERE user_id = ?1 ORDER BY created_at LIMIT 100";
 const COUNT_DEVICES: &str = "SELECT count(*) FROM push_subscription WHERE user_id = ?1";
 const IS_DEVICE_OF: &str = "SELECT EXISTS (SELECT 1 FROM push_subscription WHERE user_id = ?1 AND endpoint = ?2)";
-const UPSERT_DEVICE: &str = "INSERT INTO push_subscription (id, user_id, endpoint, p256dh, auth, device, created_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-    ON CONFLICT (endpoint) DO UPDATE SET user_id = ?2, p256dh = ?4, auth = ?5, device = ?6, last_error = NULL
+const UPSERT_DEVICE: &str =
+    "INSERT INTO push_subscription (id, user_id, endpoint, p256dh, auth, device, created_at, origin)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+    ON CONFLICT (endpoint) DO UPDATE
+    SET user_id = ?2, p256dh = ?4, auth = ?5, device = ?6, origin = ?8, last_error = NULL
     RETURNING id";
 const REMOVE_DEVICE: &str = "DELETE FROM push_subscription WHERE user_id = ?1 AND id = ?2";
 const SET_DISPLAYED: &str = "UPDATE push_subscription SET last_displayed_at = ?3 WHERE user_id = ?1 AND endpoint = ?2";
@@ -28,8 +30,10 @@ const TAKE_DUE: &str = "UPDATE push_outbox SET next_at = ?2, attempts = attempts
     WHERE id IN (SELECT id FROM push_outbox WHERE state = 'waiting' AND next_at <= ?1 ORDER BY next_at LIMIT ?3)
     RETURNING id, subscription_id, topic, payload, urgency, expires_at, attempts";
 const ANY_DUE: &str = "SELECT min(next_at) FROM push_outbox WHERE state = 'waiting'";
-const TARGET: &str = "SELECT endpoint, p256dh, auth FROM push_subscription WHERE id = ?1";
-const EXPIRE: &str = "UPDATE push_outbox SET state = 'failed' WHERE state = 'waiting' AND expires_at <= ?1";
+const TARGET: &str = "SELECT endpoint, p256dh, auth, origin FROM push_subscription WHERE id = ?1";
+// Nobody is called for what has been settled in the meantime.
+const EXPIRE: &str = "UPDATE push_outbox SET state = 'failed' WHERE state = 'waiting' AND (expires_at <= ?1
+    OR EXISTS (SELECT 1 FROM decision d WHERE d.id = push_outbox.decision_id AND d.state <> 'open'))";
 // The number of attempts tells who took a message: one whose claim has run out writes nothing about it any more.
 const SENT: &str = "UPDATE push_outbox SET state = 'sent', last_status = ?3, sent_at = ?4
     WHERE id = ?1 AND attempts = ?2 AND state = 'waiting'";
@@ -87,23 +91,30 @@ pub(super) async fn is_device_of(tx: &mut SqliteConnection, user: UserId, endpoi
     Ok(sqlx::query_scalar(IS_DEVICE_OF).bind(user.0).bind(endpoint).fetch_one(tx).await?)
 }
 
+/// A device that subscribes.
+pub(super) struct NewDevice<'a> {
+    pub(super) id: SubscriptionId,
+    pub(super) user: UserId,
+    pub(super) endpoint: &'a str,
+    pub(super) keys: &'a SubscriberKeys,
+    pub(super) name: &'a str,
+    pub(super) origin: Option<&'a str>,
+}
+
 pub(super) async fn upsert_device(
     tx: &mut SqliteConnection,
-    id: SubscriptionId,
-    user: UserId,
-    endpoint: &str,
-    keys: &SubscriberKeys,
-    device: &str,
+    device: &NewDevice<'_>,
     now: i64,
 ) -> Result<SubscriptionId, StoreError> {
     let id: Uuid = sqlx::query_scalar(UPSERT_DEVICE)
-        .bind(id.0)
-        .bind(user.0)
-        .bind(endpoint)
-        .bind(&keys.p256dh)
-        .bind(&keys.auth)
-        .bind(device)
+        .bind(device.id.0)
+        .bind(device.user.0)
+        .bind(device.endpoint)
+        .bind(&device.keys.p256dh)
+        .bind(&device.keys.auth)
+        .bind(device.name)
         .bind(now)
+        .bind(device.origin)
         .fetch_one(tx)
         .await?;
     Ok(SubscriptionId(id))
@@ -194,12 +205,22 @@ pub(super) async fn next_due<'a>(db: impl Executor<'a, Database = Sqlite>) -> Re
     Ok(sqlx::query_scalar(ANY_DUE).fetch_one(db).await?)
 }
 
+/// Where a message goes.
+pub(super) struct Target {
+    pub(super) endpoint: String,
+    pub(super) keys: SubscriberKeys,
+    /// Where the device has the app open.
+    pub(super) origin: Option<String>,
+}
+
+type TargetRow = (String, Vec<u8>, Vec<u8>, Option<String>);
+
 pub(super) async fn target<'a>(
     db: impl Executor<'a, Database = Sqlite>,
     id: SubscriptionId,
-) -> Result<Option<(String, SubscriberKeys)>, StoreError> {
-    let row: Option<(String, Vec<u8>, Vec<u8>)> = sqlx::query_as(TARGET).bind(id.0).fetch_optional(db).await?;
-    Ok(row.map(|(endpoint, p256dh, auth)| (endpoint, SubscriberKeys { p256dh, auth })))
+) -> Result<Option<Target>, StoreError> {
+    let row: Option<TargetRow> = sqlx::query_as(TARGET).bind(id.0).fetch_optional(db).await?;
+    Ok(row.map(|(endpoint, p256dh, auth, origin)| Target { endpoint, keys: SubscriberKeys { p256dh, auth }, origin }))
 }
 
 /// Ends what nobody wants to hear any more.

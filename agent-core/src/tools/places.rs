@@ -70,7 +70,8 @@ impl Places {
     }
 
     fn kind(&self, path: &Path) -> Place {
-        let in_own_workspace = path.starts_with(&self.workspace) && self.workspace.starts_with(&self.hermes_home);
+        let in_own_workspace =
+            path.starts_with(&self.workspace) && self.workspace.starts_with(self.hermes_home.join("workspaces"));
         if in_own_workspace {
             return Place::Workspace;
         }

@@ -125,6 +125,8 @@ async fn execute(cx: &ToolContext, command: &str, limit: Duration) -> std::io::R
         .current_dir(&cx.workspace)
         .env_clear()
         .envs(clean_environment())
+        // `hermes kanban show` in here must look at this home and at no other.
+        .env("HERMES_HOME", cx.core.home().root())
         .env("HERMES_KANBAN_TASK", format!("T-{}", cx.number))
         .env("HERMES_KANBAN_RUN_ID", &run)
         .env("HERMES_KANBAN_BOARD", &cx.board)

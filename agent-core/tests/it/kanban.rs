@@ -345,6 +345,57 @@ async fn failures_count_and_end_at_a_person() {
 }
 
 #[tokio::test]
+async fn taking_back_an_edit_leaves_the_worker_at_work() {
+    let world = World::new().await;
+    let card = world.create("tpyo").await;
+    let ticket = world.claim_and_start().await;
+    let card = world.card(&card).await;
+    let edit = EditCardParams {
+        id: card.id,
+        revision: card.revision,
+        title: Some("typo".into()),
+        body: None,
+        priority: None,
+        assignee: None,
+    };
+    let undo = kanban::edit_card(&world.core, &ada(), edit).await.unwrap().undo.unwrap();
+    kanban::undo(&world.core, &ada(), undo).await.unwrap();
+    let card = world.card(&card).await;
+    assert_eq!((card.title.as_str(), card.state), ("tpyo", CardState::Running));
+    worker::complete(&world.core, ticket, "done", None).await.unwrap();
+    assert_eq!(world.state(&card).await, CardState::Done);
+    world.check_invariants().await;
+}
+
+#[tokio::test]
+async fn what_ran_under_another_host_name_does_not_hold_its_card() {
+    let world = World::new().await;
+    let card = world.create("moved house").await;
+    let ticket = world.claim_and_start().await;
+    let mut tx = world.core.write().await.unwrap();
+    sqlx::query("UPDATE kanban_process SET host = 'old-container'").execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+    worker::fail(&world.core, ticket, RunOutcome::Lost, "gone", None).await.unwrap();
+    world.clock.advance_ms(600_000);
+    assert!(kanban::claim_next(&world.core, "test").await.unwrap().is_none());
+    kanban::reap(&world.core).await.unwrap();
+    assert_eq!(world.claim().await.number, card.number);
+}
+
+#[tokio::test]
+async fn no_worker_works_where_hermes_keeps_its_keys() {
+    let world = World::new().await;
+    let keys = world.core.home().root().join("keys");
+    std::fs::create_dir_all(&keys).unwrap();
+    for dir in [world.core.home().root(), keys.as_path()] {
+        let workspace_dir = Some(dir.display().to_string());
+        let params = CreateCardParams { title: "x".into(), workspace_dir, ..CreateCardParams::default() };
+        let refused = kanban::create_card(&world.core, &ada(), params).await.unwrap_err();
+        assert!(refused.to_string().contains("keys and data"), "{refused}");
+    }
+}
+
+#[tokio::test]
 async fn a_run_that_fails_under_a_parent_brought_back_waits_for_it() {
     let world = World::new().await;
     let parent = world.create("parent").await;

@@ -80,6 +80,7 @@ impl Service {
             p256dh: B64.encode(self.key.public_key().to_sec1_point(false).as_bytes()),
             auth: B64.encode(AUTH),
             device: name.into(),
+            origin: None,
         }
     }
 
@@ -207,13 +208,50 @@ async fn only_decisions_push() {
     let quiet = set.world.create("quiet").await;
     kanban::complete_card(&set.world.core, &ada(), protocol::CardRef::Id(quiet.id), "fine").await.unwrap();
     let card = ask(&set.world, "loud").await;
-    let ask = card.ask.unwrap();
+    let heard = set.service.wait_for(1).await;
+    answer(&set, &card).await;
+    assert_eq!(heard.len(), 1);
+    assert!(heard[0].json["notification"]["body"].as_str().unwrap().contains("loud"));
+    set.tasks.shut_down().await;
+}
+
+async fn answer(set: &Setting, card: &protocol::TaskCard) {
+    let ask = card.ask.clone().unwrap();
     let params =
         SettleDecisionParams { id: ask.id, version: ask.version, verb: DecisionVerb::Answer, comment: "left".into() };
     decisions::settle(&set.world.core, &ada(), params).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_called_for_what_is_settled_meanwhile() {
+    let set = setting().await;
+    add_devices(&set, 1).await;
+    set.service.script.lock().unwrap().push_back(Reply::Status(503));
+    let card = ask(&set.world, "settled at the desk").await;
+    until_outbox(&set, |rows| rows[0].2 == Some(503)).await;
+    answer(&set, &card).await;
+    set.world.clock.advance_ms(3_600_000);
+    ask(&set.world, "new").await;
+    until_outbox(&set, |rows| rows.len() == 2 && rows[1].0 == "sent").await;
+    assert_eq!(outbox(&set).await[0].0, "failed");
+    assert_eq!(heard_once(&set), 2);
+    set.tasks.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tap_leads_where_the_device_has_the_app_open() {
+    let set = setting().await;
+    let mut params = set.service.subscription(&set.origin, "phone");
+    for bad in ["javascript:alert(1)", "https://box.example/path", "box.example", ""] {
+        params.origin = Some(bad.into());
+        assert!(push::subscribe(&set.world.core, set.owner.id, params.clone()).await.is_err(), "{bad}");
+    }
+    params.origin = Some("https://box.tail1.ts.net".into());
+    push::subscribe(&set.world.core, set.owner.id, params).await.unwrap();
+    ask(&set.world, "where").await;
     let heard = set.service.wait_for(1).await;
-    assert_eq!(heard.len(), 1);
-    assert!(heard[0].json["notification"]["body"].as_str().unwrap().contains("loud"));
+    let navigate = heard[0].json["notification"]["navigate"].as_str().unwrap();
+    assert!(navigate.starts_with("https://box.tail1.ts.net/d/"), "{navigate}");
     set.tasks.shut_down().await;
 }
 

@@ -70,6 +70,7 @@ async fn commands_run_in_the_workspace_with_a_clean_environment() {
     assert_eq!(lines.next().map(PathBuf::from), Some(bench.workspace.clone()));
     let allowed = [
         "ALL_PROXY",
+        "HERMES_HOME",
         "HERMES_KANBAN_BOARD",
         "HERMES_KANBAN_CALL",
         "HERMES_KANBAN_RUN_ID",

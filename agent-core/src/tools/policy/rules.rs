@@ -96,7 +96,12 @@ pub(super) fn wrapper(name: &str, args: &[Arg]) -> Option<usize> {
     };
     Some(match name {
         "command" if texts.get(1).is_some_and(|text| text.starts_with("-v") || text.starts_with("-V")) => return None,
-        "command" | "builtin" | "nohup" | "setsid" | "busybox" | "catchsegv" => options(&[]),
+        "command" | "builtin" | "nohup" | "setsid" | "busybox" | "catchsegv" | "unshare" => options(&[]),
+        "flock" => options(&["-E", "-w", "--timeout", "--conflict-exit-code"]) + 1,
+        "taskset" | "chroot" => options(&[]) + 1,
+        "strace" | "ltrace" => options(&["-e", "-o", "-p", "-s", "-u"]),
+        "prlimit" => options(&["-p", "--pid"]),
+        "env" if texts.iter().any(|text| text.starts_with("-S") || text.starts_with("--split-string")) => return None,
         "exec" => options(&["-a"]),
         "time" => options(&["-f", "-o"]),
         "nice" | "ionice" | "chrt" => options(&["-n", "-c", "-p"]),
@@ -142,7 +147,22 @@ pub(super) fn program(program: &Arg, call: &Call<'_>, walk: &mut Walk<'_>) -> Re
             downloads(call, walk);
             files::program(call, walk)
         }
-        "git" => table::git(call, walk.places.workspace_is_users).map_or(Ok(()), Err),
+        "env"
+            if call.args.iter().any(|arg| {
+                arg.text.as_deref().is_none_or(|text| text.starts_with("-S") || text.starts_with("--split-string"))
+            }) =>
+        {
+            Err("env -S hides what it runs; write the command as it is".to_owned())
+        }
+        "git" => {
+            // Only the card's own workspace may be thrown away; where nobody knows where it is, it is somebody's.
+            let places = match table::git_directory(call) {
+                Some(directory) => walk.places_of(&directory),
+                None => None,
+            };
+            let own = places.is_some_and(|found| found.iter().all(|(_, place)| *place == Place::Workspace));
+            table::git(call, walk.places.workspace_is_users || !own).map_or(Ok(()), Err)
+        }
         _ => files::program(call, walk),
     }
 }

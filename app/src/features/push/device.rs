@@ -185,6 +185,7 @@ async fn tell_server(subscription: &PushSubscription) -> Result<(), JsValue> {
         p256dh: key("p256dh")?,
         auth: key("auth")?,
         device: String::new(),
+        origin: window().location().origin().ok(),
     };
     match subscribe(params).await {
         Ok(id) => {

@@ -1,6 +1,6 @@
 //! Programs and subcommands that are refused whatever files they name.
 
-use super::super::walk::Call;
+use super::super::walk::{Arg, Call};
 
 /// Programs that are never for an unattended worker.
 const PROGRAMS: &[(&[&str], &str)] = &[
@@ -39,7 +39,7 @@ const PROGRAMS: &[(&[&str], &str)] = &[
         &["killall", "pkill", "xkill", "skill", "killall5"],
         "it ends processes by name, which may be somebody else's; end them by their pid",
     ),
-    (&["at", "batch", "atrm"], "it leaves work behind that nobody watches"),
+    (&["at", "batch", "atrm", "systemd-run"], "it leaves work behind that nobody watches"),
     (&["chattr"], "it changes what may be changed"),
     (&["twine"], "it publishes to the world"),
 ];
@@ -169,6 +169,25 @@ fn database(call: &Call<'_>) -> Option<String> {
     let unbounded_delete = text.contains("DELETE FROM") && !text.contains("WHERE");
     (unbounded_delete || destroys.iter().any(|word| text.contains(word)))
         .then(|| "it deletes data in a database".to_owned())
+}
+
+/// Where git works: `.`, or what `-C` says; `None` when that cannot be told beforehand.
+pub(super) fn git_directory(call: &Call<'_>) -> Option<Arg> {
+    let mut found = None;
+    let mut words = call.args.iter();
+    while let Some(arg) = words.next() {
+        match arg.text.as_deref()? {
+            // Two of them add up, which nobody does, so it is not worth following.
+            "-C" if found.is_some() => return None,
+            "-C" => found = Some(words.next()?.clone()),
+            "-c" | "--namespace" => drop(words.next()),
+            word if word.starts_with("--git-dir") || word.starts_with("--work-tree") => return None,
+            word if word.starts_with('-') => {}
+            _ => break,
+        }
+    }
+    let here = || Arg { text: Some(".".to_owned()), prefix: String::new(), pattern: false, members: Vec::new() };
+    Some(found.unwrap_or_else(here))
 }
 
 /// Git: nothing that takes work away from others or from the owner of the directory.

@@ -101,7 +101,7 @@ fn BoardView(page: BoardPage) -> impl IntoView {
     });
     live.on_message(move |message| match message {
         StreamMessage::Board(delta) => board.apply(delta),
-        StreamMessage::Snapshot { .. } => board.reload(),
+        StreamMessage::Snapshot { seq } => board.reload(*seq),
         _ => {}
     });
     Effect::new(move |_| board.keep_time());

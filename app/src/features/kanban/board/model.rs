@@ -84,6 +84,8 @@ pub struct Board {
     /// What screen readers hear.
     pub announced: RwSignal<String>,
     cards: StoredValue<HashMap<CardId, CardModel>>,
+    /// The newest sequence number that is on screen.
+    seq: StoredValue<i64>,
     toasts: Toasts,
 }
 
@@ -109,6 +111,7 @@ impl Board {
             slots: RwSignal::new(page.slots),
             now: RwSignal::new(page.now),
             announced: RwSignal::new(String::new()),
+            seq: StoredValue::new(page.seq),
             cards: StoredValue::new(cards),
             toasts,
         }
@@ -148,6 +151,7 @@ impl Board {
         if self.summary.with_value(|board| board.id != delta.board_id) {
             return;
         }
+        self.seq.update_value(|seq| *seq = delta.seq.max(*seq));
         for card in &delta.cards {
             self.put(card.clone());
         }
@@ -162,11 +166,16 @@ impl Board {
         set_if_new(self.slots, delta.slots);
     }
 
-    /// Reads the whole board again, for instance after too much was missed.
-    pub fn reload(self) {
+    /// Reads the whole board again, as it is at `seq` or later, after too much was missed.
+    pub fn reload(self, seq: i64) {
+        // Lower than before when the database was restored.
+        self.seq.set_value(seq);
         let slug = self.summary.with_value(|board| board.slug.clone());
         spawn_local(async move {
             match read_board(slug).await {
+                Ok(_) if self.cards.is_disposed() => {}
+                // Something newer came while it was on its way: what it lacks would be lost.
+                Ok(page) if page.seq < self.seq.get_value() => self.reload(self.seq.get_value()),
                 Ok(page) => self.replace(page),
                 Err(error) => self.toasts.fail(error.message),
             }
@@ -174,6 +183,7 @@ impl Board {
     }
 
     fn replace(self, page: BoardPage) {
+        self.seq.set_value(page.seq);
         for fresh in page.columns {
             let Some(column) = self.column(fresh.state) else { continue };
             let ids: Vec<CardId> = fresh.cards.iter().map(|card| card.id).collect();
@@ -370,12 +380,15 @@ impl Board {
 
     fn refused(self, model: &CardModel, before: TaskCard, error: &ApiError) {
         let guess = model.card.get_untracked();
-        if guess.state != before.state {
-            self.count(guess.state, -1);
-            self.count(before.state, 1);
+        // Whatever the stream has said of the card meanwhile is newer than what it goes back to.
+        if guess.revision == before.revision {
+            if guess.state != before.state {
+                self.count(guess.state, -1);
+                self.count(before.state, 1);
+            }
+            model.card.set(before.clone());
+            self.place(&before);
         }
-        model.card.set(before.clone());
-        self.place(&before);
         let text = t::kanban_move_back(&words::label(before.number), &error.message);
         self.announce(text.clone());
         self.toasts.fail(text);
