@@ -30,7 +30,8 @@ fn creates_cards_with_everything_the_reference_has() {
     let home = Home::new();
     home.write("profiles/coder/config.yaml", "command: [\"true\"]\n");
     let parent = home.card("first");
-    let work = home.path().join("work dir");
+    let outside = tempfile::tempdir().unwrap();
+    let work = outside.path().join("work dir");
     std::fs::create_dir(&work).unwrap();
     let workspace = format!("dir:{}", work.display());
     let written: CardWritten = home.json(&[
