@@ -152,8 +152,8 @@ async fn restore(
     // waiting for a worker the parents decide, as they are now.
     let target =
         match state {
-            // It has not moved since, so neither does it now: a worker that is at it goes on.
-            _ if state == card.state => state,
+            // A worker that is still at it goes on.
+            CardState::Running if card.state == CardState::Running => CardState::Running,
             CardState::Running | CardState::Ready | CardState::Todo => {
                 if store::has_unfinished_parent(tx, card.id).await? { CardState::Todo } else { CardState::Ready }
             }

@@ -368,6 +368,25 @@ async fn taking_back_an_edit_leaves_the_worker_at_work() {
 }
 
 #[tokio::test]
+async fn a_card_brought_back_waits_for_what_was_reopened_meanwhile() {
+    let world = World::new().await;
+    let parent = world.create("parent").await;
+    let params = CreateCardParams {
+        title: "child".into(),
+        parents: vec![CardRef::Id(parent.id)],
+        ..CreateCardParams::default()
+    };
+    let child = world.create_with(params).await;
+    kanban::move_card(&world.core, &ada(), move_to(&parent, CardState::Done)).await.unwrap();
+    assert_eq!(world.state(&child).await, CardState::Ready);
+    let undo = kanban::delete_card(&world.core, &ada(), CardRef::Id(child.id)).await.unwrap().undo.unwrap();
+    kanban::move_card(&world.core, &ada(), move_to(&parent, CardState::Ready)).await.unwrap();
+    kanban::undo(&world.core, &ada(), undo).await.unwrap();
+    assert_eq!(world.state(&child).await, CardState::Todo);
+    world.check_invariants().await;
+}
+
+#[tokio::test]
 async fn what_ran_under_another_host_name_does_not_hold_its_card() {
     let world = World::new().await;
     let card = world.create("moved house").await;
