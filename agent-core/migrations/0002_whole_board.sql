@@ -68,11 +68,28 @@ CREATE INDEX kanban_card_deleted ON kanban_card (deleted_at) WHERE deleted_at IS
 CREATE INDEX kanban_card_running_dir ON kanban_card (workspace_path) WHERE state = 'running';
 
 CREATE TABLE kanban_card_label (
-    card_id BLOB NOT NULL REFERENCES kanban_card (id) ON DELETE CASCADE,
-    label   TEXT NOT NULL,
+    card_id  BLOB NOT NULL REFERENCES kanban_card (id) ON DELETE CASCADE,
+    label    TEXT NOT NULL,
+    board_id BLOB NOT NULL,
     PRIMARY KEY (card_id, label)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX kanban_card_label_label ON kanban_card_label (label, card_id);
+CREATE INDEX kanban_card_label_label ON kanban_card_label (board_id, label, card_id);
+
+-- How many cards of a board carry a label, so that the list of labels costs the same at any size.
+CREATE TABLE kanban_label_count (
+    board_id BLOB    NOT NULL,
+    label    TEXT    NOT NULL,
+    cards    INTEGER NOT NULL,
+    PRIMARY KEY (board_id, label)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER kanban_label_counted_insert AFTER INSERT ON kanban_card_label BEGIN
+    INSERT INTO kanban_label_count (board_id, label, cards) VALUES (NEW.board_id, NEW.label, 1)
+        ON CONFLICT (board_id, label) DO UPDATE SET cards = cards + 1;
+END;
+CREATE TRIGGER kanban_label_counted_delete AFTER DELETE ON kanban_card_label BEGIN
+    UPDATE kanban_label_count SET cards = cards - 1 WHERE board_id = OLD.board_id AND label = OLD.label;
+    DELETE FROM kanban_label_count WHERE board_id = OLD.board_id AND label = OLD.label AND cards <= 0;
+END;
 
 -- A comment on a line of the card's diff.
 ALTER TABLE kanban_comment ADD COLUMN path TEXT;
@@ -157,3 +174,7 @@ CREATE TRIGGER kanban_comment_searched_delete AFTER DELETE ON kanban_comment BEG
     INSERT INTO kanban_search (rowid, title, body, talk)
         SELECT number, title, body, talk FROM kanban_search_text WHERE card_id = OLD.card_id;
 END;
+
+-- The finished card that this one repeats: a card comes again once.
+ALTER TABLE kanban_card ADD COLUMN previous BLOB;
+CREATE UNIQUE INDEX kanban_card_previous ON kanban_card (previous) WHERE previous IS NOT NULL AND deleted_at IS NULL;

@@ -64,6 +64,15 @@ impl Actor {
         }
     }
 
+    /// The run of a worker.
+    #[must_use]
+    pub fn run(&self) -> Option<RunId> {
+        match self {
+            Self::Worker { run, .. } => Some(*run),
+            Self::Person { .. } | Self::CommandLine { .. } | Self::System => None,
+        }
+    }
+
     /// Whether a person stands behind the write: only then it settles decisions, resets failures and can be undone.
     #[must_use]
     pub fn is_person(&self) -> bool {

@@ -68,6 +68,8 @@ pub struct ModelConfig {
 pub struct KanbanConfig {
     /// Workers at once on this machine.
     pub max_in_progress: u32,
+    /// Workers at once of one profile; without it only the machine's limit counts.
+    pub max_in_progress_per_profile: Option<u32>,
     /// Failures in a row before a person is asked.
     pub failure_limit: u32,
     /// Lease in seconds.
@@ -86,6 +88,7 @@ impl Default for KanbanConfig {
     fn default() -> Self {
         Self {
             max_in_progress: 3,
+            max_in_progress_per_profile: None,
             failure_limit: 2,
             claim_ttl_seconds: 900,
             start_ttl_seconds: 30,

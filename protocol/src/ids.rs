@@ -57,6 +57,12 @@ new_id! {
     UserId,
     /// A browser that receives push messages.
     SubscriptionId,
-    /// A write that can still be taken back.
+    /// A file of a card.
+    AttachmentId,
+    /// A saved view of a board.
+    ViewId,
+    /// What a new card can start from.
+    TemplateId,
+    /// A write, or several made together, that can still be taken back.
     UndoId,
 }

@@ -188,13 +188,13 @@ async fn settle_with(
     .await?;
     let added = match comment.as_str() {
         "" => None,
-        text => Some(kanban::comment_in(&mut tx, actor, &card, text, now).await?),
+        text => Some(kanban::comment_in(&mut tx, actor, &card, text, None, now).await?),
     };
     let card = kanban::load_card(&mut tx, CardRef::Id(card.id)).await?;
     let go_on = approval == Approval::Continue || row.then_continue;
+    let inverse = Inverse::restore(&mut tx, &card).await?.with_comment(added);
     let transition = effect(core, &mut tx, &card, &found, &params, go_on, row.summary).await?;
     let after = kanban::apply(core, &mut tx, actor, &card, transition).await?;
-    let inverse = Inverse::restore(&card).with_comment(added);
     let undo = kanban::offer_undo(core, &mut tx, actor, &after, &inverse).await?;
     store::set_undo(&mut tx, params.id, undo).await?;
     tx.commit().await?;
@@ -244,6 +244,7 @@ async fn effect(
     let mut transition = Transition::new(Cause::Settle, to, "decision_settled");
     transition.detail = serde_json::json!({ "verb": params.verb.as_str(), "kind": found.kind.as_str() });
     transition.failures = Failures::Reset;
+    transition.new_budget = true;
     transition.hold_until = Some(core.now_ms() + RELEASE_HOLD_MS);
     transition.settled = Some(params.id);
     if to == CardState::Done && !summary.trim().is_empty() {

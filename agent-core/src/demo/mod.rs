@@ -27,7 +27,7 @@ pub async fn add(core: &Core, actor: &Actor, cards: u32) -> Result<u64, KanbanEr
         return Err(KanbanError::Invalid(format!("say how many sample cards, from 1 to {MAX_CARDS}")));
     }
     let samples = rows::samples()?;
-    let board = kanban::board_page(core, "").await?.board;
+    let board = kanban::board_page(core, "", &protocol::BoardView::default()).await?.board;
     // Whole rounds of stories, so that a card and the one it waits for are in the same transaction.
     let round = u32::try_from(samples.len()).unwrap_or(1).max(1);
     let batch = (BATCH / round).max(1) * round;

@@ -13,7 +13,9 @@ macro_rules! card_columns {
         "c.id, c.number, c.board_id, c.title, c.body, c.state, c.rank, c.priority, c.assignee, c.created_by,
          c.workspace_kind, c.workspace_path, c.scheduled_at, c.hold_until, c.backoff_until, c.max_attempts,
          c.max_runtime_s, c.failures, c.last_error, c.attempts, c.fence, c.current_run_id, c.open_decision_id,
-         c.summary, c.comment_count, c.cost_micros, c.revision, c.demo, c.created_at, c.state_at, c.deleted_at"
+         c.summary, c.comment_count, c.cost_micros, c.revision, c.demo, c.created_at, c.state_at, c.deleted_at,
+         c.branch, c.base_commit, c.repository, c.shared_dir, c.tenant, c.skills, c.model, c.max_tokens,
+         c.max_cost_micros, c.tokens, c.tokens_before, c.cost_micros_before, c.due_at, c.repeat, c.stale, c.done_at"
     };
 }
 pub(super) use card_columns;
@@ -55,6 +57,23 @@ pub(crate) struct CardRow {
     pub(crate) created_at: i64,
     pub(crate) state_at: i64,
     pub(crate) deleted_at: Option<i64>,
+    pub(crate) branch: Option<String>,
+    pub(crate) base_commit: Option<String>,
+    pub(crate) repository: Option<String>,
+    pub(crate) shared_dir: bool,
+    pub(crate) tenant: Option<String>,
+    /// A JSON array of names.
+    pub(crate) skills: String,
+    pub(crate) model: Option<String>,
+    pub(crate) max_tokens: Option<i64>,
+    pub(crate) max_cost_micros: Option<i64>,
+    pub(crate) tokens: i64,
+    pub(crate) tokens_before: i64,
+    pub(crate) cost_micros_before: i64,
+    pub(crate) due_at: Option<i64>,
+    pub(crate) repeat: Option<String>,
+    pub(crate) stale: bool,
+    pub(crate) done_at: Option<i64>,
 }
 
 impl CardRow {
@@ -66,6 +85,22 @@ impl CardRow {
     /// What events and audit rows call it.
     pub(crate) fn object(&self) -> String {
         format!("card:T-{}", self.number)
+    }
+
+    /// Names of the skills its worker loads.
+    pub(crate) fn skill_names(&self) -> Vec<String> {
+        serde_json::from_str(&self.skills).unwrap_or_default() // silent-ok: only this crate writes the column
+    }
+
+    /// What of its budget is spent, in words; `None` while it may go on.
+    pub(crate) fn spent_budget(&self) -> Option<String> {
+        let tokens = self.tokens - self.tokens_before;
+        if let Some(limit) = self.max_tokens.filter(|limit| tokens >= *limit) {
+            return Some(format!("the card's {limit} tokens are used up ({tokens} so far)"));
+        }
+        let cost = self.cost_micros.unwrap_or(0) - self.cost_micros_before;
+        let limit = self.max_cost_micros.filter(|limit| cost >= *limit)?;
+        Some(format!("the card's ${} are spent (${} so far)", dollars(limit), dollars(cost)))
     }
 }
 
@@ -103,8 +138,29 @@ impl FromRow<'_, SqliteRow> for CardRow {
             created_at: row.try_get("created_at")?,
             state_at: row.try_get("state_at")?,
             deleted_at: row.try_get("deleted_at")?,
+            branch: row.try_get("branch")?,
+            base_commit: row.try_get("base_commit")?,
+            repository: row.try_get("repository")?,
+            shared_dir: row.try_get("shared_dir")?,
+            tenant: row.try_get("tenant")?,
+            skills: row.try_get("skills")?,
+            model: row.try_get("model")?,
+            max_tokens: row.try_get("max_tokens")?,
+            max_cost_micros: row.try_get("max_cost_micros")?,
+            tokens: row.try_get("tokens")?,
+            tokens_before: row.try_get("tokens_before")?,
+            cost_micros_before: row.try_get("cost_micros_before")?,
+            due_at: row.try_get("due_at")?,
+            repeat: row.try_get("repeat")?,
+            stale: row.try_get("stale")?,
+            done_at: row.try_get("done_at")?,
         })
     }
+}
+
+/// `1.50` of 1,500,000 millionths.
+fn dollars(micros: i64) -> String {
+    format!("{}.{:02}", micros / 1_000_000, micros % 1_000_000 / 10_000)
 }
 
 /// Reads a word of a closed enum; an unknown one means a newer Hermes wrote it.

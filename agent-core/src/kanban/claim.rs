@@ -12,6 +12,19 @@ use super::{KanbanError, store};
 use crate::process::Identity;
 use crate::{Actor, Core};
 
+/// No other card works in the directory of card `c`, and no worker of another is still ending there.
+macro_rules! dir_is_free {
+    () => {
+        "(c.workspace_kind <> 'dir' OR c.shared_dir = 1 OR NOT EXISTS (
+            SELECT 1 FROM kanban_card o
+             WHERE o.state = 'running' AND o.workspace_path = c.workspace_path AND o.workspace_kind = 'dir'
+            UNION ALL
+            SELECT 1 FROM kanban_process q JOIN kanban_card o ON o.id = q.card_id
+             WHERE o.workspace_path = c.workspace_path AND o.workspace_kind = 'dir' AND o.id <> c.id))"
+    };
+}
+pub(super) use dir_is_free;
+
 // A card whose earlier worker is not known to be gone is not offered: never two live workers on one card.
 const NEXT_READY: &str = concat!(
     "SELECT ",
@@ -20,7 +33,13 @@ const NEXT_READY: &str = concat!(
       WHERE c.state = 'ready' AND c.deleted_at IS NULL AND c.demo = 0
         AND COALESCE(c.hold_until, 0) <= ?1 AND COALESCE(c.backoff_until, 0) <= ?1
         AND COALESCE(c.assignee, ?2) IN (SELECT value FROM json_each(?3))
+        AND c.board_id NOT IN (SELECT unhex(value) FROM json_each(?4))
+        AND (c.max_tokens IS NULL OR c.tokens - c.tokens_before < c.max_tokens)
+        AND (c.max_cost_micros IS NULL OR COALESCE(c.cost_micros, 0) - c.cost_micros_before < c.max_cost_micros)
         AND NOT EXISTS (SELECT 1 FROM kanban_process p WHERE p.card_id = c.id)
+        AND ",
+    dir_is_free!(),
+    "
       ORDER BY c.priority DESC, c.created_at, c.id LIMIT 1"
 );
 // The earliest moment at which a card that is only held back by time can start.
@@ -99,8 +118,9 @@ pub async fn claim_next(core: &Core, owner: &str) -> Result<Option<Claim>, Kanba
 
 async fn next_ready(db: &mut SqliteConnection, readiness: &Readiness) -> Result<Option<CardRow>, KanbanError> {
     let runnable = serde_json::json!(readiness.runnable()).to_string();
+    let full: Vec<String> = readiness.full_boards().iter().map(|board| board.0.as_simple().to_string()).collect();
     let query = sqlx::query_as(NEXT_READY).bind(readiness.now).bind(&readiness.default_assignee).bind(runnable);
-    Ok(query.fetch_optional(db).await?)
+    Ok(query.bind(serde_json::json!(full).to_string()).fetch_optional(db).await?)
 }
 
 async fn claim_card(
@@ -110,7 +130,7 @@ async fn claim_card(
     readiness: &Readiness,
     owner: &str,
 ) -> Result<Claim, KanbanError> {
-    let profile = readiness.profile_of(card).to_owned();
+    let profile = card.profile(readiness).to_owned();
     let executor = readiness.profiles.get(&profile).copied().unwrap_or(ExecutorKind::Agent);
     let run = RunId(store::new_id());
     let start_ttl = i64::from(core.config().kanban.start_ttl_seconds) * 1000;

@@ -29,6 +29,16 @@ pub(super) async fn text(
     let now = core.now_ms();
     let mut out = format!("# Card T-{}: {}\n\n", card.number, card.title);
     out.push_str(&format!("Assignee: {profile} · attempt {} · created by {}\n", card.attempts, card.created_by));
+    if let Some(tenant) = &card.tenant {
+        out.push_str(&format!("Tenant: {}\n", text::excerpt(tenant, 200)));
+    }
+    if let Some(branch) = &card.branch {
+        out.push_str(&format!("Branch: {branch}\n"));
+    }
+    let skills = card.skill_names();
+    if !skills.is_empty() {
+        out.push_str(&format!("Skills to use: {}\n", skills.join(", ")));
+    }
     if !card.body.trim().is_empty() {
         out.push_str("\n## What is asked\n\n");
         out.push_str(&clip(&card.body, MAX_BODY));
@@ -99,11 +109,21 @@ async fn push_comments(
     if left_out > 0 {
         out.push_str(&format!("\n({left_out} earlier ones are left out)\n"));
     }
-    for (_, author, by_worker, body, at) in comments.iter().skip(left_out) {
-        // A name in backticks cannot be mistaken for an instruction, so backticks in it are dropped.
-        let author: String = author.chars().filter(|c| *c != '`' && !c.is_control()).collect();
-        let who = if *by_worker { "worker" } else { "person" };
-        out.push_str(&format!("\nComment from {who} `{author}`, {}:\n{}\n", ago(now - at), clip(body, MAX_COMMENT)));
+    // A name in backticks cannot be mistaken for an instruction, so backticks in it are dropped.
+    let quoted = |text: &str| text.chars().filter(|c| *c != '`' && !c.is_control()).collect::<String>();
+    for comment in comments.iter().skip(left_out) {
+        let author = quoted(&comment.author);
+        let who = if comment.by_worker { "worker" } else { "person" };
+        let anchor = comment.anchor.as_ref().map(|anchor| match anchor.line {
+            Some(line) => format!(" on `{}` line {line}", quoted(&anchor.path)),
+            None => format!(" on `{}`", quoted(&anchor.path)),
+        });
+        out.push_str(&format!(
+            "\nComment from {who} `{author}`{}, {}:\n{}\n",
+            anchor.unwrap_or_default(),
+            ago(now - comment.created_at),
+            clip(&comment.body, MAX_COMMENT)
+        ));
     }
     Ok(())
 }
@@ -136,17 +156,22 @@ pub(super) async fn json(
     let comments: Vec<_> = view::raw_comments(connection, card.id)
         .await?
         .into_iter()
-        .map(|(_, author, by_worker, body, at)| {
-            serde_json::json!({ "author": author, "by_worker": by_worker, "body": body, "created_at": at })
+        .map(|comment| {
+            serde_json::json!({ "author": comment.author, "by_worker": comment.by_worker, "body": comment.body,
+                "created_at": comment.created_at, "anchor": comment.anchor })
         })
         .collect();
+    let labels = super::store::labels_of(connection, card.id).await?;
     let (parents, children) = view::family(connection, card.id).await?;
     Ok(serde_json::json!({
         "id": card.id, "number": card.number, "ref": card.label(), "title": card.title, "body": card.body,
         "state": card.state, "priority": card.priority, "assignee": card.assignee, "created_by": card.created_by,
         "created_at": card.created_at, "attempts": card.attempts, "failures": card.failures,
         "last_error": card.last_error.as_deref().map(|error| text::excerpt(error, 2000)), "summary": card.summary,
-        "workspace_path": card.workspace_path, "parents": parents, "children": children, "comments": comments,
+        "workspace_path": card.workspace_path, "workspace": card.workspace_kind, "branch": card.branch,
+        "repository": card.repository, "tenant": card.tenant, "skills": card.skill_names(), "model": card.model,
+        "labels": labels, "max_tokens": card.max_tokens, "tokens": card.tokens,
+        "max_cost_micros": card.max_cost_micros, "cost_micros": card.cost_micros, "due_at": card.due_at, "parents": parents, "children": children, "comments": comments,
         "runs": runs, "now": core.now_ms(),
     }))
 }

@@ -1,8 +1,16 @@
 //! Checks of what people and agents type. Text is kept exactly as it came; it is refused, never bent.
 
-use protocol::{MAX_TEXT_BYTES, MAX_TITLE_CHARS};
+use std::path::Path;
+
+use protocol::{CreateCardParams, MAX_LABELS, MAX_TEXT_BYTES, MAX_TITLE_CHARS};
 
 use super::KanbanError;
+use crate::Core;
+
+const MAX_LABEL_CHARS: usize = 50;
+const MAX_SKILLS: usize = 20;
+const MAX_NAME_CHARS: usize = 200;
+const MAX_BRANCH_BYTES: usize = 200;
 
 /// A title: trimmed, not blank, one line, at most [`MAX_TITLE_CHARS`] characters.
 pub(crate) fn title(text: &str) -> Result<&str, KanbanError> {
@@ -53,6 +61,137 @@ pub(crate) fn assignee(text: &str) -> Result<Option<String>, KanbanError> {
     Ok(Some(name))
 }
 
+/// Labels: trimmed, each once, in alphabetical order.
+pub(crate) fn labels(words: &[String]) -> Result<Vec<String>, KanbanError> {
+    let mut labels = Vec::new();
+    for word in words.iter().map(|word| word.trim()).filter(|word| !word.is_empty()) {
+        if word.chars().count() > MAX_LABEL_CHARS || word.contains(char::is_control) {
+            return Err(KanbanError::Invalid(format!(
+                "a label has at most {MAX_LABEL_CHARS} characters on one line; \"{}\" has not",
+                crate::text::excerpt(word, 60)
+            )));
+        }
+        labels.push(word.to_owned());
+    }
+    labels.sort();
+    labels.dedup();
+    if labels.len() > MAX_LABELS {
+        return Err(KanbanError::Invalid(format!("a card has at most {MAX_LABELS} labels")));
+    }
+    Ok(labels)
+}
+
+/// Names of skills as a JSON array: trimmed, each once, in the given order.
+pub(crate) fn skills(names: &[String]) -> Result<String, KanbanError> {
+    let mut skills: Vec<&str> = Vec::new();
+    for name in names.iter().map(|name| name.trim()).filter(|name| !name.is_empty()) {
+        if name.contains([',', '/', '\\']) || name.contains(char::is_control) || name.chars().count() > MAX_NAME_CHARS {
+            return Err(KanbanError::Invalid(format!(
+                "\"{}\" is no skill's name; give each skill by itself",
+                crate::text::excerpt(name, 60)
+            )));
+        }
+        if !skills.contains(&name) {
+            skills.push(name);
+        }
+    }
+    if skills.len() > MAX_SKILLS {
+        return Err(KanbanError::Invalid(format!("a card has at most {MAX_SKILLS} skills")));
+    }
+    Ok(serde_json::json!(skills).to_string())
+}
+
+/// A tenant: any text of at most 200 characters; empty means none.
+pub(crate) fn tenant(text: &str) -> Result<Option<String>, KanbanError> {
+    short("tenant", text)
+}
+
+/// A model's name; empty means the profile's.
+pub(crate) fn model(text: &str) -> Result<Option<String>, KanbanError> {
+    let name = short("model", text)?;
+    if name.as_deref().is_some_and(|name| name.contains(char::is_whitespace)) {
+        return Err(KanbanError::Invalid("a model's name has no spaces".into()));
+    }
+    Ok(name)
+}
+
+fn short(what: &str, text: &str) -> Result<Option<String>, KanbanError> {
+    let text = text.trim();
+    if text.chars().count() > MAX_NAME_CHARS {
+        return Err(KanbanError::Invalid(format!("the {what} is longer than {MAX_NAME_CHARS} characters")));
+    }
+    Ok((!text.is_empty()).then(|| text.to_owned()))
+}
+
+/// A branch name that git accepts (git-check-ref-format(1)).
+pub(crate) fn branch(text: &str) -> Result<String, KanbanError> {
+    let bad_char = |c: char| c.is_whitespace() || c.is_control() || "~^:?*[\\".contains(c);
+    let bad_part = |part: &str| part.is_empty() || part.starts_with('.') || part.ends_with(".lock");
+    let bad = text.len() > MAX_BRANCH_BYTES
+        || text.starts_with('-')
+        || text.ends_with('.')
+        || text.contains("..")
+        || text.contains("@{")
+        || text == "@"
+        || text.contains(bad_char)
+        || text.split('/').any(bad_part);
+    if bad {
+        return Err(KanbanError::Invalid(format!("\"{}\" is no branch name for git", crate::text::excerpt(text, 60))));
+    }
+    Ok(text.to_owned())
+}
+
+/// An absolute directory that exists and holds nothing of Hermes's own. Links are followed, so that two names of one
+/// directory are one.
+pub(crate) fn directory(core: &Core, path: &str) -> Result<String, KanbanError> {
+    let path = path.trim();
+    if !Path::new(path).is_absolute() {
+        return Err(KanbanError::Invalid(format!("\"{path}\" is not an absolute path; write it from the root on")));
+    }
+    let real = Path::new(path).canonicalize().ok().filter(|real| real.is_dir());
+    let Some(real) = real else {
+        return Err(KanbanError::Invalid(format!("there is no directory {path} on the machine that runs Hermes")));
+    };
+    let home = core.home().root().canonicalize().unwrap_or_else(|_| core.home().root().to_path_buf());
+    if real.starts_with(&home) && !real.starts_with(home.join("workspaces")) {
+        return Err(KanbanError::Invalid(format!(
+            "{path} holds Hermes's own keys and data, so no worker may work there; choose another directory"
+        )));
+    }
+    match real.into_os_string().into_string() {
+        Ok(real) => Ok(real),
+        Err(_) => Err(KanbanError::Invalid(format!("the name of {path} is not valid text; choose another directory"))),
+    }
+}
+
+/// How far a card's runs may go.
+pub(crate) struct Limits {
+    pub(crate) attempts: Option<u32>,
+    pub(crate) runtime_s: Option<u32>,
+    pub(crate) tokens: Option<i64>,
+    pub(crate) cost_micros: Option<i64>,
+}
+
+impl Limits {
+    pub(crate) fn checked(params: &CreateCardParams) -> Result<Self, KanbanError> {
+        if params.max_attempts == Some(0) {
+            return Err(KanbanError::Invalid("a card needs at least one attempt; say 1 or more".into()));
+        }
+        if params.max_runtime_s == Some(0) {
+            return Err(KanbanError::Invalid("a run needs at least a second".into()));
+        }
+        if params.max_tokens.is_some_and(|tokens| tokens <= 0) || params.max_cost_micros.is_some_and(|cost| cost <= 0) {
+            return Err(KanbanError::Invalid("a budget is more than nothing; leave it out for none".into()));
+        }
+        Ok(Self {
+            attempts: params.max_attempts,
+            runtime_s: params.max_runtime_s,
+            tokens: params.max_tokens,
+            cost_micros: params.max_cost_micros,
+        })
+    }
+}
+
 /// A board slug: `[a-z0-9][a-z0-9-_]{0,63}`.
 pub(crate) fn slug(text: &str) -> Result<String, KanbanError> {
     let slug = text.trim().to_lowercase();
@@ -69,7 +208,7 @@ pub(crate) fn slug(text: &str) -> Result<String, KanbanError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{slug, title};
+    use super::{branch, labels, skills, slug, title};
 
     #[test]
     fn titles_keep_any_script_and_refuse_blank_and_endless_ones() {
@@ -81,6 +220,32 @@ mod tests {
         }
         assert!(title(&"é".repeat(500)).is_ok());
         assert!(title(&"é".repeat(501)).is_err());
+    }
+
+    #[test]
+    fn labels_are_tidied_and_endless_ones_refused() {
+        let given = [" b ", "a", "", "b", "日本"].map(str::to_owned);
+        assert_eq!(labels(&given).unwrap(), ["a", "b", "日本"]);
+        assert!(labels(&["x".repeat(51)]).is_err());
+        assert!(labels(&["a\nb".to_owned()]).is_err());
+        assert!(labels(&(0..21).map(|n| n.to_string()).collect::<Vec<_>>()).is_err());
+    }
+
+    #[test]
+    fn skills_keep_their_order_and_are_given_one_by_one() {
+        assert_eq!(skills(&["b".into(), " a ".into(), "b".into()]).unwrap(), r#"["b","a"]"#);
+        assert!(skills(&["a,b".into()]).is_err());
+        assert!(skills(&["../x".into()]).is_err());
+    }
+
+    #[test]
+    fn branches_are_what_git_takes() {
+        for good in ["wt/T-12", "feature/größer", "a.b"] {
+            assert_eq!(branch(good).unwrap(), good);
+        }
+        for bad in ["", "-x", "a b", "a..b", "x.lock", "/a", "a/", "a//b", ".a", "a~1", "a\\b", "@", "a@{1}", "a."] {
+            assert!(branch(bad).is_err(), "{bad:?}");
+        }
     }
 
     #[test]

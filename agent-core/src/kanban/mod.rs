@@ -3,16 +3,24 @@
 //! Every change is one transaction that compares and sets, and writes the event, the audit row and any push message
 //! with it. Nothing outside this module writes a `kanban_` table.
 
+mod board_store;
+mod boards;
+mod bulk;
 mod card_row;
-mod cards;
 mod claim;
+mod comments;
 mod context;
+mod create;
+mod edit;
 mod error;
 mod event;
 mod input;
+mod links;
+mod moves;
 mod rank;
 mod readiness;
 mod recovery;
+mod repeat;
 mod store;
 mod transition;
 mod undo;
@@ -21,21 +29,28 @@ mod view;
 pub mod dispatcher;
 pub mod worker;
 
-pub use cards::{
-    add_comment, block_card, complete_card, create_board, create_card, delete_card, edit_card, link, move_card, unlink,
+pub use boards::{
+    BOARD_COLORS, archive_board, board_settings, boards, create_board, delete_template, delete_view, edit_board,
+    restore_board, save_template, save_view, templates,
 };
+pub use bulk::change_cards;
 pub use claim::{Claim, claim_next};
+pub use comments::add_comment;
+pub use create::create_card;
+pub use edit::edit_card;
 pub use error::KanbanError;
+pub use links::{link, unlink};
+pub use moves::{block_card, complete_card, delete_card, edit_result, move_card, reclaim_card, schedule_card};
 pub use recovery::reap;
-pub use undo::undo;
+pub use undo::{last_undo, undo};
 pub use view::{
-    board_delta, board_page, board_pulse, boards, card, card_changed, card_detail, column_page, last_seq, list_cards,
-    open_decision_of, run_events,
+    board_delta, board_page, board_pulse, card, card_changed, card_detail, cards, column_page, last_seq, list_cards,
+    open_decision_of, run_events, search_cards,
 };
 
 // What decisions need to move a card inside their own transaction.
 pub(crate) use card_row::{CardRow, load as load_card, word};
-pub(crate) use cards::comment_in;
+pub(crate) use comments::comment_in;
 pub(crate) use input::long_text;
 pub(crate) use rank::between as rank_between;
 pub(crate) use readiness::open_runs;
@@ -59,7 +74,8 @@ mod tests {
     async fn every_statement_prepares() {
         for statements in [
             super::store::ALL_SQL,
-            super::view::ALL_SQL,
+            super::board_store::ALL_SQL,
+            &super::view::all_sql(),
             super::claim::ALL_SQL,
             super::worker::ALL_SQL,
             super::recovery::ALL_SQL,

@@ -2,16 +2,20 @@
 
 use std::collections::HashMap;
 
-use protocol::{CardState, ExecutorKind, ProfileSummary, Slots, WaitReason};
+use protocol::{BoardId, CardState, ExecutorKind, ProfileSummary, Slots, WaitReason};
 use sqlx::SqliteConnection;
+use uuid::Uuid;
 
 use super::KanbanError;
 use super::card_row::CardRow;
 use crate::{Core, llm, profiles};
 
-// Sample cards hold no slot.
-const OPEN_RUNS: &str = "SELECT count(*) FROM kanban_run r JOIN kanban_card c ON c.id = r.card_id
-                          WHERE r.ended_at IS NULL AND c.demo = 0";
+// Sample cards hold no slot. As many rows as runs are under way, at most.
+const OPEN_RUNS: &str =
+    "SELECT c.board_id, r.profile, count(*) FROM kanban_run r JOIN kanban_card c ON c.id = r.card_id
+                          WHERE r.ended_at IS NULL AND c.demo = 0 GROUP BY c.board_id, r.profile";
+const LIMITED_BOARDS: &str = "SELECT id, slots, archived_at IS NOT NULL FROM kanban_board
+                               WHERE slots IS NOT NULL OR archived_at IS NOT NULL";
 
 /// What decides whether ready cards can start, read once per page or sweep.
 #[derive(Debug, Clone)]
@@ -19,13 +23,34 @@ pub(super) struct Readiness {
     pub(super) profiles: HashMap<String, ExecutorKind>,
     pub(super) default_assignee: String,
     pub(super) provider_ready: bool,
+    /// Of the whole machine.
     pub(super) slots: Slots,
     pub(super) now: i64,
+    per_profile: Option<u32>,
+    /// Boards that have a limit of their own; an archived board has none free.
+    boards: HashMap<BoardId, u32>,
+    used_on_board: HashMap<BoardId, u32>,
+    used_by_profile: HashMap<String, u32>,
+}
+
+/// What of a card decides whether it can start.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Candidate<'a> {
+    pub(super) board: BoardId,
+    pub(super) state: CardState,
+    pub(super) assignee: Option<&'a str>,
+    pub(super) hold_until: Option<i64>,
+    pub(super) backoff_until: Option<i64>,
+    pub(super) over_budget: bool,
+    /// A worker of an earlier run is still ending.
+    pub(super) earlier_worker: bool,
+    /// The card that works in its directory.
+    pub(super) busy_directory: Option<i64>,
+    pub(super) demo: bool,
 }
 
 impl Readiness {
     pub(super) async fn read(core: &Core, connection: &mut SqliteConnection) -> Result<Self, KanbanError> {
-        let used = open_runs(connection).await?;
         let config = core.config();
         let profiles = match profiles::list(core.home()) {
             Ok(found) => found
@@ -38,18 +63,34 @@ impl Readiness {
                 HashMap::from([("default".to_owned(), ExecutorKind::Agent)])
             }
         };
-        Ok(Self {
+        let mut this = Self {
             profiles,
             default_assignee: config.kanban.default_assignee.clone(),
             provider_ready: llm::is_ready(core),
-            slots: Slots { used, limit: config.kanban.max_in_progress },
+            slots: Slots { used: 0, limit: config.kanban.max_in_progress },
             now: core.now_ms(),
-        })
+            per_profile: config.kanban.max_in_progress_per_profile,
+            boards: HashMap::new(),
+            used_on_board: HashMap::new(),
+            used_by_profile: HashMap::new(),
+        };
+        let runs: Vec<(Uuid, String, u32)> = sqlx::query_as(OPEN_RUNS).fetch_all(&mut *connection).await?;
+        for (board, profile, count) in runs {
+            this.slots.used += count;
+            *this.used_on_board.entry(BoardId(board)).or_default() += count;
+            *this.used_by_profile.entry(profile).or_default() += count;
+        }
+        let limited: Vec<(Uuid, Option<u32>, bool)> = sqlx::query_as(LIMITED_BOARDS).fetch_all(connection).await?;
+        for (board, slots, archived) in limited {
+            let limit = if archived { Some(0) } else { slots };
+            this.boards.extend(limit.map(|limit| (BoardId(board), limit)));
+        }
+        Ok(this)
     }
 
-    /// The profile that would work on the card.
-    pub(super) fn profile_of<'a>(&'a self, card: &'a CardRow) -> &'a str {
-        card.assignee.as_deref().unwrap_or(&self.default_assignee)
+    /// The profile that would work on a card with that assignee.
+    pub(super) fn profile_of<'a>(&'a self, assignee: Option<&'a str>) -> &'a str {
+        assignee.unwrap_or(&self.default_assignee)
     }
 
     /// Profiles for choosing an assignee, `default` first.
@@ -65,26 +106,68 @@ impl Readiness {
         self.profiles
             .iter()
             .filter(|(_, executor)| **executor == ExecutorKind::Command || self.provider_ready)
+            .filter(|(id, _)| self.busy_profile(id).is_none())
             .map(|(id, _)| id.as_str())
             .collect()
     }
 
-    /// Why a ready card waits; parents and schedule of other states are known to the caller.
-    pub(super) fn wait(&self, card: &CardRow) -> Option<WaitReason> {
+    /// Boards on which nothing may start now.
+    pub(super) fn full_boards(&self) -> Vec<BoardId> {
+        self.boards.keys().filter(|board| self.full_board(**board).is_some()).copied().collect()
+    }
+
+    /// The slots of a board: its own when it has a limit, else those of the machine.
+    pub(super) fn slots_of(&self, board: BoardId) -> Slots {
+        match self.boards.get(&board) {
+            Some(limit) => Slots { used: self.used_on_board.get(&board).copied().unwrap_or(0), limit: *limit },
+            None => self.slots,
+        }
+    }
+
+    fn full_board(&self, board: BoardId) -> Option<Slots> {
+        let limit = *self.boards.get(&board)?;
+        let used = self.used_on_board.get(&board).copied().unwrap_or(0);
+        (used >= limit).then_some(Slots { used, limit })
+    }
+
+    fn busy_profile(&self, profile: &str) -> Option<Slots> {
+        let limit = self.per_profile?;
+        let used = self.used_by_profile.get(profile).copied().unwrap_or(0);
+        (used >= limit).then_some(Slots { used, limit })
+    }
+
+    /// Why a ready card waits; parents and schedule of other states are known to the caller. What only a person can
+    /// mend comes before what time mends.
+    pub(super) fn wait(&self, card: Candidate<'_>) -> Option<WaitReason> {
         if card.state != CardState::Ready || card.demo {
             return None;
         }
         if let Some(until) = card.hold_until.filter(|until| *until > self.now) {
             return Some(WaitReason::UndoWindow { until });
         }
-        let profile = self.profile_of(card);
+        let profile = self.profile_of(card.assignee);
         match self.profiles.get(profile) {
             None => return Some(WaitReason::UnknownProfile { profile: profile.to_owned() }),
             Some(ExecutorKind::Agent) if !self.provider_ready => return Some(WaitReason::NoProvider),
             Some(_) => {}
         }
+        if card.over_budget {
+            return Some(WaitReason::OverBudget);
+        }
         if let Some(until) = card.backoff_until.filter(|until| *until > self.now) {
             return Some(WaitReason::BackingOff { until });
+        }
+        if card.earlier_worker {
+            return Some(WaitReason::EarlierWorker);
+        }
+        if let Some(card) = card.busy_directory {
+            return Some(WaitReason::DirectoryBusy { card });
+        }
+        if let Some(Slots { used, limit }) = self.full_board(card.board) {
+            return Some(WaitReason::BoardFull { used, limit });
+        }
+        if let Some(Slots { used, limit }) = self.busy_profile(profile) {
+            return Some(WaitReason::ProfileBusy { profile: profile.to_owned(), used, limit });
         }
         if self.slots.used >= self.slots.limit {
             return Some(WaitReason::NoFreeSlot { used: self.slots.used, limit: self.slots.limit });
@@ -93,11 +176,18 @@ impl Readiness {
     }
 }
 
+impl CardRow {
+    /// The profile that would work on it.
+    pub(super) fn profile<'a>(&'a self, readiness: &'a Readiness) -> &'a str {
+        readiness.profile_of(self.assignee.as_deref())
+    }
+}
+
 /// Runs under way.
 pub(crate) async fn open_runs(connection: &mut SqliteConnection) -> Result<u32, KanbanError> {
-    let used: i64 = sqlx::query_scalar(OPEN_RUNS).fetch_one(connection).await?;
-    Ok(u32::try_from(used).unwrap_or(u32::MAX))
+    let runs: Vec<(Uuid, String, u32)> = sqlx::query_as(OPEN_RUNS).fetch_all(connection).await?;
+    Ok(runs.into_iter().map(|(_, _, count)| count).sum())
 }
 
 #[cfg(test)]
-pub(super) const ALL_SQL: &[&str] = &[OPEN_RUNS];
+pub(super) const ALL_SQL: &[&str] = &[OPEN_RUNS, LIMITED_BOARDS];

@@ -1,7 +1,8 @@
-//! SQL of cards, runs and links that writes need. Reads for pages are in `view_store`.
+//! SQL of cards, runs and links that writes need. Reads for pages are in `view`.
 
 use protocol::{
-    BoardId, BoardSummary, CardId, CardState, CommentId, DecisionId, ExecutorKind, RunId, SessionId, UndoId,
+    BoardId, CardId, CardState, CommentId, DecisionId, ExecutorKind, LineAnchor, RunId, SessionId, UndoId,
+    WorkspaceKind,
 };
 use sqlx::SqliteConnection;
 use uuid::Uuid;
@@ -10,18 +11,14 @@ use super::KanbanError;
 use super::card_row::{CardRow, card_columns};
 use super::transition::RunEnd;
 
-const BOARD_BY_SLUG: &str = "SELECT id, slug, name FROM kanban_board WHERE slug = ?1 AND archived_at IS NULL";
-const BOARD_BY_ID: &str = "SELECT id, slug, name FROM kanban_board WHERE id = ?1";
-const BOARDS: &str = "SELECT id, slug, name FROM kanban_board WHERE archived_at IS NULL
-                      ORDER BY slug <> 'default', slug LIMIT 500";
-const INSERT_BOARD: &str = "INSERT INTO kanban_board (id, slug, name, created_at) VALUES (?1, ?2, ?3, ?4)
-                            ON CONFLICT (slug) DO NOTHING";
 const NEXT_NUMBER: &str =
     "UPDATE kanban_counter SET next_number = next_number + 1 WHERE only = 1 RETURNING next_number - 1";
 const INSERT_CARD: &str = "INSERT INTO kanban_card
     (id, number, board_id, title, body, state, rank, priority, assignee, created_by, workspace_kind, workspace_path,
-     scheduled_at, max_attempts, max_runtime_s, idempotency_key, created_at, updated_at, state_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?17, ?17)";
+     scheduled_at, max_attempts, max_runtime_s, idempotency_key, created_at, updated_at, state_at, branch, repository,
+     shared_dir, tenant, skills, model, max_tokens, max_cost_micros, due_at, repeat, previous, created_run)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?17, ?17, ?18, ?19, ?20, ?21,
+            ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29)";
 const BY_IDEMPOTENCY_KEY: &str = "SELECT id FROM kanban_card
     WHERE board_id = ?1 AND idempotency_key = ?2 AND state <> 'archived' AND deleted_at IS NULL";
 const FIRST_RANK: &str =
@@ -35,19 +32,51 @@ const RANK_BEFORE: &str = "SELECT rank FROM kanban_card WHERE board_id = ?1 AND 
 const SET_STATE: &str = "UPDATE kanban_card
     SET state = ?3, rank = ?4, current_run_id = ?5, fence = ?6, attempts = ?7, failures = ?8, last_error = ?9,
         hold_until = ?10, backoff_until = ?11, summary = ?12, open_decision_id = NULL,
-        state_at = ?13, updated_at = ?13, revision = revision + 1
+        state_at = ?13, updated_at = ?13, revision = revision + 1, scheduled_at = ?14,
+        started_at = CASE WHEN ?3 = 'running' THEN COALESCE(started_at, ?13) ELSE started_at END,
+        done_at = CASE WHEN ?3 = 'done' THEN ?13 WHEN ?3 = 'archived' THEN done_at END,
+        stale = CASE WHEN ?3 = 'archived' THEN stale ELSE 0 END,
+        tokens_before = CASE WHEN ?15 THEN tokens ELSE tokens_before END,
+        cost_micros_before = CASE WHEN ?15 THEN COALESCE(cost_micros, 0) ELSE cost_micros_before END
     WHERE id = ?1 AND revision = ?2 AND deleted_at IS NULL";
 const SET_RANK: &str = "UPDATE kanban_card SET rank = ?3, updated_at = ?4, revision = revision + 1
                         WHERE id = ?1 AND revision = ?2 AND deleted_at IS NULL";
-const SET_TEXT: &str = "UPDATE kanban_card
-    SET title = ?3, body = ?4, priority = ?5, assignee = ?6, failures = ?7, updated_at = ?8, revision = revision + 1
+const SET_FIELDS: &str = "UPDATE kanban_card
+    SET title = ?3, body = ?4, priority = ?5, assignee = ?6, failures = ?7, updated_at = ?8, revision = revision + 1,
+        tenant = ?9, skills = ?10, model = ?11, due_at = ?12, repeat = ?13, max_attempts = ?14, max_runtime_s = ?15,
+        max_tokens = ?16, max_cost_micros = ?17
     WHERE id = ?1 AND revision = ?2 AND deleted_at IS NULL";
+const LABELS_OF: &str = "SELECT label FROM kanban_card_label WHERE card_id = ?1 ORDER BY label";
+const ADD_LABEL: &str =
+    "INSERT INTO kanban_card_label (card_id, label, board_id) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+const REMOVE_LABEL: &str = "DELETE FROM kanban_card_label WHERE card_id = ?1 AND label = ?2";
+const MARK_STALE: &str = "UPDATE kanban_card SET stale = 1, updated_at = ?2, revision = revision + 1
+    WHERE id = ?1 AND stale = 0";
+const FINISHED_BELOW: &str = concat!(
+    "WITH RECURSIVE below (id) AS (
+        SELECT l.child_id FROM kanban_link l JOIN kanban_card k ON k.id = l.child_id
+         WHERE l.parent_id = ?1 AND k.state = 'done' AND k.deleted_at IS NULL
+        UNION
+        SELECT l.child_id FROM below JOIN kanban_link l ON l.parent_id = below.id
+          JOIN kanban_card k ON k.id = l.child_id WHERE k.state = 'done' AND k.deleted_at IS NULL)
+    SELECT ",
+    card_columns!(),
+    " FROM below JOIN kanban_card c ON c.id = below.id WHERE c.stale = 0"
+);
+const SET_SUMMARY: &str = "UPDATE kanban_card SET summary = ?3, updated_at = ?4, revision = revision + 1
+                           WHERE id = ?1 AND revision = ?2 AND deleted_at IS NULL";
+const SET_SCHEDULED: &str = "UPDATE kanban_card SET scheduled_at = ?3, updated_at = ?4, revision = revision + 1
+                             WHERE id = ?1 AND revision = ?2 AND state = 'scheduled' AND deleted_at IS NULL";
+const CARD_OF_UNDO: &str =
+    "SELECT c.id, c.number FROM kanban_undo u JOIN kanban_card c ON c.id = u.card_id WHERE u.id = ?1";
 const SET_DELETED: &str = "UPDATE kanban_card SET deleted_at = ?3, updated_at = ?4, revision = revision + 1
                            WHERE id = ?1 AND revision = ?2";
 const SET_DECISION: &str = "UPDATE kanban_card SET open_decision_id = ?2 WHERE id = ?1";
 const END_RUN: &str = "UPDATE kanban_run
     SET ended_at = ?2, outcome = ?3, summary = ?4, error = ?5, metadata = ?6, lease_until = NULL
     WHERE id = ?1 AND ended_at IS NULL";
+const NEXT_OCCURRENCE: &str = "SELECT id FROM kanban_card
+    WHERE previous = ?1 AND deleted_at IS NULL AND attempts = 0 AND state IN ('scheduled', 'todo', 'ready')";
 const CHILDREN_IN: &str = concat!(
     "SELECT ",
     card_columns!(),
@@ -63,8 +92,8 @@ const DELETE_LINK: &str = "DELETE FROM kanban_link WHERE parent_id = ?1 AND chil
 const IS_REACHABLE: &str = "WITH RECURSIVE below (id) AS (
         SELECT ?1 UNION SELECT l.child_id FROM kanban_link l JOIN below ON l.parent_id = below.id)
     SELECT EXISTS (SELECT 1 FROM below WHERE id = ?2)";
-const INSERT_COMMENT: &str =
-    "INSERT INTO kanban_comment (id, card_id, author, by_worker, body, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const INSERT_COMMENT: &str = "INSERT INTO kanban_comment (id, card_id, author, by_worker, body, created_at, path, line)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 const DELETE_COMMENT: &str = "DELETE FROM kanban_comment WHERE id = ?1 AND card_id = ?2";
 const COUNT_COMMENTS: &str = "UPDATE kanban_card SET comment_count =
     (SELECT count(*) FROM kanban_comment m WHERE m.card_id = kanban_card.id) WHERE id = ?1";
@@ -73,8 +102,11 @@ const INSERT_RUN: &str = "INSERT INTO kanban_run
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 const INSERT_SESSION: &str = "INSERT INTO session (id, kind, card_id, title, created_at, updated_at)
                               VALUES (?1, 'run', ?2, ?3, ?4, ?4)";
-const INSERT_UNDO: &str =
-    "INSERT INTO kanban_undo (id, actor, card_id, inverse, revision, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const INSERT_UNDO: &str = "INSERT INTO kanban_undo (id, actor, card_id, inverse, revision, created_at, batch)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+const UNDO_BATCH: &str = "SELECT id FROM kanban_undo WHERE batch = ?1 ORDER BY id DESC LIMIT 1000";
+const LAST_UNDO: &str = "SELECT COALESCE(batch, id) FROM kanban_undo
+    WHERE actor = ?1 AND used_at IS NULL AND created_at > ?2 ORDER BY created_at DESC, id DESC LIMIT 1";
 const TAKE_UNDO: &str = "UPDATE kanban_undo SET used_at = ?2 WHERE id = ?1 AND used_at IS NULL AND created_at > ?3
                          RETURNING card_id, inverse, revision";
 const UNDO_STATE: &str = "SELECT used_at FROM kanban_undo WHERE id = ?1";
@@ -85,45 +117,12 @@ pub(crate) fn new_id() -> Uuid {
     Uuid::now_v7()
 }
 
-fn board(row: (Uuid, String, String)) -> BoardSummary {
-    BoardSummary { id: BoardId(row.0), slug: row.1, name: row.2 }
-}
-
-pub(super) async fn board_by_slug(
-    connection: &mut SqliteConnection,
-    slug: &str,
-) -> Result<Option<BoardSummary>, KanbanError> {
-    let row: Option<(Uuid, String, String)> =
-        sqlx::query_as(BOARD_BY_SLUG).bind(slug).fetch_optional(connection).await?;
-    Ok(row.map(board))
-}
-
-pub(super) async fn board_by_id(connection: &mut SqliteConnection, id: BoardId) -> Result<BoardSummary, KanbanError> {
-    let row: Option<(Uuid, String, String)> = sqlx::query_as(BOARD_BY_ID).bind(id.0).fetch_optional(connection).await?;
-    row.map(board).ok_or_else(|| KanbanError::NotFound("there is no such board any more".to_owned()))
-}
-
-pub(super) async fn boards(connection: &mut SqliteConnection) -> Result<Vec<BoardSummary>, KanbanError> {
-    let rows: Vec<(Uuid, String, String)> = sqlx::query_as(BOARDS).fetch_all(connection).await?;
-    Ok(rows.into_iter().map(board).collect())
-}
-
-/// Whether a row was written: a taken slug is left as it is.
-pub(super) async fn insert_board(
-    tx: &mut SqliteConnection,
-    slug: &str,
-    name: &str,
-    now: i64,
-) -> Result<bool, KanbanError> {
-    let done = sqlx::query(INSERT_BOARD).bind(new_id()).bind(slug).bind(name).bind(now).execute(tx).await?;
-    Ok(done.rows_affected() == 1)
-}
-
 pub(super) async fn next_number(tx: &mut SqliteConnection) -> Result<i64, KanbanError> {
     Ok(sqlx::query_scalar(NEXT_NUMBER).fetch_one(tx).await?)
 }
 
 /// A card that is about to exist.
+#[derive(Debug, Clone)]
 pub(super) struct NewCard<'a> {
     pub(super) id: CardId,
     pub(super) number: i64,
@@ -135,11 +134,24 @@ pub(super) struct NewCard<'a> {
     pub(super) priority: i32,
     pub(super) assignee: Option<&'a str>,
     pub(super) created_by: &'a str,
-    pub(super) workspace_dir: Option<&'a str>,
+    pub(super) workspace_kind: WorkspaceKind,
+    pub(super) workspace_path: Option<&'a str>,
+    pub(super) repository: Option<&'a str>,
+    pub(super) branch: Option<&'a str>,
+    pub(super) shared_dir: bool,
     pub(super) scheduled_at: Option<i64>,
     pub(super) max_attempts: Option<u32>,
     pub(super) max_runtime_s: Option<u32>,
+    pub(super) max_tokens: Option<i64>,
+    pub(super) max_cost_micros: Option<i64>,
     pub(super) idempotency_key: Option<&'a str>,
+    pub(super) tenant: Option<&'a str>,
+    pub(super) skills: &'a str,
+    pub(super) model: Option<&'a str>,
+    pub(super) due_at: Option<i64>,
+    pub(super) repeat: Option<&'a str>,
+    pub(super) previous: Option<CardId>,
+    pub(super) created_run: Option<RunId>,
     pub(super) now: i64,
 }
 
@@ -155,13 +167,25 @@ pub(super) async fn insert_card(tx: &mut SqliteConnection, card: &NewCard<'_>) -
         .bind(card.priority)
         .bind(card.assignee)
         .bind(card.created_by)
-        .bind(if card.workspace_dir.is_some() { "dir" } else { "scratch" })
-        .bind(card.workspace_dir)
+        .bind(card.workspace_kind.as_str())
+        .bind(card.workspace_path)
         .bind(card.scheduled_at)
         .bind(card.max_attempts)
         .bind(card.max_runtime_s)
         .bind(card.idempotency_key)
         .bind(card.now)
+        .bind(card.branch)
+        .bind(card.repository)
+        .bind(card.shared_dir)
+        .bind(card.tenant)
+        .bind(card.skills)
+        .bind(card.model)
+        .bind(card.max_tokens)
+        .bind(card.max_cost_micros)
+        .bind(card.due_at)
+        .bind(card.repeat)
+        .bind(card.previous.map(|card| card.0))
+        .bind(card.created_run.map(|run| run.0))
         .execute(tx)
         .await?;
     Ok(())
@@ -231,6 +255,9 @@ pub(super) struct StateChange {
     pub(super) hold_until: Option<i64>,
     pub(super) backoff_until: Option<i64>,
     pub(super) summary: Option<String>,
+    pub(super) scheduled_at: Option<i64>,
+    /// A person allows the budget anew.
+    pub(super) new_budget: bool,
 }
 
 /// Whether the card still had the revision.
@@ -249,6 +276,8 @@ pub(super) async fn set_state(tx: &mut SqliteConnection, change: &StateChange) -
         .bind(change.backoff_until)
         .bind(&change.summary)
         .bind(change.now)
+        .bind(change.scheduled_at)
+        .bind(change.new_budget)
         .execute(tx)
         .await?;
     Ok(done.rows_affected() == 1)
@@ -264,14 +293,14 @@ pub(super) async fn set_rank(
     Ok(done.rows_affected() == 1)
 }
 
-/// Writes the card's text fields as `to` has them, if it still has `from`'s revision.
-pub(super) async fn set_text(
+/// Writes what people can edit as `to` has it, if the card still has `from`'s revision. Labels are rows of their own.
+pub(super) async fn set_fields(
     tx: &mut SqliteConnection,
     from: &CardRow,
     to: &CardRow,
     now: i64,
 ) -> Result<bool, KanbanError> {
-    let done = sqlx::query(SET_TEXT)
+    let done = sqlx::query(SET_FIELDS)
         .bind(from.id.0)
         .bind(from.revision)
         .bind(&to.title)
@@ -280,9 +309,83 @@ pub(super) async fn set_text(
         .bind(&to.assignee)
         .bind(to.failures)
         .bind(now)
+        .bind(&to.tenant)
+        .bind(&to.skills)
+        .bind(&to.model)
+        .bind(to.due_at)
+        .bind(&to.repeat)
+        .bind(to.max_attempts)
+        .bind(to.max_runtime_s)
+        .bind(to.max_tokens)
+        .bind(to.max_cost_micros)
         .execute(tx)
         .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// A card's labels, in order.
+pub(super) async fn labels_of(tx: &mut SqliteConnection, card: CardId) -> Result<Vec<String>, KanbanError> {
+    Ok(sqlx::query_scalar(LABELS_OF).bind(card.0).fetch_all(tx).await?)
+}
+
+/// Gives the card these labels and no others.
+pub(super) async fn set_labels(
+    tx: &mut SqliteConnection,
+    card: &CardRow,
+    from: &[String],
+    to: &[String],
+) -> Result<(), KanbanError> {
+    for label in from.iter().filter(|label| !to.contains(label)) {
+        sqlx::query(REMOVE_LABEL).bind(card.id.0).bind(label).execute(&mut *tx).await?;
+    }
+    for label in to.iter().filter(|label| !from.contains(label)) {
+        sqlx::query(ADD_LABEL).bind(card.id.0).bind(label).bind(card.board_id.0).execute(&mut *tx).await?;
+    }
+    Ok(())
+}
+
+/// Finished cards that build on this one, directly or not.
+pub(super) async fn finished_below(tx: &mut SqliteConnection, card: CardId) -> Result<Vec<CardRow>, KanbanError> {
+    Ok(sqlx::query_as(FINISHED_BELOW).bind(card.0).fetch_all(tx).await?)
+}
+
+pub(super) async fn mark_stale(tx: &mut SqliteConnection, card: CardId, now: i64) -> Result<(), KanbanError> {
+    sqlx::query(MARK_STALE).bind(card.0).bind(now).execute(tx).await?;
+    Ok(())
+}
+
+/// The card that repeats this one, unless it was started already.
+pub(super) async fn next_occurrence(tx: &mut SqliteConnection, card: CardId) -> Result<Option<CardId>, KanbanError> {
+    let id: Option<Uuid> = sqlx::query_scalar(NEXT_OCCURRENCE).bind(card.0).fetch_optional(tx).await?;
+    Ok(id.map(CardId))
+}
+
+pub(super) async fn set_summary(
+    tx: &mut SqliteConnection,
+    card: &CardRow,
+    summary: Option<&str>,
+    now: i64,
+) -> Result<bool, KanbanError> {
+    let done = sqlx::query(SET_SUMMARY).bind(card.id.0).bind(card.revision).bind(summary).bind(now).execute(tx).await?;
+    Ok(done.rows_affected() == 1)
+}
+
+pub(super) async fn set_scheduled(
+    tx: &mut SqliteConnection,
+    card: &CardRow,
+    at: Option<i64>,
+    now: i64,
+) -> Result<bool, KanbanError> {
+    let done = sqlx::query(SET_SCHEDULED).bind(card.id.0).bind(card.revision).bind(at).bind(now).execute(tx).await?;
+    Ok(done.rows_affected() == 1)
+}
+
+pub(super) async fn card_of_undo(
+    tx: &mut SqliteConnection,
+    undo: UndoId,
+) -> Result<Option<(CardId, i64)>, KanbanError> {
+    let row: Option<(Uuid, i64)> = sqlx::query_as(CARD_OF_UNDO).bind(undo.0).fetch_optional(tx).await?;
+    Ok(row.map(|(card, number)| (CardId(card), number)))
 }
 
 pub(super) async fn set_deleted(
@@ -356,6 +459,7 @@ pub(crate) async fn insert_comment(
     card: CardId,
     author: &crate::Actor,
     body: &str,
+    anchor: Option<&LineAnchor>,
     now: i64,
 ) -> Result<CommentId, KanbanError> {
     let id = CommentId(new_id());
@@ -366,6 +470,8 @@ pub(crate) async fn insert_comment(
         .bind(matches!(author, crate::Actor::Worker { .. }))
         .bind(body)
         .bind(now)
+        .bind(anchor.map(|anchor| anchor.path.as_str()))
+        .bind(anchor.and_then(|anchor| anchor.line))
         .execute(&mut *tx)
         .await?;
     sqlx::query(COUNT_COMMENTS).bind(card.0).execute(tx).await?;
@@ -419,25 +525,45 @@ pub(super) async fn insert_run(tx: &mut SqliteConnection, run: &NewRun<'_>) -> R
     Ok(())
 }
 
-pub(super) async fn insert_undo(
-    tx: &mut SqliteConnection,
-    actor: &str,
-    card: CardId,
-    inverse: &str,
-    revision: i64,
-    now: i64,
-) -> Result<UndoId, KanbanError> {
+/// A write that can be taken back.
+pub(super) struct NewUndo<'a> {
+    pub(super) actor: &'a str,
+    pub(super) card: CardId,
+    pub(super) inverse: &'a str,
+    pub(super) revision: i64,
+    pub(super) batch: Option<UndoId>,
+    pub(super) now: i64,
+}
+
+pub(super) async fn insert_undo(tx: &mut SqliteConnection, undo: &NewUndo<'_>) -> Result<UndoId, KanbanError> {
     let id = UndoId(new_id());
     sqlx::query(INSERT_UNDO)
         .bind(id.0)
-        .bind(actor)
-        .bind(card.0)
-        .bind(inverse)
-        .bind(revision)
-        .bind(now)
+        .bind(undo.actor)
+        .bind(undo.card.0)
+        .bind(undo.inverse)
+        .bind(undo.revision)
+        .bind(undo.now)
+        .bind(undo.batch.map(|batch| batch.0))
         .execute(tx)
         .await?;
     Ok(id)
+}
+
+/// The entries that were written together, last first; empty when the id is that of a single one.
+pub(super) async fn undo_batch(tx: &mut SqliteConnection, batch: UndoId) -> Result<Vec<UndoId>, KanbanError> {
+    let ids: Vec<Uuid> = sqlx::query_scalar(UNDO_BATCH).bind(batch.0).fetch_all(tx).await?;
+    Ok(ids.into_iter().map(UndoId).collect())
+}
+
+/// The newest write of an actor that can still be taken back.
+pub(super) async fn last_undo(
+    tx: &mut SqliteConnection,
+    actor: &str,
+    oldest: i64,
+) -> Result<Option<UndoId>, KanbanError> {
+    let id: Option<Uuid> = sqlx::query_scalar(LAST_UNDO).bind(actor).bind(oldest).fetch_optional(tx).await?;
+    Ok(id.map(UndoId))
 }
 
 /// Takes the entry, once, if it is younger than `oldest`.
@@ -465,10 +591,6 @@ pub(super) async fn purge_undo(tx: &mut SqliteConnection, before: i64) -> Result
 
 #[cfg(test)]
 pub(super) const ALL_SQL: &[&str] = &[
-    BOARD_BY_SLUG,
-    BOARD_BY_ID,
-    BOARDS,
-    INSERT_BOARD,
     NEXT_NUMBER,
     INSERT_CARD,
     BY_IDEMPOTENCY_KEY,
@@ -478,7 +600,16 @@ pub(super) const ALL_SQL: &[&str] = &[
     RANK_BEFORE,
     SET_STATE,
     SET_RANK,
-    SET_TEXT,
+    SET_FIELDS,
+    LABELS_OF,
+    ADD_LABEL,
+    REMOVE_LABEL,
+    MARK_STALE,
+    FINISHED_BELOW,
+    NEXT_OCCURRENCE,
+    SET_SUMMARY,
+    SET_SCHEDULED,
+    CARD_OF_UNDO,
     SET_DELETED,
     SET_DECISION,
     END_RUN,
@@ -493,6 +624,8 @@ pub(super) const ALL_SQL: &[&str] = &[
     INSERT_RUN,
     INSERT_SESSION,
     INSERT_UNDO,
+    UNDO_BATCH,
+    LAST_UNDO,
     TAKE_UNDO,
     UNDO_STATE,
     PURGE_UNDO,

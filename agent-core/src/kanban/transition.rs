@@ -5,7 +5,7 @@ use sqlx::SqliteConnection;
 
 use super::card_row::{CardRow, load};
 use super::event::{self, NewEvent};
-use super::{KanbanError, rank, store};
+use super::{KanbanError, create, rank, store};
 use crate::{Actor, Core, audit, decisions};
 
 /// What makes a card move. The table below says which moves each may make.
@@ -33,6 +33,8 @@ pub(crate) enum Cause {
     Promote,
     /// A parent is unfinished again.
     Demote,
+    /// A person says when it starts.
+    Schedule,
     /// Its time has come.
     Due,
     /// A person takes a write back.
@@ -58,6 +60,7 @@ pub(crate) fn is_legal(cause: Cause, from: CardState, to: CardState) -> bool {
         Cause::GiveUp => (from, to) == (Running, Blocked),
         Cause::Promote => matches!((from, to), (Todo, Ready)),
         Cause::Demote => matches!((from, to), (Ready, Todo)),
+        Cause::Schedule => matches!((from, to), (Triage | Todo | Ready | Running, Scheduled)),
         Cause::Due => matches!((from, to), (Scheduled, Ready | Todo)),
         Cause::Undo => from != to && to != Running,
     }
@@ -115,6 +118,10 @@ pub(crate) struct Transition {
     pub(crate) hold_until: Option<i64>,
     pub(crate) backoff_until: Option<i64>,
     pub(crate) summary: Option<String>,
+    /// When it starts; only on the way to `scheduled`.
+    pub(crate) scheduled_at: Option<i64>,
+    /// A person looked at it: its budget counts from here.
+    pub(crate) new_budget: bool,
     /// The decision that was just settled and must not be withdrawn as left over.
     pub(crate) settled: Option<DecisionId>,
 }
@@ -133,6 +140,8 @@ impl Transition {
             hold_until: None,
             backoff_until: None,
             summary: None,
+            scheduled_at: None,
+            new_budget: false,
             settled: None,
         }
     }
@@ -180,6 +189,11 @@ pub(crate) async fn apply(
             hold_until: transition.hold_until,
             backoff_until: transition.backoff_until,
             summary: transition.summary.clone().or_else(|| card.summary.clone()),
+            scheduled_at: match transition.to {
+                CardState::Scheduled => transition.scheduled_at.or(card.scheduled_at),
+                _ => None,
+            },
+            new_budget: transition.new_budget,
         },
     )
     .await?;
@@ -203,7 +217,11 @@ pub(crate) async fn apply(
     audit::record(tx, now, actor, transition.event, &card.object(), &detail).await?;
     event::append(tx, NewEvent { card, run, kind: transition.event, actor, detail, at: now }).await?;
     tell_children(core, tx, card, transition.to, transition.hold_until).await?;
-    load(tx, protocol::CardRef::Id(card.id)).await
+    let after = load(tx, protocol::CardRef::Id(card.id)).await?;
+    if transition.to == CardState::Done && transition.cause != Cause::Undo {
+        create::create_next_occurrence(core, tx, &after).await?;
+    }
+    Ok(after)
 }
 
 fn refuse_illegal(card: &CardRow, transition: &Transition) -> Result<(), KanbanError> {
@@ -232,6 +250,18 @@ async fn usual_rank(tx: &mut SqliteConnection, card: &CardRow, to: CardState) ->
     }
 }
 
+/// Finished cards that built on a card which is brought back keep their results and say that these may be out of date.
+async fn mark_stale(core: &Core, tx: &mut SqliteConnection, card: &CardRow) -> Result<(), KanbanError> {
+    let now = core.now_ms();
+    for below in store::finished_below(tx, card.id).await? {
+        store::mark_stale(tx, below.id, now).await?;
+        let detail = serde_json::json!({ "parent": card.number });
+        let event = NewEvent { card: &below, run: None, kind: "stale", actor: &Actor::System, detail, at: now };
+        event::append(tx, event).await?;
+    }
+    Ok(())
+}
+
 /// A card that becomes finished wakes children that wait for nothing else; one that stops being finished takes
 /// back children that have not started. Children of children are not touched: theirs is a child's state.
 async fn tell_children(
@@ -244,6 +274,9 @@ async fn tell_children(
     let (was, is) = (card.state.is_finished(), to.is_finished());
     if was == is {
         return Ok(());
+    }
+    if was {
+        mark_stale(core, tx, card).await?;
     }
     let (waiting_in, cause, target, kind) = if is {
         (CardState::Todo, Cause::Promote, CardState::Ready, "promoted")
@@ -281,6 +314,7 @@ mod tests {
         Cause::GiveUp,
         Cause::Promote,
         Cause::Demote,
+        Cause::Schedule,
         Cause::Due,
     ];
 

@@ -1,13 +1,14 @@
 //! Taking a write back: the inverse operation is stored with the write, for ten minutes, usable from any device.
 
-use protocol::{CardRef, CardState, CardWritten, CommentId, DecisionId, UndoId};
+use protocol::{BulkRefusal, CardId, CardRef, CardState, CommentId, DecisionId, UndoId, UndoResult};
 use serde::{Deserialize, Serialize};
-use sqlx::SqliteConnection;
+use sqlx::{Connection, SqliteConnection};
 
 use super::card_row::{self, CardRow};
+use super::edit::{changed_meanwhile, write_fields};
 use super::event::{self, NewEvent};
 use super::transition::{self, Cause, Failures, Place, Transition};
-use super::{KanbanError, cards, store};
+use super::{KanbanError, links, store, view};
 use crate::{Actor, Core, decisions};
 
 /// How long a write can be taken back.
@@ -20,42 +21,95 @@ pub(crate) enum Inverse {
     /// The card did not exist before.
     Delete,
     /// The card was like this before.
-    Restore {
-        title: String,
-        body: String,
-        priority: i32,
-        assignee: Option<String>,
-        state: CardState,
-        rank: String,
-        failures: u32,
-        decision: Option<DecisionId>,
-        /// The comment that the write added.
-        comment: Option<CommentId>,
+    Restore(Box<Before>),
+    /// The comment was not there before.
+    Uncomment {
+        /// The comment.
+        comment: CommentId,
+    },
+    /// The link was there before.
+    Link {
+        /// The card that has to be finished first.
+        parent: CardId,
+        /// The card that waits.
+        child: CardId,
+    },
+    /// The link was not there before.
+    Unlink {
+        /// The card that has to be finished first.
+        parent: CardId,
+        /// The card that waits.
+        child: CardId,
     },
 }
 
+/// What of a card a person can change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Before {
+    title: String,
+    body: String,
+    priority: i32,
+    assignee: Option<String>,
+    labels: Vec<String>,
+    tenant: Option<String>,
+    skills: String,
+    model: Option<String>,
+    due_at: Option<i64>,
+    repeat: Option<String>,
+    max_attempts: Option<u32>,
+    max_runtime_s: Option<u32>,
+    max_tokens: Option<i64>,
+    max_cost_micros: Option<i64>,
+    scheduled_at: Option<i64>,
+    summary: Option<String>,
+    state: CardState,
+    rank: String,
+    failures: u32,
+    deleted: bool,
+    decision: Option<DecisionId>,
+    /// The comment that the write added.
+    comment: Option<CommentId>,
+}
+
 impl Inverse {
-    pub(crate) fn restore(before: &CardRow) -> Self {
-        Self::Restore {
+    pub(crate) async fn restore(tx: &mut SqliteConnection, before: &CardRow) -> Result<Self, KanbanError> {
+        let labels = store::labels_of(tx, before.id).await?;
+        Ok(Self::Restore(Box::new(Before {
             title: before.title.clone(),
             body: before.body.clone(),
             priority: before.priority,
             assignee: before.assignee.clone(),
+            labels,
+            tenant: before.tenant.clone(),
+            skills: before.skills.clone(),
+            model: before.model.clone(),
+            due_at: before.due_at,
+            repeat: before.repeat.clone(),
+            max_attempts: before.max_attempts,
+            max_runtime_s: before.max_runtime_s,
+            max_tokens: before.max_tokens,
+            max_cost_micros: before.max_cost_micros,
+            scheduled_at: before.scheduled_at,
+            summary: before.summary.clone(),
             state: before.state,
             rank: before.rank.clone(),
             failures: before.failures,
+            deleted: before.deleted_at.is_some(),
             decision: before.open_decision_id,
             comment: None,
-        }
+        })))
     }
 
-    pub(crate) fn with_comment(self, added: Option<CommentId>) -> Self {
-        match self {
-            Self::Restore { title, body, priority, assignee, state, rank, failures, decision, .. } => {
-                Self::Restore { title, body, priority, assignee, state, rank, failures, decision, comment: added }
-            }
-            Self::Delete => Self::Delete,
+    pub(crate) fn with_comment(mut self, added: Option<CommentId>) -> Self {
+        if let Self::Restore(before) = &mut self {
+            before.comment = added;
         }
+        self
+    }
+
+    /// Whether the card must still be as the write left it. Comments and links stand beside the card.
+    fn needs_revision(&self) -> bool {
+        matches!(self, Self::Delete | Self::Restore(_))
     }
 }
 
@@ -67,6 +121,18 @@ pub(crate) async fn offer(
     after: &CardRow,
     inverse: &Inverse,
 ) -> Result<Option<UndoId>, KanbanError> {
+    offer_in(core, tx, actor, after, inverse, None).await
+}
+
+/// The same, as one of several writes that are taken back together.
+pub(super) async fn offer_in(
+    core: &Core,
+    tx: &mut SqliteConnection,
+    actor: &Actor,
+    after: &CardRow,
+    inverse: &Inverse,
+    batch: Option<UndoId>,
+) -> Result<Option<UndoId>, KanbanError> {
     if !actor.is_person() {
         return Ok(None);
     }
@@ -74,19 +140,77 @@ pub(crate) async fn offer(
         .map_err(|error| KanbanError::Invalid(format!("this change cannot be remembered for undo: {error}")))?;
     let now = core.now_ms();
     store::purge_undo(tx, now - 6 * UNDO_WINDOW_MS).await?;
-    let id = store::insert_undo(tx, &actor.label(), after.id, &json, after.revision, now).await?;
-    Ok(Some(id))
+    let undo =
+        store::NewUndo { actor: &actor.label(), card: after.id, inverse: &json, revision: after.revision, batch, now };
+    Ok(Some(store::insert_undo(tx, &undo).await?))
 }
 
-/// Takes a write back. Returns the card as it is then, and how to do the write again is left to the person.
+/// The newest write of this person that can still be taken back, from whatever device it was made.
+///
+/// # Errors
+/// When the database fails.
+pub async fn last_undo(core: &Core, actor: &Actor) -> Result<Option<UndoId>, KanbanError> {
+    let mut reader = core.store().reader().acquire().await?;
+    store::last_undo(&mut reader, &actor.label(), core.now_ms() - UNDO_WINDOW_MS).await
+}
+
+/// Takes a write back, or several that were made together. Of several, those whose card has moved on are refused and
+/// the others are taken back.
 ///
 /// # Errors
 /// `Conflict` when ten minutes have passed, it was taken back already, or the card has moved on since.
-pub async fn undo(core: &Core, actor: &Actor, id: UndoId) -> Result<CardWritten, KanbanError> {
+pub async fn undo(core: &Core, actor: &Actor, id: UndoId) -> Result<UndoResult, KanbanError> {
     let mut tx = core.write().await?;
+    let batch = store::undo_batch(&mut tx, id).await?;
+    let redo = UndoId(store::new_id());
+    let mut result = UndoResult { cards: Vec::new(), removed: Vec::new(), refused: Vec::new(), redo: None };
+    let mut touched = Vec::new();
+    if batch.is_empty() {
+        let (card, again) = take_back(core, &mut tx, actor, id, redo).await?;
+        touched.push(card);
+        result.redo = again.then_some(redo);
+    }
+    for entry in batch {
+        let mut step = tx.begin().await?;
+        match take_back(core, &mut step, actor, entry, redo).await {
+            Ok((card, again)) => {
+                step.commit().await?;
+                touched.push(card);
+                if again {
+                    result.redo = Some(redo);
+                }
+            }
+            Err(error) => {
+                step.rollback().await?;
+                let card = store::card_of_undo(&mut tx, entry).await?;
+                if let Some((id, number)) = card {
+                    result.refused.push(BulkRefusal { id, number: Some(number), reason: error.to_string() });
+                }
+            }
+        }
+    }
+    if touched.is_empty()
+        && let Some(first) = result.refused.first()
+    {
+        return Err(KanbanError::Conflict(first.reason.clone()));
+    }
+    tx.commit().await?;
+    result.cards = view::cards(core, &touched).await?;
+    result.removed = touched.into_iter().filter(|id| !result.cards.iter().any(|card| card.id == *id)).collect();
+    Ok(result)
+}
+
+/// Takes one write back. Also says whether it can be done again.
+async fn take_back(
+    core: &Core,
+    tx: &mut SqliteConnection,
+    actor: &Actor,
+    id: UndoId,
+    redo: UndoId,
+) -> Result<(CardId, bool), KanbanError> {
     let now = core.now_ms();
-    let Some((card_id, json, revision)) = store::take_undo(&mut tx, id, now, now - UNDO_WINDOW_MS).await? else {
-        return Err(match store::undo_was_used(&mut tx, id).await? {
+    let Some((card_id, json, revision)) = store::take_undo(tx, id, now, now - UNDO_WINDOW_MS).await? else {
+        return Err(match store::undo_was_used(tx, id).await? {
             Some(true) => KanbanError::Conflict("this was taken back already".into()),
             Some(false) => KanbanError::Conflict("ten minutes have passed; change the card by hand instead".into()),
             None => KanbanError::NotFound("there is nothing to take back any more".into()),
@@ -94,21 +218,57 @@ pub async fn undo(core: &Core, actor: &Actor, id: UndoId) -> Result<CardWritten,
     };
     let inverse: Inverse = serde_json::from_str(&json)
         .map_err(|error| KanbanError::Conflict(format!("this change cannot be taken back: {error}")))?;
-    let card = card_row::load_any(&mut tx, CardRef::Id(card_id)).await?;
-    if card.revision != revision {
+    let card = card_row::load_any(tx, CardRef::Id(card_id)).await?;
+    if inverse.needs_revision() && card.revision != revision {
         return Err(KanbanError::Conflict(format!(
             "{} has moved on since and is {} now, so this can no longer be taken back",
             card.label(),
             card.state
         )));
     }
-    match inverse {
-        Inverse::Delete => remove(core, &mut tx, actor, &card).await?,
-        Inverse::Restore { .. } => restore(core, &mut tx, actor, card, inverse).await?,
-    }
-    tx.commit().await?;
-    let face = super::view::face_of_deleted(core, card_id).await?;
-    Ok(CardWritten { card: face, undo: None })
+    let again = match inverse {
+        Inverse::Delete => {
+            let again = Inverse::restore(tx, &card).await?;
+            remove(core, tx, actor, &card).await?;
+            Some(again)
+        }
+        Inverse::Restore(before) => {
+            // What a decision's answer set in motion is asked again, not done again.
+            let repeatable = before.decision.is_none() && before.comment.is_none();
+            let again = Inverse::restore(tx, &card).await?;
+            restore(core, tx, actor, card, *before).await?;
+            repeatable.then_some(again)
+        }
+        Inverse::Uncomment { comment } => {
+            store::delete_comment(tx, card_id, comment).await?;
+            undone(tx, actor, &card, now).await?;
+            None
+        }
+        Inverse::Link { parent, child } => {
+            let (parent_row, child_row) = ends(tx, parent, child).await?;
+            links::link_in(core, tx, actor, &parent_row, &child_row).await?;
+            Some(Inverse::Unlink { parent, child })
+        }
+        Inverse::Unlink { parent, child } => {
+            let (parent_row, child_row) = ends(tx, parent, child).await?;
+            links::unlink_in(core, tx, actor, &parent_row, &child_row).await?;
+            Some(Inverse::Link { parent, child })
+        }
+    };
+    let Some(again) = again else { return Ok((card_id, false)) };
+    let after = card_row::load_any(tx, CardRef::Id(card_id)).await?;
+    let offered = offer_in(core, tx, actor, &after, &again, Some(redo)).await?;
+    Ok((card_id, offered.is_some()))
+}
+
+async fn ends(tx: &mut SqliteConnection, parent: CardId, child: CardId) -> Result<(CardRow, CardRow), KanbanError> {
+    Ok((card_row::load(tx, CardRef::Id(parent)).await?, card_row::load(tx, CardRef::Id(child)).await?))
+}
+
+async fn undone(tx: &mut SqliteConnection, actor: &Actor, card: &CardRow, now: i64) -> Result<(), KanbanError> {
+    let detail = serde_json::json!({ "undo": true });
+    crate::audit::record(tx, now, actor, "undone", &card.object(), &detail).await?;
+    event::append(tx, NewEvent { card, run: None, kind: "undone", actor, detail, at: now }).await
 }
 
 async fn remove(core: &Core, tx: &mut SqliteConnection, actor: &Actor, card: &CardRow) -> Result<(), KanbanError> {
@@ -119,7 +279,7 @@ async fn remove(core: &Core, tx: &mut SqliteConnection, actor: &Actor, card: &Ca
     };
     let now = core.now_ms();
     if !store::set_deleted(tx, &archived, Some(now), now).await? {
-        return Err(cards::changed_meanwhile(&archived));
+        return Err(changed_meanwhile(&archived));
     }
     let detail = serde_json::json!({ "undo": true });
     crate::audit::record(tx, now, actor, "deleted", &card.object(), &detail).await?;
@@ -131,27 +291,25 @@ async fn restore(
     tx: &mut SqliteConnection,
     actor: &Actor,
     card: CardRow,
-    inverse: Inverse,
+    before: Before,
 ) -> Result<(), KanbanError> {
-    let Inverse::Restore { title, body, priority, assignee, state, rank, failures, decision, comment } = inverse else {
-        return Ok(());
-    };
+    if before.deleted {
+        return remove(core, tx, actor, &card).await;
+    }
     let now = core.now_ms();
     let mut card = card;
     if card.deleted_at.is_some() {
         if !store::set_deleted(tx, &card, None, now).await? {
-            return Err(cards::changed_meanwhile(&card));
+            return Err(changed_meanwhile(&card));
         }
         card = card_row::load(tx, CardRef::Id(card.id)).await?;
     }
-    let wanted = CardRow { title, body, priority, assignee, failures, ..card.clone() };
-    if wanted != card {
-        card = cards::write_text(core, tx, actor, &card, &wanted, "undone").await?;
-    }
+    withdraw_next_occurrence(core, tx, actor, &card, before.state).await?;
+    card = restore_fields(core, tx, actor, card, &before).await?;
     // A worker that was stopped does not come back; the card waits for the next one. Between waiting for parents and
     // waiting for a worker the parents decide, as they are now.
     let target =
-        match state {
+        match before.state {
             // A worker that is still at it goes on.
             CardState::Running if card.state == CardState::Running => CardState::Running,
             CardState::Running | CardState::Ready | CardState::Todo => {
@@ -160,25 +318,99 @@ async fn restore(
             other => other,
         };
     if card.state == target {
-        if card.rank != rank && state == target && !store::set_rank(tx, &card, &rank, now).await? {
-            return Err(cards::changed_meanwhile(&card));
-        }
-        let detail = serde_json::json!({ "undo": true });
-        event::append(tx, NewEvent { card: &card, run: None, kind: "undone", actor, detail, at: now }).await?;
+        restore_place(tx, actor, &card, &before, target, now).await?;
     } else {
         let mut transition = Transition::new(Cause::Undo, target, "undone");
         transition.failures = Failures::Keep;
-        if state == target {
-            transition.place = Place::At(rank);
+        transition.scheduled_at = before.scheduled_at;
+        if before.state == target {
+            transition.place = Place::At(before.rank);
         }
         card = transition::apply(core, tx, actor, &card, transition).await?;
     }
-    if let Some(decision) = decision {
+    if let Some(decision) = before.decision {
         decisions::reopen(tx, decision).await?;
         store::set_open_decision(tx, card.id, Some(decision)).await?;
     }
-    if let Some(comment) = comment {
+    if let Some(comment) = before.comment {
         store::delete_comment(tx, card.id, comment).await?;
     }
     Ok(())
+}
+
+/// A repeating card is no longer finished: the one that would come next goes, unless it was started.
+async fn withdraw_next_occurrence(
+    core: &Core,
+    tx: &mut SqliteConnection,
+    actor: &Actor,
+    card: &CardRow,
+    state: CardState,
+) -> Result<(), KanbanError> {
+    if card.state != CardState::Done || state == CardState::Done || card.repeat.is_none() {
+        return Ok(());
+    }
+    if let Some(next) = store::next_occurrence(tx, card.id).await? {
+        let next = card_row::load(tx, CardRef::Id(next)).await?;
+        remove(core, tx, actor, &next).await?;
+    }
+    Ok(())
+}
+
+async fn restore_fields(
+    core: &Core,
+    tx: &mut SqliteConnection,
+    actor: &Actor,
+    card: CardRow,
+    before: &Before,
+) -> Result<CardRow, KanbanError> {
+    let wanted = CardRow {
+        title: before.title.clone(),
+        body: before.body.clone(),
+        priority: before.priority,
+        assignee: before.assignee.clone(),
+        failures: before.failures,
+        tenant: before.tenant.clone(),
+        skills: before.skills.clone(),
+        model: before.model.clone(),
+        due_at: before.due_at,
+        repeat: before.repeat.clone(),
+        max_attempts: before.max_attempts,
+        max_runtime_s: before.max_runtime_s,
+        max_tokens: before.max_tokens,
+        max_cost_micros: before.max_cost_micros,
+        ..card.clone()
+    };
+    let mut card = card;
+    if wanted != card || store::labels_of(tx, card.id).await? != before.labels {
+        card = write_fields(core, tx, actor, &card, &wanted, &before.labels, "undone").await?;
+    }
+    if card.summary != before.summary {
+        if !store::set_summary(tx, &card, before.summary.as_deref(), core.now_ms()).await? {
+            return Err(changed_meanwhile(&card));
+        }
+        card = card_row::load(tx, CardRef::Id(card.id)).await?;
+    }
+    Ok(card)
+}
+
+async fn restore_place(
+    tx: &mut SqliteConnection,
+    actor: &Actor,
+    card: &CardRow,
+    before: &Before,
+    target: CardState,
+    now: i64,
+) -> Result<(), KanbanError> {
+    let mut current = card.clone();
+    if before.state == target && current.rank != before.rank {
+        if !store::set_rank(tx, &current, &before.rank, now).await? {
+            return Err(changed_meanwhile(card));
+        }
+        current = card_row::load(tx, CardRef::Id(card.id)).await?;
+    }
+    if target == CardState::Scheduled && current.scheduled_at != before.scheduled_at {
+        store::set_scheduled(tx, &current, before.scheduled_at, now).await?;
+    }
+    let detail = serde_json::json!({ "undo": true });
+    event::append(tx, NewEvent { card, run: None, kind: "undone", actor, detail, at: now }).await
 }

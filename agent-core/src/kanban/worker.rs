@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::card_row::{self, CardRow, load, word};
 use super::event::{self, NewEvent};
 use super::transition::{self, Cause, Failures, RunEnd, Transition};
-use super::{KanbanError, cards, claim, context, input, recovery, store};
+use super::{KanbanError, claim, comments, context, input, recovery, store};
 use crate::process::Identity;
 use crate::{Actor, Core, decisions, profiles, text};
 
@@ -41,7 +41,10 @@ const INSERT_EVENT: &str =
 const COUNT_EVENTS: &str = "UPDATE kanban_run SET events = ?2 WHERE id = ?1";
 const ADD_USAGE: &str = "UPDATE kanban_run SET tokens_in = tokens_in + ?2, tokens_out = tokens_out + ?3,
     cost_micros = CASE WHEN ?4 IS NULL THEN cost_micros ELSE COALESCE(cost_micros, 0) + ?4 END WHERE id = ?1";
-const ADD_CARD_COST: &str = "UPDATE kanban_card SET cost_micros = COALESCE(cost_micros, 0) + ?2 WHERE id = ?1";
+const ADD_CARD_USAGE: &str = "UPDATE kanban_card
+    SET tokens = tokens + ?2,
+        cost_micros = CASE WHEN ?3 IS NULL THEN cost_micros ELSE COALESCE(cost_micros, 0) + ?3 END WHERE id = ?1";
+const SET_MODEL: &str = "UPDATE kanban_run SET model = ?2 WHERE id = ?1";
 const SET_WORKSPACE: &str = "UPDATE kanban_card SET workspace_path = ?2 WHERE id = ?1";
 
 /// A worker's proof that the card is its own.
@@ -86,6 +89,8 @@ pub struct Assignment {
     pub card_json: serde_json::Value,
     /// Unix ms at which the run must be over.
     pub deadline: i64,
+    /// The model to use instead of the profile's.
+    pub model: Option<String>,
     /// Model calls allowed.
     pub max_turns: u32,
     /// Lease in seconds; heartbeat at least three times within it.
@@ -184,6 +189,11 @@ pub async fn start(core: &Core, ticket: RunTicket, pid: u32, pid_started: i64) -
         .execute(&mut *tx)
         .await?;
     sqlx::query(SET_WORKSPACE).bind(owned.card.id.0).bind(&shown).execute(&mut *tx).await?;
+    if owned.executor == ExecutorKind::Agent {
+        let config = core.config();
+        let model = owned.card.model.as_deref().unwrap_or(&config.model.default);
+        sqlx::query(SET_MODEL).bind(ticket.run.0).bind(model).execute(&mut *tx).await?;
+    }
     let started = NewRunEvent { kind: RunEventKind::Started, name: String::new(), detail: shown, ok: true };
     append(core, &mut tx, ticket, owned.events, vec![started]).await?;
     let actor = owned.actor(ticket);
@@ -196,7 +206,7 @@ pub async fn start(core: &Core, ticket: RunTicket, pid: u32, pid_started: i64) -
         at: core.now_ms(),
     };
     event::append(&mut tx, event).await?;
-    let board = store::board_by_id(&mut tx, owned.card.board_id).await?;
+    let board = super::board_store::by_id(&mut tx, owned.card.board_id).await?;
     let context = context::text(core, &mut tx, &owned.card, &owned.profile).await?;
     let card_json = context::json(core, &mut tx, &owned.card).await?;
     tx.commit().await?;
@@ -221,6 +231,7 @@ pub async fn start(core: &Core, ticket: RunTicket, pid: u32, pid_started: i64) -
         context,
         card_json,
         deadline: owned.claimed_at + i64::from(runtime) * 1000,
+        model: owned.card.model,
         max_turns: kanban.max_turns,
         lease_seconds: kanban.claim_ttl_seconds,
     })
@@ -240,6 +251,7 @@ fn prepare_workspace(core: &Core, card: &CardRow) -> Result<PathBuf, KanbanError
                 path.display()
             )))
         }
+        WorkspaceKind::Worktree => Err(KanbanError::Invalid("worktrees are not made yet".into())),
         WorkspaceKind::Scratch => {
             let path = core.home().workspaces().join(card.label());
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(|error| {
@@ -376,11 +388,25 @@ pub async fn add_usage(core: &Core, ticket: RunTicket, usage: Usage) -> Result<(
         .bind(usage.cost_micros)
         .execute(&mut *tx)
         .await?;
-    if let Some(cost) = usage.cost_micros {
-        sqlx::query(ADD_CARD_COST).bind(owned.card.id.0).bind(cost).execute(&mut *tx).await?;
-    }
+    sqlx::query(ADD_CARD_USAGE)
+        .bind(owned.card.id.0)
+        .bind(usage.tokens_in.saturating_add(usage.tokens_out))
+        .bind(usage.cost_micros)
+        .execute(&mut *tx)
+        .await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// What of the card's budget is spent, in words; `None` while the run may go on.
+///
+/// # Errors
+/// `Fenced` when the card is no longer this run's.
+pub async fn spent_budget(core: &Core, ticket: RunTicket) -> Result<Option<String>, KanbanError> {
+    let mut tx = core.store().reader().begin().await?;
+    let owned = own(&mut tx, ticket).await?;
+    tx.rollback().await?;
+    Ok(owned.card.spent_budget())
 }
 
 /// Comments on any card of the same board, in the profile's name.
@@ -395,7 +421,7 @@ pub async fn comment(core: &Core, ticket: RunTicket, card: CardRef, body: &str) 
     if target.board_id != owned.card.board_id {
         return Err(KanbanError::Denied(format!("{} is on another board", target.label())));
     }
-    cards::comment_in(&mut tx, &owned.actor(ticket), &target, &body, core.now_ms()).await?;
+    comments::comment_in(&mut tx, &owned.actor(ticket), &target, &body, None, core.now_ms()).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -550,7 +576,7 @@ pub struct Holder {
 pub async fn holder(core: &Core, ticket: RunTicket) -> Result<Holder, KanbanError> {
     let mut tx = core.store().reader().begin().await?;
     let owned = own(&mut tx, ticket).await?;
-    let board = store::board_by_id(&mut tx, owned.card.board_id).await?;
+    let board = super::board_store::by_id(&mut tx, owned.card.board_id).await?;
     tx.rollback().await?;
     Ok(Holder { card: owned.card.id, number: owned.card.number, board: board.slug, profile: owned.profile })
 }
@@ -590,7 +616,8 @@ pub(super) const ALL_SQL: &[&str] = &[
     INSERT_EVENT,
     COUNT_EVENTS,
     ADD_USAGE,
-    ADD_CARD_COST,
+    ADD_CARD_USAGE,
+    SET_MODEL,
     SET_WORKSPACE,
 ];
 

@@ -93,6 +93,6 @@ pub async fn local_servers(_core: &Core) -> Vec<LocalServer> {
 ///
 /// # Errors
 /// When none is set up, or its settings cannot be used.
-pub fn configured_provider(core: &Core) -> Result<OpenAiChat, CallError> {
-    settings::configured(core)
+pub fn configured_provider(core: &Core, model: Option<&str>) -> Result<OpenAiChat, CallError> {
+    settings::configured(core, model)
 }

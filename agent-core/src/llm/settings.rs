@@ -125,8 +125,8 @@ fn write_files(core: &Core, checked: &Checked, new_key: Option<&str>) -> Result<
     Ok(())
 }
 
-/// The provider that the settings name.
-pub(super) fn configured(core: &Core) -> Result<OpenAiChat, CallError> {
+/// The provider that the settings name, with another model when one is given.
+pub(super) fn configured(core: &Core, model: Option<&str>) -> Result<OpenAiChat, CallError> {
     let config = core.config();
     if !is_ready(&config) {
         return Err(CallError::new(FailureKind::Refused, ModelError::NotSetUp.to_string()));
@@ -135,7 +135,8 @@ pub(super) fn configured(core: &Core) -> Result<OpenAiChat, CallError> {
     let redactor = Redactor::of(core).map_err(|error| CallError::new(FailureKind::Refused, error.to_string()))?;
     let endpoint = Endpoint::new(&config.model.base_url, key, redactor)?;
     let window = config.model.context_tokens.unwrap_or(DEFAULT_CONTEXT_TOKENS);
-    Ok(OpenAiChat::new(endpoint, config.model.default.trim().to_owned(), window))
+    let model = model.unwrap_or(&config.model.default).trim().to_owned();
+    Ok(OpenAiChat::new(endpoint, model, window))
 }
 
 /// A provider for a test of settings that may not be stored yet.

@@ -103,6 +103,12 @@ impl Driver<'_> {
         messages: &[Message],
         specs: &[ToolSpec],
     ) -> Result<Answer, TurnEnd> {
+        // Before the call and not after it: what the model last asked for, for instance to finish, is still done.
+        match worker::spent_budget(&self.cx.core, self.cx.ticket).await {
+            Ok(None) | Err(KanbanError::Fenced(_)) => {}
+            Ok(Some(spent)) => return Err(over_budget(&spent)),
+            Err(error) => tracing::error!(%error, "the card's budget cannot be read"),
+        }
         let mut tries = 0;
         loop {
             let window = self.provider.capabilities().context_tokens;
@@ -231,6 +237,14 @@ fn too_long() -> TurnEnd {
             "the conversation is longer than the model can read, even without its older results; split the card, or \
                 choose a model with a larger window"
                 .to_owned(),
+        retry_after_ms: None,
+    }
+}
+
+fn over_budget(spent: &str) -> TurnEnd {
+    TurnEnd::Failed {
+        outcome: RunOutcome::Budget,
+        error: format!("{spent}; raise the budget or split the card"),
         retry_after_ms: None,
     }
 }

@@ -23,7 +23,7 @@ pub(super) async fn work(
     activity: &Activity,
     control: &Control,
 ) -> Ended {
-    let provider = match llm::configured_provider(core) {
+    let provider = match llm::configured_provider(core, assignment.model.as_deref()) {
         Ok(provider) => provider,
         Err(error) => {
             let error = format!("the model cannot be used: {error}. Check it in Settings");

@@ -4,8 +4,9 @@ use agent_core::kanban::worker::{self, RunTicket};
 use agent_core::kanban::{self, KanbanError};
 use agent_core::{Actor, audit, decisions};
 use protocol::{
-    AddCommentParams, BlockKind, CardRef, CardState, CreateCardParams, DecisionKind, DecisionState, DecisionVerb,
-    EditCardParams, MoveCardParams, RunOutcome, SettleDecisionParams, TaskCard, WaitReason,
+    AddCommentParams, BlockKind, BoardView, CardRef, CardState, CreateCardParams, DecisionKind, DecisionState,
+    DecisionVerb, EditCardParams, MoveCardParams, RunOutcome, SettleDecisionParams, TaskCard, WaitReason,
+    WorkspaceKind,
 };
 
 use crate::support::{START_MS, World, ada, bob};
@@ -60,7 +61,12 @@ async fn text_of_any_script_round_trips_and_bad_input_changes_nothing() {
         CreateCardParams { title: "x".into(), board: "no such board".into(), ..Default::default() },
         CreateCardParams { title: "x".into(), board: "nope".into(), ..Default::default() },
         CreateCardParams { title: "x".into(), parents: vec![CardRef::Number(99)], ..Default::default() },
-        CreateCardParams { title: "x".into(), workspace_dir: Some("relative".into()), ..Default::default() },
+        CreateCardParams {
+            title: "x".into(),
+            workspace: WorkspaceKind::Dir,
+            workspace_path: Some("relative".into()),
+            ..Default::default()
+        },
         CreateCardParams { title: "x".into(), max_attempts: Some(0), ..Default::default() },
     ];
     let seq = kanban::last_seq(&world.core).await.unwrap();
@@ -69,7 +75,7 @@ async fn text_of_any_script_round_trips_and_bad_input_changes_nothing() {
         assert!(matches!(error, KanbanError::Invalid(_) | KanbanError::NotFound(_)), "{params:?}: {error}");
     }
     assert_eq!(kanban::last_seq(&world.core).await.unwrap(), seq);
-    assert_eq!(kanban::list_cards(&world.core, "", None, 100).await.unwrap().len(), 1);
+    assert_eq!(kanban::list_cards(&world.core, "", &BoardView::default(), None, 100).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -350,14 +356,7 @@ async fn taking_back_an_edit_leaves_the_worker_at_work() {
     let card = world.create("tpyo").await;
     let ticket = world.claim_and_start().await;
     let card = world.card(&card).await;
-    let edit = EditCardParams {
-        id: card.id,
-        revision: card.revision,
-        title: Some("typo".into()),
-        body: None,
-        priority: None,
-        assignee: None,
-    };
+    let edit = EditCardParams { title: Some("typo".into()), ..EditCardParams::of(card.id, card.revision) };
     let undo = kanban::edit_card(&world.core, &ada(), edit).await.unwrap().undo.unwrap();
     kanban::undo(&world.core, &ada(), undo).await.unwrap();
     let card = world.card(&card).await;
@@ -407,8 +406,12 @@ async fn no_worker_works_where_hermes_keeps_its_keys() {
     let keys = world.core.home().root().join("keys");
     std::fs::create_dir_all(&keys).unwrap();
     for dir in [world.core.home().root(), keys.as_path()] {
-        let workspace_dir = Some(dir.display().to_string());
-        let params = CreateCardParams { title: "x".into(), workspace_dir, ..CreateCardParams::default() };
+        let params = CreateCardParams {
+            title: "x".into(),
+            workspace: WorkspaceKind::Dir,
+            workspace_path: Some(dir.display().to_string()),
+            ..CreateCardParams::default()
+        };
         let refused = kanban::create_card(&world.core, &ada(), params).await.unwrap_err();
         assert!(refused.to_string().contains("keys and data"), "{refused}");
     }
@@ -454,11 +457,11 @@ async fn a_card_lands_where_it_was_dropped() {
     let place = MoveCardParams { after: Some(cards[0].id), ..move_to(&cards[2], CardState::Ready) };
     kanban::move_card(&world.core, &ada(), place).await.unwrap();
     let order = |page: Vec<TaskCard>| page.into_iter().map(|card| card.number).collect::<Vec<_>>();
-    let ready = kanban::list_cards(&world.core, "", Some(CardState::Ready), 10).await.unwrap();
+    let ready = kanban::list_cards(&world.core, "", &BoardView::default(), Some(CardState::Ready), 10).await.unwrap();
     assert_eq!(order(ready), [1, 3, 2]);
     let place = MoveCardParams { before: Some(cards[0].id), ..move_to(&cards[1], CardState::Ready) };
     kanban::move_card(&world.core, &ada(), place).await.unwrap();
-    let ready = kanban::list_cards(&world.core, "", Some(CardState::Ready), 10).await.unwrap();
+    let ready = kanban::list_cards(&world.core, "", &BoardView::default(), Some(CardState::Ready), 10).await.unwrap();
     assert_eq!(order(ready), [2, 1, 3]);
 }
 
@@ -471,24 +474,28 @@ async fn every_write_of_a_person_can_be_taken_back_once_and_for_ten_minutes() {
             .unwrap();
     let card = created.card.clone();
     let edit = EditCardParams {
-        id: card.id,
-        revision: card.revision,
         title: Some("two".into()),
         body: Some("b".into()),
         priority: Some(1),
-        assignee: None,
+        ..EditCardParams::of(card.id, card.revision)
     };
     let edited = kanban::edit_card(&world.core, &ada(), edit).await.unwrap();
     let undone = kanban::undo(&world.core, &bob(), edited.undo.unwrap()).await.unwrap();
-    assert_eq!((undone.card.title.as_str(), undone.card.priority), ("one", 0));
+    assert_eq!((undone.cards[0].title.as_str(), undone.cards[0].priority), ("one", 0));
     let twice = kanban::undo(&world.core, &ada(), edited.undo.unwrap()).await.unwrap_err();
     assert!(twice.to_string().contains("already"), "{twice}");
 
     let archived = kanban::move_card(&world.core, &ada(), move_to(&card, CardState::Archived)).await.unwrap();
-    assert_eq!(kanban::undo(&world.core, &ada(), archived.undo.unwrap()).await.unwrap().card.state, CardState::Ready);
+    assert_eq!(
+        kanban::undo(&world.core, &ada(), archived.undo.unwrap()).await.unwrap().cards[0].state,
+        CardState::Ready
+    );
     let deleted = kanban::delete_card(&world.core, &ada(), CardRef::Id(card.id)).await.unwrap();
     assert!(matches!(kanban::card(&world.core, CardRef::Id(card.id)).await, Err(KanbanError::NotFound(_))));
-    assert_eq!(kanban::undo(&world.core, &ada(), deleted.undo.unwrap()).await.unwrap().card.state, CardState::Ready);
+    assert_eq!(
+        kanban::undo(&world.core, &ada(), deleted.undo.unwrap()).await.unwrap().cards[0].state,
+        CardState::Ready
+    );
 
     let moved = kanban::move_card(&world.core, &ada(), move_to(&card, CardState::Triage)).await.unwrap();
     world.clock.advance_ms(10 * 60_000 + 1);
@@ -537,7 +544,7 @@ async fn moving_on_by_hand_withdraws_the_question() {
 async fn a_delta_carries_what_changed_and_nothing_else() {
     let world = World::new().await;
     let cards = [world.create("a").await, world.create("b").await];
-    let page = kanban::board_page(&world.core, "").await.unwrap();
+    let page = kanban::board_page(&world.core, "", &BoardView::default()).await.unwrap();
     assert_eq!(page.columns.iter().find(|column| column.state == CardState::Ready).unwrap().total, 2);
     let none = kanban::board_delta(&world.core, page.board.id, page.seq).await.unwrap().unwrap();
     assert!(none.cards.is_empty() && none.removed.is_empty());
@@ -546,6 +553,9 @@ async fn a_delta_carries_what_changed_and_nothing_else() {
     assert_eq!(one.cards.iter().map(|card| card.id).collect::<Vec<_>>(), [cards[0].id]);
     kanban::move_card(&world.core, &ada(), move_to(&cards[1], CardState::Archived)).await.unwrap();
     let gone = kanban::board_delta(&world.core, page.board.id, one.seq).await.unwrap().unwrap();
+    assert_eq!(gone.cards.iter().map(|card| card.state).collect::<Vec<_>>(), [CardState::Archived]);
+    kanban::delete_card(&world.core, &ada(), CardRef::Id(cards[1].id)).await.unwrap();
+    let gone = kanban::board_delta(&world.core, page.board.id, gone.seq).await.unwrap().unwrap();
     assert_eq!(gone.removed, [cards[1].id]);
     for index in 0..201 {
         world.create(&format!("many {index}")).await;
@@ -557,7 +567,9 @@ async fn a_delta_carries_what_changed_and_nothing_else() {
 async fn the_audit_chain_is_whole_and_append_only() {
     let world = World::new().await;
     let card = world.create("audited").await;
-    kanban::add_comment(&world.core, &ada(), AddCommentParams { id: card.id, body: "hello".into() }).await.unwrap();
+    kanban::add_comment(&world.core, &ada(), AddCommentParams { id: card.id, body: "hello".into(), anchor: None })
+        .await
+        .unwrap();
     kanban::move_card(&world.core, &ada(), move_to(&card, CardState::Done)).await.unwrap();
     assert_eq!(audit::verify(&world.core).await.unwrap(), audit::ChainState::Whole { rows: 3 });
     let mut tx = world.core.write().await.unwrap();

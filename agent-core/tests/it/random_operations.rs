@@ -132,12 +132,9 @@ async fn step(world: &World, memory: &mut Memory, operation: &Operation) -> Resu
         Operation::Edit { card } => {
             let card = kanban::card(core, memory.card(*card)).await?;
             let params = EditCardParams {
-                id: card.id,
-                revision: card.revision,
                 title: Some(format!("{}!", card.title)),
-                body: None,
                 priority: Some(card.priority + 1),
-                assignee: None,
+                ..EditCardParams::of(card.id, card.revision)
             };
             memory.undos.extend(kanban::edit_card(core, &ada(), params).await?.undo);
         }

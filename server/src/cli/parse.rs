@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use protocol::{CardRef, CardState, MAX_TEXT_BYTES};
+use protocol::{CardRef, CardState, MAX_TEXT_BYTES, WorkspaceKind};
 
 use super::error::CliError;
 
@@ -37,27 +37,33 @@ pub(crate) fn duration(text: &str) -> Result<u32, String> {
         .ok_or_else(|| format!("\"{}\" is no duration; write 300, 90s, 30m, 2h or 1d", text.escape_debug()))
 }
 
-/// `scratch`, or `dir:/absolute/path` as the path.
+/// `scratch`, `dir`, `worktree`, or one of the latter with `:/absolute/path`; without a path the board's directory.
 pub(crate) fn workspace(text: &str) -> Result<Workspace, String> {
-    if text == "scratch" {
-        return Ok(Workspace::Scratch);
-    }
-    match text.strip_prefix("dir:") {
-        Some(path) if path.starts_with('/') => Ok(Workspace::Dir(path.to_owned())),
-        Some(path) => {
-            Err(format!("the directory \"{}\" must be absolute, like dir:/home/you/project", path.escape_debug()))
+    let (word, path) = text.split_once(':').map_or((text, None), |(word, path)| (word, Some(path)));
+    let Ok(kind) = word.parse::<WorkspaceKind>() else {
+        return Err(format!(
+            "\"{}\" is no workspace; write scratch, dir:/absolute/path or worktree:/absolute/path",
+            text.escape_debug()
+        ));
+    };
+    match (kind, path) {
+        (WorkspaceKind::Scratch, Some(_)) => {
+            Err("a scratch directory is made by Hermes; leave the path out".to_owned())
         }
-        None => Err(format!("\"{}\" is no workspace; write scratch or dir:/absolute/path", text.escape_debug())),
+        (_, Some(path)) if !path.starts_with('/') => {
+            Err(format!("the directory \"{}\" must be absolute, like {word}:/home/you/project", path.escape_debug()))
+        }
+        (_, path) => Ok(Workspace { kind, path: path.map(str::to_owned) }),
     }
 }
 
 /// Where a worker works.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Workspace {
-    /// A directory of the card's own.
-    Scratch,
-    /// An existing directory.
-    Dir(String),
+pub(crate) struct Workspace {
+    /// What kind of directory.
+    pub(crate) kind: WorkspaceKind,
+    /// Where, when it was said.
+    pub(crate) path: Option<String>,
 }
 
 /// A text argument; `-` reads it from stdin, which is bounded and must be UTF-8.
@@ -97,7 +103,7 @@ pub(crate) fn words(arguments: &[String]) -> Result<String, CliError> {
 #[cfg(test)]
 mod tests {
     use super::{Workspace, card, duration, state, workspace};
-    use protocol::{CardRef, CardState};
+    use protocol::{CardRef, CardState, WorkspaceKind};
 
     #[test]
     fn durations() {
@@ -119,9 +125,12 @@ mod tests {
         }
         assert_eq!(state("In_Progress"), Ok(CardState::Running));
         assert!(state("doing").unwrap_err().contains("ready"));
-        assert_eq!(workspace("dir:/a b"), Ok(Workspace::Dir("/a b".into())));
-        assert_eq!(workspace("scratch"), Ok(Workspace::Scratch));
-        for text in ["", "dir:", "dir:rel", "worktree", "/abs"] {
+        let dir = |kind, path: Option<&str>| Ok(Workspace { kind, path: path.map(str::to_owned) });
+        assert_eq!(workspace("dir:/a b"), dir(WorkspaceKind::Dir, Some("/a b")));
+        assert_eq!(workspace("worktree:/r"), dir(WorkspaceKind::Worktree, Some("/r")));
+        assert_eq!(workspace("worktree"), dir(WorkspaceKind::Worktree, None));
+        assert_eq!(workspace("scratch"), dir(WorkspaceKind::Scratch, None));
+        for text in ["", "dir:", "dir:rel", "scratch:/x", "/abs"] {
             assert!(workspace(text).is_err(), "{text:?}");
         }
     }

@@ -51,8 +51,8 @@ async fn add_card(site: &Site, title: &str) {
 }
 
 async fn board(site: &Site) -> BoardId {
-    kanban::board_page(&site.core, "").await.unwrap();
-    kanban::boards(&site.core).await.unwrap().remove(0).id
+    kanban::board_page(&site.core, "", &protocol::BoardView::default()).await.unwrap();
+    kanban::boards(&site.core, false).await.unwrap().remove(0).id
 }
 
 #[tokio::test]

@@ -139,7 +139,7 @@ async fn four_dispatchers_run_a_thousand_cards_once_each() {
     }
     let deadline = Instant::now() + Duration::from_secs(600);
     loop {
-        let page = kanban::board_page(&core, "").await.unwrap();
+        let page = kanban::board_page(&core, "", &protocol::BoardView::default()).await.unwrap();
         let total = |state| page.columns.iter().find(|column| column.state == state).unwrap().total;
         if total(CardState::Done) == 1000 {
             break;

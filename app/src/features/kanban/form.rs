@@ -119,7 +119,7 @@ pub(super) fn undo_later(toasts: Toasts, undo: protocol::UndoId) -> Callback<()>
     Callback::new(move |()| {
         spawn_local(async move {
             match undo_write(undo).await {
-                Ok(written) => toasts.say(t::kanban_undone(&words::label(written.card.number))),
+                Ok(undone) => toasts.say(words::undone(&undone)),
                 Err(error) => toasts.fail(error.message),
             }
         });
@@ -235,12 +235,11 @@ pub fn EditForm(
     let before = StoredValue::new(detail);
     let submit = move || {
         let params = before.with_value(|before| EditCardParams {
-            id: before.card.id,
-            revision: before.card.revision,
             title: changed(title.get_untracked(), &before.card.title),
             body: changed(body.get_untracked(), &before.body),
             priority: priority.read_untracked().parse().ok().filter(|number| *number != before.card.priority),
             assignee: changed(assignee.get_untracked(), before.card.assignee.as_deref().unwrap_or_default()),
+            ..EditCardParams::of(before.card.id, before.card.revision)
         });
         if title.read_untracked().trim().is_empty() {
             problem.set(t::kanban_title_needed().into());

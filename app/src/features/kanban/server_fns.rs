@@ -1,8 +1,10 @@
 //! What the board and card pages ask of the server. Each is one call into the core.
 use leptos::prelude::*;
 use protocol::{
-    AddCommentParams, BoardPage, CardDetail, CardId, CardRef, CardWritten, ColumnPage, ColumnPageParams, CommentView,
-    CreateCardParams, EditCardParams, MoveCardParams, ProfileSummary, UndoId,
+    AddCommentParams, BoardId, BoardPage, BoardSettings, BoardSummary, BoardView, BulkParams, BulkResult, CardDetail,
+    CardId, CardRef, CardTemplate, CardWritten, ColumnPage, ColumnPageParams, CommentAdded, CreateCardParams,
+    EditCardParams, LinkWritten, MoveCardParams, ProfileSummary, SavedView, TaskCard, TemplateId, UndoId, UndoResult,
+    ViewId,
 };
 use server_fn::codec::Json;
 
@@ -10,9 +12,9 @@ use crate::error::ApiError;
 
 /// The first page of every column of a board; an empty slug means the default board.
 #[server(endpoint = "kanban/board", input = Json)]
-pub async fn read_board(slug: String) -> Result<BoardPage, ApiError> {
+pub async fn read_board(slug: String, view: BoardView) -> Result<BoardPage, ApiError> {
     let cx = crate::ctx::ctx().await?;
-    Ok(agent_core::kanban::board_page(&cx.core, &slug).await?)
+    Ok(agent_core::kanban::board_page(&cx.core, &slug, &view).await?)
 }
 
 /// Further cards of a column.
@@ -65,16 +67,142 @@ pub async fn delete_card(id: CardId) -> Result<CardWritten, ApiError> {
     Ok(agent_core::kanban::delete_card(&cx.core, &cx.actor, CardRef::Id(id)).await?)
 }
 
-/// Takes a write back.
+/// Changes many cards at once, each by itself.
+#[server(endpoint = "kanban/bulk", input = Json)]
+pub async fn change_cards(params: BulkParams) -> Result<BulkResult, ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    Ok(agent_core::kanban::change_cards(&cx.core, &cx.actor, params).await?)
+}
+
+/// The person's newest write that can be taken back, on whatever device it was made.
+#[server(endpoint = "kanban/last-undo", input = Json)]
+pub async fn last_undo() -> Result<Option<UndoId>, ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    Ok(agent_core::kanban::last_undo(&cx.core, &cx.actor).await?)
+}
+
+/// Takes a write back, or several that were made together.
 #[server(endpoint = "kanban/undo", input = Json)]
-pub async fn undo_write(id: UndoId) -> Result<CardWritten, ApiError> {
+pub async fn undo_write(id: UndoId) -> Result<UndoResult, ApiError> {
     let cx = crate::ctx::ctx().await?;
     Ok(agent_core::kanban::undo(&cx.core, &cx.actor, id).await?)
 }
 
 /// Adds a comment.
 #[server(endpoint = "kanban/comment", input = Json)]
-pub async fn add_comment(params: AddCommentParams) -> Result<CommentView, ApiError> {
+pub async fn add_comment(params: AddCommentParams) -> Result<CommentAdded, ApiError> {
     let cx = crate::ctx::ctx().await?;
     Ok(agent_core::kanban::add_comment(&cx.core, &cx.actor, params).await?)
+}
+
+/// Starts a card at a time, Unix ms.
+#[server(endpoint = "kanban/schedule", input = Json)]
+pub async fn schedule_card(id: CardId, at: i64) -> Result<CardWritten, ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    Ok(agent_core::kanban::schedule_card(&cx.core, &cx.actor, CardRef::Id(id), at).await?)
+}
+
+/// Takes a running card back from its worker.
+#[server(endpoint = "kanban/reclaim", input = Json)]
+pub async fn reclaim_card(id: CardId, reason: String) -> Result<CardWritten, ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    Ok(agent_core::kanban::reclaim_card(&cx.core, &cx.actor, CardRef::Id(id), &reason).await?)
+}
+
+/// Stops a card for a person.
+#[server(endpoint = "kanban/block", input = Json)]
+pub async fn block_card(id: CardId, reason: String) -> Result<CardWritten, ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    Ok(agent_core::kanban::block_card(&cx.core, &cx.actor, CardRef::Id(id), &reason).await?)
+}
+
+/// Makes a card wait for another.
+#[server(endpoint = "kanban/link", input = Json)]
+pub async fn link_cards(parent: CardRef, child: CardRef) -> Result<LinkWritten, ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    Ok(agent_core::kanban::link(&cx.core, &cx.actor, parent, child).await?)
+}
+
+/// Takes a link away.
+#[server(endpoint = "kanban/unlink", input = Json)]
+pub async fn unlink_cards(parent: CardRef, child: CardRef) -> Result<LinkWritten, ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    Ok(agent_core::kanban::unlink(&cx.core, &cx.actor, parent, child).await?)
+}
+
+/// Cards of all boards that contain the words, newest first.
+#[server(endpoint = "kanban/search", input = Json)]
+pub async fn search_cards(text: String) -> Result<Vec<TaskCard>, ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    Ok(agent_core::kanban::search_cards(&cx.core, &text, 20).await?)
+}
+
+/// All boards, archived ones last.
+#[server(endpoint = "kanban/boards", input = Json)]
+pub async fn read_boards() -> Result<Vec<BoardSummary>, ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    Ok(agent_core::kanban::boards(&cx.core, true).await?)
+}
+
+/// Makes a board.
+#[server(endpoint = "kanban/board-create", input = Json)]
+pub async fn create_board(slug: String, name: String) -> Result<BoardSummary, ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    Ok(agent_core::kanban::create_board(&cx.core, &cx.actor, &slug, &name).await?)
+}
+
+/// Changes what is set on a board.
+#[server(endpoint = "kanban/board-edit", input = Json)]
+pub async fn edit_board(board: BoardId, settings: BoardSettings) -> Result<BoardSummary, ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    Ok(agent_core::kanban::edit_board(&cx.core, &cx.actor, board, settings).await?)
+}
+
+/// Puts a board away.
+#[server(endpoint = "kanban/board-archive", input = Json)]
+pub async fn archive_board(slug: String) -> Result<BoardSummary, ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    Ok(agent_core::kanban::archive_board(&cx.core, &cx.actor, &slug).await?)
+}
+
+/// Brings a board back.
+#[server(endpoint = "kanban/board-restore", input = Json)]
+pub async fn restore_board(slug: String) -> Result<BoardSummary, ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    Ok(agent_core::kanban::restore_board(&cx.core, &cx.actor, &slug).await?)
+}
+
+/// Saves a view of a board under a name.
+#[server(endpoint = "kanban/view-save", input = Json)]
+pub async fn save_view(board: BoardId, name: String, query: String) -> Result<SavedView, ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    Ok(agent_core::kanban::save_view(&cx.core, &cx.actor, board, &name, &query).await?)
+}
+
+/// Deletes a saved view.
+#[server(endpoint = "kanban/view-delete", input = Json)]
+pub async fn delete_view(board: BoardId, id: ViewId) -> Result<(), ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    Ok(agent_core::kanban::delete_view(&cx.core, &cx.actor, board, id).await?)
+}
+
+/// Saves what new cards can start from.
+#[server(endpoint = "kanban/template-save", input = Json)]
+pub async fn save_template(board: BoardId, name: String, params: CreateCardParams) -> Result<CardTemplate, ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    Ok(agent_core::kanban::save_template(&cx.core, &cx.actor, board, &name, params).await?)
+}
+
+/// Deletes a template.
+#[server(endpoint = "kanban/template-delete", input = Json)]
+pub async fn delete_template(board: BoardId, id: TemplateId) -> Result<(), ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    Ok(agent_core::kanban::delete_template(&cx.core, &cx.actor, board, id).await?)
+}
+
+/// The templates of a board; an empty slug means the default board.
+#[server(endpoint = "kanban/templates", input = Json)]
+pub async fn read_templates(slug: String) -> Result<Vec<CardTemplate>, ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    Ok(agent_core::kanban::templates(&cx.core, &slug).await?)
 }

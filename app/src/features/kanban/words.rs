@@ -1,5 +1,5 @@
 //! States, reasons, times and prices in words.
-use protocol::{CardState, DecisionKind, PriorityBand, TaskCard, WaitReason};
+use protocol::{CardState, DecisionKind, PriorityBand, TaskCard, UndoResult, WaitReason};
 
 use crate::i18n::t;
 use crate::ui::{Icon, Tone};
@@ -143,6 +143,13 @@ pub fn wait_reason(wait: &WaitReason, now: i64) -> String {
             if *more == 0 { t::kanban_waiting_on(&names) } else { t::kanban_waiting_more(&names, &more.to_string()) }
         }
         WaitReason::NoFreeSlot { used, limit } => t::kanban_no_slot(&used.to_string(), &limit.to_string()),
+        WaitReason::BoardFull { used, limit } => t::kanban_board_full(&used.to_string(), &limit.to_string()),
+        WaitReason::ProfileBusy { profile, used, limit } => {
+            t::kanban_profile_busy(profile, &used.to_string(), &limit.to_string())
+        }
+        WaitReason::DirectoryBusy { card } => t::kanban_directory_busy(&label(*card)),
+        WaitReason::EarlierWorker => t::kanban_earlier_worker().to_owned(),
+        WaitReason::OverBudget => t::kanban_over_budget().to_owned(),
         WaitReason::UnknownProfile { profile } => t::kanban_unknown_profile(profile),
         WaitReason::NoProvider => t::kanban_no_provider().to_owned(),
         WaitReason::BackingOff { until: at } => t::kanban_backing_off(&until(*at)),
@@ -170,6 +177,17 @@ pub fn price(micros: i64) -> String {
         return format!("${}.{:04}", micros / 1_000_000, micros % 1_000_000 / 100);
     }
     format!("${}.{:02}", cents / 100, cents % 100)
+}
+
+/// What was taken back.
+#[must_use]
+pub fn undone(undone: &UndoResult) -> String {
+    let back = undone.cards.len() + undone.removed.len();
+    match undone.cards.as_slice() {
+        [card] if back == 1 => t::kanban_undone(&label(card.number)),
+        _ if undone.refused.is_empty() => t::kanban_undone_many(i64::try_from(back).unwrap_or(i64::MAX)),
+        _ => t::kanban_undone_some(&back.to_string(), &undone.refused.len().to_string()),
+    }
 }
 
 /// Why a card cannot be put into a column by hand.

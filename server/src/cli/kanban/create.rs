@@ -35,7 +35,7 @@ pub(super) struct CreateArgs {
     /// The same key returns the card that was made with it first.
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
-    /// scratch, or dir:/absolute/path to work in an existing directory.
+    /// scratch, dir:/absolute/path for an existing directory, or worktree:/absolute/path for a git worktree.
     #[arg(long, value_parser = parse::workspace, value_name = "WORKSPACE")]
     workspace: Option<Workspace>,
     /// Failures in a row before a person is asked.
@@ -72,12 +72,11 @@ impl CreateArgs {
             parents: self.parents,
             scheduled_at: None,
             idempotency_key: self.idempotency_key,
-            workspace_dir: self.workspace.and_then(|workspace| match workspace {
-                Workspace::Scratch => None,
-                Workspace::Dir(path) => Some(path),
-            }),
+            workspace: self.workspace.as_ref().map(|workspace| workspace.kind).unwrap_or_default(),
+            workspace_path: self.workspace.and_then(|workspace| workspace.path),
             max_attempts: self.max_retries,
             max_runtime_s: self.max_runtime,
+            ..CreateCardParams::default()
         };
         let unknown = unknown_profile(cx, params.assignee.as_deref())?;
         if let Caller::Worker { .. } = cx.caller {

@@ -2,16 +2,13 @@
 
 use agent_core::kanban;
 use clap::Args;
-use protocol::{CardState, TaskCard};
+use protocol::{BoardView, CardState, TaskCard};
 
 use super::Cx;
 use super::wording::{age, card_label, priority, state_style, wait};
 use crate::cli::error::CliError;
 use crate::cli::output::Style;
 use crate::cli::parse;
-
-/// Cards that are looked at when a list is filtered by assignee.
-const FILTER_LIMIT: u32 = 1000;
 
 /// List cards.
 #[derive(Debug, Args)]
@@ -29,7 +26,7 @@ pub(super) struct ListArgs {
     #[arg(long, value_name = "PROFILE")]
     assignee: Option<String>,
     /// Cards at most.
-    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=9999))]
     limit: u32,
 }
 
@@ -40,14 +37,10 @@ impl ListArgs {
             (false, true) => Some(CardState::Archived),
             (false, false) => self.status,
         };
-        let asked = if self.assignee.is_some() { FILTER_LIMIT } else { self.limit };
-        let mut cards = kanban::list_cards(&cx.core, &cx.board, state, asked).await?;
-        let cut = cards.len() >= asked as usize;
-        if let Some(assignee) = &self.assignee {
-            let assignee = assignee.trim().to_lowercase();
-            cards.retain(|card| card.assignee.as_deref() == Some(assignee.as_str()));
-        }
-        let cut = cut || cards.len() > self.limit as usize;
+        let view = BoardView { assignees: self.assignee.into_iter().collect(), ..BoardView::default() };
+        let asked = self.limit + 1;
+        let mut cards = kanban::list_cards(&cx.core, &cx.board, &view, state, asked).await?;
+        let cut = cards.len() > self.limit as usize;
         cards.truncate(self.limit as usize);
         if cx.out.is_json() {
             return cx.out.json(&cards);
@@ -60,7 +53,7 @@ impl ListArgs {
         cx.out.table(&["CARD", "STATE", "PRIORITY", "ASSIGNEE", "AGE", "TITLE"], &rows)?;
         if cut {
             cx.out.hint(&format!(
-                "There are more; these are the first {}. Narrow it with --status, or raise --limit (up to 1000).",
+                "There are more; these are the first {}. Narrow it with --status, or raise --limit (up to 9999).",
                 cards.len()
             ));
         }
@@ -86,7 +79,7 @@ fn row(card: &TaskCard, now: i64) -> Vec<(Style, String)> {
 
 /// All boards.
 pub(super) async fn boards(cx: &Cx) -> Result<(), CliError> {
-    let boards = kanban::boards(&cx.core).await?;
+    let boards = kanban::boards(&cx.core, false).await?;
     if cx.out.is_json() {
         return cx.out.json(&boards);
     }

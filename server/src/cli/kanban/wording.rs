@@ -60,6 +60,11 @@ pub(super) fn wait(reason: &WaitReason, now: i64) -> String {
             format!("waiting on {}", names.join(", "))
         }
         WaitReason::NoFreeSlot { used, limit } => format!("no free slot ({used}/{limit})"),
+        WaitReason::BoardFull { used, limit } => format!("the board is busy ({used}/{limit})"),
+        WaitReason::ProfileBusy { profile, used, limit } => format!("{profile} is busy ({used}/{limit})"),
+        WaitReason::DirectoryBusy { card } => format!("T-{card} works in its directory"),
+        WaitReason::EarlierWorker => "an earlier worker is ending".to_owned(),
+        WaitReason::OverBudget => "over budget".to_owned(),
         WaitReason::UnknownProfile { profile } => format!("no profile \"{profile}\""),
         WaitReason::NoProvider => "no model provider; set one up under Settings".to_owned(),
         WaitReason::BackingOff { until } => format!("trying again {}", within(until - now)),

@@ -43,9 +43,10 @@ pub(super) async fn comment(cx: &Cx, words: &[String]) -> Result<(), CliError> {
         }
         Caller::Person(actor) => {
             let card = kanban::card(&cx.core, needed(card)?).await?;
-            let view = kanban::add_comment(&cx.core, actor, AddCommentParams { id: card.id, body }).await?;
+            let added =
+                kanban::add_comment(&cx.core, actor, AddCommentParams { id: card.id, body, anchor: None }).await?;
             if cx.out.is_json() {
-                return cx.out.json(&view);
+                return cx.out.json(&added);
             }
             cx.out.line(&format!("Commented on {}  {}", card_label(&card), one_line(&card.title)))
         }
@@ -223,22 +224,28 @@ pub(super) async fn assign(cx: &Cx, card: CardRef, profile: &str) -> Result<(), 
     let actor = cx.caller.person("assign cards")?;
     let card = kanban::card(&cx.core, card).await?;
     let assignee = if profile.eq_ignore_ascii_case("none") { String::new() } else { profile.to_owned() };
-    let params = EditCardParams {
-        id: card.id,
-        revision: card.revision,
-        title: None,
-        body: None,
-        priority: None,
-        assignee: Some(assignee),
-    };
+    let params = EditCardParams { assignee: Some(assignee), ..EditCardParams::of(card.id, card.revision) };
     let written = kanban::edit_card(&cx.core, actor, params).await?;
     wrote(cx, &written, "Assigned")
 }
 
 pub(super) async fn undo(cx: &Cx, id: UndoId) -> Result<(), CliError> {
     let actor = cx.caller.person("take writes back")?;
-    let written = kanban::undo(&cx.core, actor, id).await?;
-    wrote(cx, &written, "Took back the change of")
+    let undone = kanban::undo(&cx.core, actor, id).await?;
+    if cx.out.is_json() {
+        return cx.out.json(&undone);
+    }
+    for card in &undone.cards {
+        let (label, title) = (card_label(card), one_line(&card.title));
+        cx.out.line(&format!("Took back the change of {label}  {title}  ({})", card.state))?;
+    }
+    for gone in &undone.removed {
+        cx.out.line(&format!("Took back the new card {gone}"))?;
+    }
+    for refused in &undone.refused {
+        cx.out.hint(&refused.reason);
+    }
+    Ok(())
 }
 
 pub(super) async fn heartbeat(cx: &Cx) -> Result<(), CliError> {

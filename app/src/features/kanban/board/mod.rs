@@ -10,7 +10,7 @@ mod place;
 use leptos::html;
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::hooks::{use_navigate, use_params_map};
+use leptos_router::hooks::{use_location, use_navigate, use_params_map};
 use protocol::{BoardPage, CardId, CardState, StreamMessage};
 
 use super::server_fns::read_board;
@@ -64,13 +64,15 @@ impl BoardUi {
 pub fn BoardRoute() -> impl IntoView {
     let params = use_params_map();
     let slug = Memo::new(move |_| params.read().get("slug").unwrap_or_default());
-    let page = Resource::new_blocking(move || slug.get(), read_board);
+    let search = use_location().search;
+    let view = Memo::new(move |_| protocol::BoardView::from_query(&search.read()));
+    let page = Resource::new_blocking(move || (slug.get(), view.get()), |(slug, view)| read_board(slug, view));
     let retry = Callback::new(move |()| page.refetch());
     view! {
         <Suspense fallback=move || view! { <div class="page">{skeleton_rows(6)}</div> }>
             {move || Suspend::new(async move {
                 match page.await {
-                    Ok(page) => view! { <BoardView page /> }.into_any(),
+                    Ok(page) => view! { <BoardView page shown=view.get_untracked() /> }.into_any(),
                     Err(error) => view! { <ErrorState error retry /> }.into_any(),
                 }
             })}
@@ -79,11 +81,11 @@ pub fn BoardRoute() -> impl IntoView {
 }
 
 #[component]
-fn BoardView(page: BoardPage) -> impl IntoView {
+fn BoardView(page: BoardPage, shown: protocol::BoardView) -> impl IntoView {
     let live = expect_context::<Live>();
     let new_card = expect_context::<NewCard>();
     let seq = page.seq;
-    let board = Board::new(page, expect_context::<Toasts>());
+    let board = Board::new(page, shown, expect_context::<Toasts>());
     let ui = BoardUi {
         menu: RwSignal::new(None),
         menu_open: RwSignal::new(false),

@@ -8,8 +8,8 @@ use std::time::Duration;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use protocol::{
-    BoardDelta, BoardPage, BoardSummary, CardId, CardState, CardWritten, ColumnPageParams, MoveCardParams, Slots,
-    TaskCard, UndoId,
+    BoardDelta, BoardPage, BoardSummary, BoardView, CardId, CardState, CardWritten, ColumnPageParams, MoveCardParams,
+    Slots, TaskCard, UndoId, UndoResult,
 };
 
 use crate::error::ApiError;
@@ -73,6 +73,8 @@ pub struct Place {
 pub struct Board {
     /// Which one it is.
     pub summary: StoredValue<BoardSummary>,
+    /// What of it is shown, and in which order.
+    pub view: StoredValue<BoardView>,
     /// All of them.
     pub boards: StoredValue<Vec<BoardSummary>>,
     /// Columns in order.
@@ -92,7 +94,7 @@ pub struct Board {
 impl Board {
     /// The board of a page that was just read.
     #[must_use]
-    pub fn new(page: BoardPage, toasts: Toasts) -> Self {
+    pub fn new(page: BoardPage, view: BoardView, toasts: Toasts) -> Self {
         let mut cards = HashMap::new();
         let columns = page.columns.into_iter().map(|column| {
             let ids = column.cards.iter().map(|card| card.id).collect();
@@ -107,6 +109,7 @@ impl Board {
         Self {
             columns: StoredValue::new(columns.collect()),
             summary: StoredValue::new(page.board),
+            view: StoredValue::new(view),
             boards: StoredValue::new(page.boards),
             slots: RwSignal::new(page.slots),
             now: RwSignal::new(page.now),
@@ -172,7 +175,7 @@ impl Board {
         self.seq.set_value(seq);
         let slug = self.summary.with_value(|board| board.slug.clone());
         spawn_local(async move {
-            match read_board(slug).await {
+            match read_board(slug, self.view.get_value()).await {
                 Ok(_) if self.cards.is_disposed() => {}
                 // Something newer came while it was on its way: what it lacks would be lost.
                 Ok(page) if page.seq < self.seq.get_value() => self.reload(self.seq.get_value()),
@@ -272,7 +275,8 @@ impl Board {
         let params = ColumnPageParams {
             board_id: self.summary.with_value(|board| board.id),
             state: column.state,
-            after: after.map(|card| (card.rank, card.id)),
+            view: self.view.get_value(),
+            after: after.map(|card| card.id),
         };
         spawn_local(async move {
             let page = read_column(params).await;
@@ -400,17 +404,27 @@ impl Board {
         let take_back = Callback::new(move |()| {
             spawn_local(async move {
                 match undo_write(undo).await {
-                    Ok(written) => {
+                    Ok(undone) => {
                         if !self.cards.is_disposed() {
-                            self.accept(written.card.clone());
+                            self.accept_undone(&undone);
                         }
-                        toasts.say(t::kanban_undone(&words::label(written.card.number)));
+                        toasts.say(words::undone(&undone));
                     }
                     Err(error) => toasts.fail(error.message),
                 }
             });
         });
         toasts.undoable(text, take_back);
+    }
+
+    /// Takes over what taking back led to.
+    fn accept_undone(self, undone: &UndoResult) {
+        for card in &undone.cards {
+            self.accept(card.clone());
+        }
+        for id in &undone.removed {
+            self.remove(*id);
+        }
     }
 
     /// Takes over the server's answer to a write. Totals follow with the next delta.

@@ -58,7 +58,7 @@ fn Composer(page: CardPage) -> impl IntoView {
         }
         busy.set(true);
         spawn_local(async move {
-            let answer = add_comment(AddCommentParams { id, body: text }).await;
+            let answer = add_comment(AddCommentParams { id, body: text, anchor: None }).await;
             busy.try_set(false);
             match answer {
                 Ok(_) => {

@@ -182,6 +182,7 @@ pub fn details(page: CardPage) -> AnyView {
             let priority = words::priority_name(card.priority).unwrap_or(t::kanban_normal());
             let workspace = match (&detail.workspace_path, detail.workspace_kind) {
                 (Some(path), _) => view! { <code>{path.clone()}</code> }.into_any(),
+                (None, WorkspaceKind::Worktree) => t::card_worktree().into_any(),
                 (None, WorkspaceKind::Scratch | WorkspaceKind::Dir) => t::card_scratch().into_any(),
             };
             let elapsed = words::elapsed(card, now).map(|(time, _)| time);

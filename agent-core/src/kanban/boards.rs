@@ -1,0 +1,337 @@
+//! Boards, their saved views and their templates. A board is a hard boundary: links, claims and lists stay within one.
+
+use protocol::{BoardId, BoardSettings, BoardSummary, CardTemplate, CreateCardParams, SavedView, TemplateId, ViewId};
+use sqlx::SqliteConnection;
+
+use super::{DEFAULT_BOARD, KanbanError, board_store, input};
+use crate::{Actor, Core, audit};
+
+const MAX_NAME_CHARS: usize = 100;
+const MAX_DESCRIPTION_BYTES: usize = 10_000;
+const MAX_ICON_CHARS: usize = 8;
+/// Views and templates of one board.
+const MAX_SAVED: i64 = 100;
+const MAX_QUERY_BYTES: usize = 2_000;
+/// The accents that the interface has colours for.
+pub const BOARD_COLORS: &[&str] = &["blue", "green", "amber", "red", "violet", "teal", "gray"];
+
+/// The board of that slug, for writing; the default board is made when it is first asked for.
+pub(super) async fn for_write(tx: &mut SqliteConnection, slug: &str, now: i64) -> Result<BoardSummary, KanbanError> {
+    let board = find(tx, slug, now).await?;
+    if board.archived_at.is_some() {
+        return Err(archived(&board));
+    }
+    Ok(board)
+}
+
+/// The board of that slug, archived or not.
+pub(super) async fn find(tx: &mut SqliteConnection, slug: &str, now: i64) -> Result<BoardSummary, KanbanError> {
+    let slug = if slug.trim().is_empty() { DEFAULT_BOARD.to_owned() } else { input::slug(slug)? };
+    if let Some(board) = board_store::by_slug(tx, &slug).await? {
+        return Ok(board);
+    }
+    if slug == DEFAULT_BOARD {
+        board_store::insert(tx, DEFAULT_BOARD, "Home", now).await?;
+        if let Some(board) = board_store::by_slug(tx, DEFAULT_BOARD).await? {
+            return Ok(board);
+        }
+    }
+    Err(unknown(&slug))
+}
+
+pub(super) fn unknown(slug: &str) -> KanbanError {
+    KanbanError::NotFound(format!("there is no board \"{slug}\"; `hermes kanban boards` shows them"))
+}
+
+fn archived(board: &BoardSummary) -> KanbanError {
+    KanbanError::Conflict(format!(
+        "the board \"{0}\" is archived; `hermes kanban boards restore {0}` brings it back",
+        board.slug
+    ))
+}
+
+/// Refuses a change of a card whose board was put away.
+pub(super) async fn require_open(tx: &mut SqliteConnection, board: BoardId) -> Result<(), KanbanError> {
+    let board = board_store::by_id(tx, board).await?;
+    if board.archived_at.is_some() { Err(archived(&board)) } else { Ok(()) }
+}
+
+/// Makes a board.
+///
+/// # Errors
+/// `Invalid` for a bad slug, `Conflict` for a taken one.
+pub async fn create_board(core: &Core, actor: &Actor, slug: &str, name: &str) -> Result<BoardSummary, KanbanError> {
+    let slug = input::slug(slug)?;
+    let name = if name.trim().is_empty() { title_case(&slug) } else { board_name(name)? };
+    let mut tx = core.write().await?;
+    if !board_store::insert(&mut tx, &slug, &name, core.now_ms()).await? {
+        let taken = board_store::by_slug(&mut tx, &slug).await?;
+        return Err(match taken {
+            Some(board) if board.archived_at.is_some() => archived(&board),
+            _ => KanbanError::Conflict(format!("there is a board \"{slug}\" already; choose another name")),
+        });
+    }
+    told(core, &mut tx, actor, "board_created", &slug).await?;
+    let board = for_write(&mut tx, &slug, core.now_ms()).await?;
+    tx.commit().await?;
+    Ok(board)
+}
+
+/// `home_lab` as people would write it.
+fn title_case(slug: &str) -> String {
+    let words = slug.split(['-', '_']).filter(|word| !word.is_empty()).map(|word| {
+        let mut letters = word.chars();
+        letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>()).unwrap_or_default()
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+fn board_name(name: &str) -> Result<String, KanbanError> {
+    let name = input::title(name)?;
+    if name.chars().count() > MAX_NAME_CHARS {
+        return Err(KanbanError::Invalid(format!("a board's name has at most {MAX_NAME_CHARS} characters")));
+    }
+    Ok(name.to_owned())
+}
+
+async fn told(
+    core: &Core,
+    tx: &mut SqliteConnection,
+    actor: &Actor,
+    action: &'static str,
+    slug: &str,
+) -> Result<(), KanbanError> {
+    audit::record(tx, core.now_ms(), actor, action, &format!("board:{slug}"), &serde_json::json!({})).await?;
+    Ok(())
+}
+
+/// What is set on a board.
+///
+/// # Errors
+/// `NotFound` for an unknown board.
+pub async fn board_settings(core: &Core, slug: &str) -> Result<(BoardSummary, BoardSettings), KanbanError> {
+    let mut reader = core.store().reader().acquire().await?;
+    let wanted = if slug.trim().is_empty() { DEFAULT_BOARD } else { slug };
+    let board = board_store::by_slug(&mut reader, wanted).await?.ok_or_else(|| unknown(wanted))?;
+    let settings = board_store::settings(&mut reader, board.id).await?;
+    Ok((board, settings))
+}
+
+/// Changes what is set on a board.
+///
+/// # Errors
+/// `Invalid` names the field that cannot be used.
+pub async fn edit_board(
+    core: &Core,
+    actor: &Actor,
+    board: BoardId,
+    settings: BoardSettings,
+) -> Result<BoardSummary, KanbanError> {
+    let settings = checked(core, settings)?;
+    let mut tx = core.write().await?;
+    let found = board_store::by_id(&mut tx, board).await?;
+    board_store::set_settings(&mut tx, board, &settings).await?;
+    told(core, &mut tx, actor, "board_edited", &found.slug).await?;
+    let found = board_store::by_id(&mut tx, board).await?;
+    tx.commit().await?;
+    Ok(found)
+}
+
+fn checked(core: &Core, mut settings: BoardSettings) -> Result<BoardSettings, KanbanError> {
+    settings.name = board_name(&settings.name)?;
+    if settings.description.len() > MAX_DESCRIPTION_BYTES {
+        return Err(KanbanError::Invalid(format!("the description has more than {MAX_DESCRIPTION_BYTES} bytes")));
+    }
+    settings.icon = settings.icon.trim().to_owned();
+    if settings.icon.chars().count() > MAX_ICON_CHARS || settings.icon.contains(char::is_control) {
+        return Err(KanbanError::Invalid("the icon is one emoji or a short sign".into()));
+    }
+    if !settings.color.is_empty() && !BOARD_COLORS.contains(&settings.color.as_str()) {
+        return Err(KanbanError::Invalid(format!("\"{}\" is not one of {}", settings.color, BOARD_COLORS.join(", "))));
+    }
+    settings.default_dir = settings.default_dir.as_deref().map(str::trim).filter(|dir| !dir.is_empty()).map(Into::into);
+    if let Some(dir) = &settings.default_dir {
+        settings.default_dir = Some(input::directory(core, dir)?);
+    }
+    settings.orchestrator = input::assignee(settings.orchestrator.as_deref().unwrap_or_default())?;
+    if settings.review_limit == Some(0) || settings.blocked_limit == Some(0) {
+        return Err(KanbanError::Invalid("a limit is at least 1; leave it empty for none".into()));
+    }
+    Ok(settings)
+}
+
+/// Puts a board away: nothing on it starts any more, and it is out of the lists. The default board stays.
+///
+/// # Errors
+/// `Conflict` while cards on it run, and for the default board.
+pub async fn archive_board(core: &Core, actor: &Actor, slug: &str) -> Result<BoardSummary, KanbanError> {
+    let mut tx = core.write().await?;
+    let now = core.now_ms();
+    let board = find(&mut tx, slug, now).await?;
+    if board.slug == DEFAULT_BOARD {
+        return Err(KanbanError::Conflict("the default board stays; archive its cards instead".into()));
+    }
+    let running = board_store::running(&mut tx, board.id).await?;
+    if running > 0 {
+        return Err(KanbanError::Conflict(format!(
+            "{running} cards on \"{}\" are running; stop them or wait for them first",
+            board.slug
+        )));
+    }
+    board_store::set_archived(&mut tx, board.id, Some(now)).await?;
+    told(core, &mut tx, actor, "board_archived", &board.slug).await?;
+    let board = board_store::by_id(&mut tx, board.id).await?;
+    tx.commit().await?;
+    Ok(board)
+}
+
+/// Brings an archived board back.
+///
+/// # Errors
+/// `NotFound` for an unknown board.
+pub async fn restore_board(core: &Core, actor: &Actor, slug: &str) -> Result<BoardSummary, KanbanError> {
+    let mut tx = core.write().await?;
+    let board = find(&mut tx, slug, core.now_ms()).await?;
+    board_store::set_archived(&mut tx, board.id, None).await?;
+    told(core, &mut tx, actor, "board_restored", &board.slug).await?;
+    let board = board_store::by_id(&mut tx, board.id).await?;
+    tx.commit().await?;
+    Ok(board)
+}
+
+/// All boards; archived ones come last, when they are wanted.
+///
+/// # Errors
+/// When the database fails.
+pub async fn boards(core: &Core, with_archived: bool) -> Result<Vec<BoardSummary>, KanbanError> {
+    let mut reader = core.store().reader().acquire().await?;
+    let boards = board_store::list(&mut reader, with_archived).await?;
+    if boards.iter().any(|board| board.slug == DEFAULT_BOARD) {
+        return Ok(boards);
+    }
+    drop(reader);
+    let mut tx = core.write().await?;
+    find(&mut tx, DEFAULT_BOARD, core.now_ms()).await?;
+    let boards = board_store::list(&mut tx, with_archived).await?;
+    tx.commit().await?;
+    Ok(boards)
+}
+
+fn saved_name(what: &str, name: &str) -> Result<String, KanbanError> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > MAX_NAME_CHARS || name.contains(char::is_control) {
+        return Err(KanbanError::Invalid(format!("a {what} needs a name of at most {MAX_NAME_CHARS} characters")));
+    }
+    Ok(name.to_owned())
+}
+
+/// Saves a view under a name; the same name is overwritten.
+///
+/// # Errors
+/// `Invalid` for a blank name or an endless query, `Conflict` when the board has too many.
+pub async fn save_view(
+    core: &Core,
+    actor: &Actor,
+    board: BoardId,
+    name: &str,
+    query: &str,
+) -> Result<SavedView, KanbanError> {
+    let name = saved_name("view", name)?;
+    // Read and written again, so that only what the board understands is kept.
+    let query = protocol::BoardView::from_query(query).to_query();
+    if query.len() > MAX_QUERY_BYTES {
+        return Err(KanbanError::Invalid("this filter is too long to be kept; make it simpler".into()));
+    }
+    let mut tx = core.write().await?;
+    let found = board_store::by_id(&mut tx, board).await?;
+    if board_store::count_views(&mut tx, board).await? >= MAX_SAVED {
+        return Err(KanbanError::Conflict(format!("a board keeps {MAX_SAVED} views; delete one first")));
+    }
+    let id = board_store::save_view(&mut tx, board, &name, &query, core.now_ms()).await?;
+    told(core, &mut tx, actor, "view_saved", &found.slug).await?;
+    tx.commit().await?;
+    Ok(SavedView { id, name, query })
+}
+
+/// Deletes a saved view.
+///
+/// # Errors
+/// `NotFound` when it is gone already.
+pub async fn delete_view(core: &Core, actor: &Actor, board: BoardId, id: ViewId) -> Result<(), KanbanError> {
+    let mut tx = core.write().await?;
+    let found = board_store::by_id(&mut tx, board).await?;
+    if board_store::delete_view(&mut tx, board, id).await?.is_none() {
+        return Err(KanbanError::NotFound("there is no such view any more".into()));
+    }
+    told(core, &mut tx, actor, "view_deleted", &found.slug).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Saves what new cards can start from; the same name is overwritten.
+///
+/// # Errors
+/// `Invalid` for a blank name, `Conflict` when the board has too many.
+pub async fn save_template(
+    core: &Core,
+    actor: &Actor,
+    board: BoardId,
+    name: &str,
+    params: CreateCardParams,
+) -> Result<CardTemplate, KanbanError> {
+    let name = saved_name("template", name)?;
+    input::long_text("description", &params.body)?;
+    // A template says what to do, not when and after what.
+    let params = CreateCardParams {
+        board: String::new(),
+        parents: Vec::new(),
+        scheduled_at: None,
+        idempotency_key: None,
+        ..params
+    };
+    let json = serde_json::to_string(&params)
+        .map_err(|error| KanbanError::Invalid(format!("this card cannot be kept as a template: {error}")))?;
+    let mut tx = core.write().await?;
+    let found = board_store::by_id(&mut tx, board).await?;
+    if board_store::count_templates(&mut tx, board).await? >= MAX_SAVED {
+        return Err(KanbanError::Conflict(format!("a board keeps {MAX_SAVED} templates; delete one first")));
+    }
+    let id = board_store::save_template(&mut tx, board, &name, &json, core.now_ms()).await?;
+    told(core, &mut tx, actor, "template_saved", &found.slug).await?;
+    tx.commit().await?;
+    Ok(CardTemplate { id, name, params })
+}
+
+/// Deletes a template.
+///
+/// # Errors
+/// `NotFound` when it is gone already.
+pub async fn delete_template(core: &Core, actor: &Actor, board: BoardId, id: TemplateId) -> Result<(), KanbanError> {
+    let mut tx = core.write().await?;
+    let found = board_store::by_id(&mut tx, board).await?;
+    if board_store::delete_template(&mut tx, board, id).await?.is_none() {
+        return Err(KanbanError::NotFound("there is no such template any more".into()));
+    }
+    told(core, &mut tx, actor, "template_deleted", &found.slug).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// The templates of a board, by name.
+///
+/// # Errors
+/// `NotFound` for an unknown board.
+pub async fn templates(core: &Core, slug: &str) -> Result<Vec<CardTemplate>, KanbanError> {
+    let (board, _) = board_settings(core, slug).await?;
+    let mut reader = core.store().reader().acquire().await?;
+    board_store::templates(&mut reader, board.id).await
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_slug_becomes_a_name() {
+        assert_eq!(super::title_case("home-lab_2"), "Home Lab 2");
+        assert_eq!(super::title_case("-"), "");
+    }
+}

@@ -1,0 +1,257 @@
+//! Creating cards.
+
+use std::path::Path;
+
+use protocol::{CardId, CardRef, CardState, CardWritten, CreateCardParams, DecisionKind, WorkspaceKind};
+use sqlx::SqliteConnection;
+
+use super::card_row::{CardRow, load};
+use super::edit::written;
+use super::event::{self, NewEvent};
+use super::undo::{self, Inverse};
+use super::{KanbanError, board_store, boards, input, rank, repeat, store};
+use crate::{Actor, Core, audit, decisions};
+
+/// Creates a card.
+///
+/// # Errors
+/// `Invalid` for bad input, `NotFound` for an unknown board or parent.
+pub async fn create_card(core: &Core, actor: &Actor, params: CreateCardParams) -> Result<CardWritten, KanbanError> {
+    let mut tx = core.write().await?;
+    let (card, is_new) = create_in(core, &mut tx, actor, &params).await?;
+    let undo = if is_new { undo::offer(core, &mut tx, actor, &card, &Inverse::Delete).await? } else { None };
+    tx.commit().await?;
+    written(core, card.id, undo).await
+}
+
+/// Creates a card inside a transaction; also says whether it is new or was found by its idempotency key.
+pub(super) async fn create_in(
+    core: &Core,
+    tx: &mut SqliteConnection,
+    actor: &Actor,
+    params: &CreateCardParams,
+) -> Result<(CardRow, bool), KanbanError> {
+    let now = core.now_ms();
+    let title = input::title(&params.title)?;
+    let body = input::long_text("description", &params.body)?;
+    let assignee = input::assignee(params.assignee.as_deref().unwrap_or_default())?;
+    let limits = input::Limits::checked(params)?;
+    let labels = input::labels(&params.labels)?;
+    let skills = input::skills(&params.skills)?;
+    let tenant = input::tenant(params.tenant.as_deref().unwrap_or_default())?;
+    let model = input::model(params.model.as_deref().unwrap_or_default())?;
+    let repeats = repeat::checked(params.repeat.as_deref().unwrap_or_default())?;
+    let board = boards::for_write(tx, &params.board, now).await?;
+    let key = params.idempotency_key.as_deref().map(str::trim).filter(|key| !key.is_empty());
+    if let Some(key) = key
+        && let Some(existing) = store::by_idempotency_key(tx, board.id, key).await?
+    {
+        return Ok((load(tx, CardRef::Id(existing)).await?, false));
+    }
+    let place = workspace(core, tx, board.id, params).await?;
+    let mut parents: Vec<CardId> = Vec::new();
+    let mut waits = false;
+    for parent in &params.parents {
+        let parent = load(tx, *parent).await?;
+        if parent.board_id != board.id {
+            return Err(KanbanError::Invalid(format!("{} is on another board; links stay within one", parent.label())));
+        }
+        waits |= !parent.state.is_finished();
+        if !parents.contains(&parent.id) {
+            parents.push(parent.id);
+        }
+    }
+    let state = first_state(params, waits, now);
+    let id = CardId(store::new_id());
+    let number = store::next_number(tx).await?;
+    let rank = rank::between(store::last_rank(tx, board.id, state).await?.as_deref(), None);
+    let new = store::NewCard {
+        id,
+        number,
+        board: board.id,
+        title,
+        body,
+        state,
+        rank: &rank,
+        priority: params.priority,
+        assignee: assignee.as_deref(),
+        created_by: actor.name(),
+        workspace_kind: params.workspace,
+        workspace_path: place.path.as_deref(),
+        repository: place.repository.as_deref(),
+        branch: place.branch.as_deref(),
+        shared_dir: params.shared_dir,
+        scheduled_at: params.scheduled_at.filter(|_| state == CardState::Scheduled),
+        max_attempts: limits.attempts,
+        max_runtime_s: limits.runtime_s,
+        max_tokens: limits.tokens,
+        max_cost_micros: limits.cost_micros,
+        idempotency_key: key,
+        tenant: tenant.as_deref(),
+        skills: &skills,
+        model: model.as_deref(),
+        due_at: params.due_at.filter(|at| *at > 0),
+        repeat: repeats.as_deref(),
+        previous: None,
+        created_run: actor.run(),
+        now,
+    };
+    store::insert_card(tx, &new).await?;
+    for parent in &parents {
+        store::insert_link(tx, *parent, id).await?;
+    }
+    let card = load(tx, CardRef::Id(id)).await?;
+    store::set_labels(tx, &card, &[], &labels).await?;
+    let detail = serde_json::json!({ "state": state.as_str(), "assignee": card.assignee, "title": title });
+    audit::record(tx, now, actor, "created", &card.object(), &detail).await?;
+    event::append(tx, NewEvent { card: &card, run: None, kind: "created", actor, detail, at: now }).await?;
+    if state == CardState::Blocked {
+        let ask = if body.trim().is_empty() { title } else { body };
+        open_question(core, tx, &card, ask).await?;
+        return Ok((load(tx, CardRef::Id(id)).await?, true));
+    }
+    Ok((card, true))
+}
+
+/// The state a new card starts in (`kanban.md`, first row of the table).
+fn first_state(params: &CreateCardParams, waits: bool, now: i64) -> CardState {
+    if params.triage {
+        CardState::Triage
+    } else if params.blocked {
+        CardState::Blocked
+    } else if waits {
+        CardState::Todo
+    } else if params.scheduled_at.is_some_and(|at| at > now) {
+        CardState::Scheduled
+    } else {
+        CardState::Ready
+    }
+}
+
+/// Where a card's worker will work.
+#[derive(Default)]
+struct Workspace {
+    path: Option<String>,
+    repository: Option<String>,
+    branch: Option<String>,
+}
+
+async fn workspace(
+    core: &Core,
+    tx: &mut SqliteConnection,
+    board: protocol::BoardId,
+    params: &CreateCardParams,
+) -> Result<Workspace, KanbanError> {
+    let named = params.workspace_path.as_deref().map(str::trim).filter(|path| !path.is_empty());
+    let branch = params.branch.as_deref().map(str::trim).filter(|branch| !branch.is_empty());
+    if branch.is_some() && params.workspace != WorkspaceKind::Worktree {
+        return Err(KanbanError::Invalid("only a worktree has a branch; choose the workspace worktree".into()));
+    }
+    if params.workspace == WorkspaceKind::Scratch {
+        return match named {
+            None => Ok(Workspace::default()),
+            Some(_) => Err(KanbanError::Invalid("a scratch directory is made by Hermes; leave the path out".into())),
+        };
+    }
+    let path = match named {
+        Some(path) => path.to_owned(),
+        None => board_store::settings(tx, board).await?.default_dir.ok_or_else(|| {
+            KanbanError::Invalid(format!(
+                "the workspace {} needs an absolute path, because this board has no directory of its own",
+                params.workspace
+            ))
+        })?,
+    };
+    let path = input::directory(core, &path)?;
+    if params.workspace == WorkspaceKind::Dir {
+        return Ok(Workspace { path: Some(path), ..Workspace::default() });
+    }
+    if !Path::new(&path).join(".git").exists() {
+        return Err(KanbanError::Invalid(format!(
+            "{path} is not the top of a git repository; name its top directory, or use dir:{path}"
+        )));
+    }
+    let branch = branch.map(input::branch).transpose()?;
+    Ok(Workspace { path: None, repository: Some(path), branch })
+}
+
+pub(super) async fn open_question(
+    core: &Core,
+    tx: &mut SqliteConnection,
+    card: &CardRow,
+    ask: &str,
+) -> Result<(), KanbanError> {
+    decisions::open(
+        core,
+        tx,
+        decisions::NewDecision {
+            kind: DecisionKind::Question,
+            card,
+            run: None,
+            profile: "",
+            ask,
+            summary: "",
+            options: &[],
+            then_continue: false,
+        },
+    )
+    .await?;
+    Ok(())
+}
+
+/// A card that repeats was finished: the next one, at its next time.
+pub(super) async fn create_next_occurrence(
+    core: &Core,
+    tx: &mut SqliteConnection,
+    done: &CardRow,
+) -> Result<(), KanbanError> {
+    let Some(rule) = &done.repeat else { return Ok(()) };
+    if store::next_occurrence(tx, done.id).await?.is_some() {
+        return Ok(()); // finished, brought back and finished again
+    }
+    let now = core.now_ms();
+    let at = repeat::next_after(rule, now)?;
+    let number = store::next_number(tx).await?;
+    let last = store::last_rank(tx, done.board_id, CardState::Scheduled).await?;
+    let id = CardId(store::new_id());
+    let worktree = done.workspace_kind == WorkspaceKind::Worktree;
+    let new = store::NewCard {
+        id,
+        number,
+        board: done.board_id,
+        title: &done.title,
+        body: &done.body,
+        state: CardState::Scheduled,
+        rank: &rank::between(last.as_deref(), None),
+        priority: done.priority,
+        assignee: done.assignee.as_deref(),
+        created_by: &done.created_by,
+        workspace_kind: done.workspace_kind,
+        workspace_path: done.workspace_path.as_deref().filter(|_| done.workspace_kind == WorkspaceKind::Dir),
+        repository: done.repository.as_deref(),
+        branch: done.branch.as_deref().filter(|_| !worktree),
+        shared_dir: done.shared_dir,
+        scheduled_at: Some(at),
+        max_attempts: done.max_attempts,
+        max_runtime_s: done.max_runtime_s,
+        max_tokens: done.max_tokens,
+        max_cost_micros: done.max_cost_micros,
+        idempotency_key: None,
+        tenant: done.tenant.as_deref(),
+        skills: &done.skills,
+        model: done.model.as_deref(),
+        due_at: None,
+        repeat: Some(rule),
+        previous: Some(done.id),
+        created_run: None,
+        now,
+    };
+    store::insert_card(tx, &new).await?;
+    let next = load(tx, CardRef::Id(id)).await?;
+    let labels = store::labels_of(tx, done.id).await?;
+    store::set_labels(tx, &next, &[], &labels).await?;
+    let detail = serde_json::json!({ "state": "scheduled", "repeats": done.number, "at": at, "title": done.title });
+    audit::record(tx, now, &Actor::System, "created", &next.object(), &detail).await?;
+    let event = NewEvent { card: &next, run: None, kind: "created", actor: &Actor::System, detail, at: now };
+    event::append(tx, event).await
+}

@@ -1,0 +1,27 @@
+//! Boards, cards, runs and comments.
+
+mod board;
+mod card;
+mod params;
+mod view;
+mod words;
+
+pub use board::*;
+pub use card::*;
+pub use params::*;
+pub use view::*;
+pub(crate) use words::closed_enum;
+pub use words::*;
+
+/// Longest title, in characters.
+pub const MAX_TITLE_CHARS: usize = 500;
+/// Longest body, comment or summary, in bytes (1 MB).
+pub const MAX_TEXT_BYTES: usize = 1_000_000;
+/// Cards of one column that travel in one page.
+pub const COLUMN_PAGE: u32 = 30;
+/// Cards that one bulk change reaches.
+pub const MAX_BULK: usize = 1000;
+/// Labels of one card.
+pub const MAX_LABELS: usize = 20;
+/// Largest file of a card, in bytes (25 MiB, as the Python product has it).
+pub const MAX_ATTACHMENT_BYTES: i64 = 25 * 1024 * 1024;
