@@ -5,6 +5,7 @@ use protocol::TaskCard;
 
 use crate::features::home::HomeState;
 use crate::features::kanban::{NewCardDefaults, NewCardDialog};
+use crate::features::palette::Palette;
 use crate::i18n::t;
 use crate::live::{Connection, Live};
 use crate::ui::{Icon, Overlays, ToastRegion, dom, icon};
@@ -67,6 +68,7 @@ pub fn Layout(children: Children) -> impl IntoView {
             <main id="content" class="content">{children()}</main>
         </div>
         {view! { <NewCardDialog new_card /> }.into_any()}
+        {view! { <Palette new_card bare /> }.into_any()}
         {view! { <ToastRegion /> }.into_any()}
     }
     .into_any()

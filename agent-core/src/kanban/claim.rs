@@ -83,27 +83,27 @@ pub struct Claim {
 /// # Errors
 /// When the database fails. Losing a race is no error: the answer is `None` then.
 pub async fn claim_next(core: &Core, owner: &str) -> Result<Option<Claim>, KanbanError> {
+    Ok(claim_ready(core, owner, 1).await?.pop())
+}
+
+/// Claims up to `limit` ready cards in one transaction, as many as there are free slots and cards that can run.
+///
+/// # Errors
+/// When the database fails. Losing a race is no error: the answer is empty then.
+pub async fn claim_ready(core: &Core, owner: &str, limit: usize) -> Result<Vec<Claim>, KanbanError> {
     // Looked at on a reader first: while nothing can start, commits of others cost no write lock.
     let mut reader = core.store().reader().acquire().await.map_err(crate::store::StoreError::from)?;
     let readiness = Readiness::read(core, &mut reader).await?;
-    if readiness.slots.used >= readiness.slots.limit || next_ready(&mut reader, &readiness).await?.is_none() {
-        return Ok(None);
+    if readiness.is_full() || next_ready(&mut reader, &readiness).await?.is_none() {
+        return Ok(Vec::new());
     }
     drop(reader);
     let mut tx = core.write().await?;
-    let readiness = Readiness::read(core, &mut tx).await?;
-    if readiness.slots.used >= readiness.slots.limit {
-        return Ok(None);
-    }
+    let mut readiness = Readiness::read(core, &mut tx).await?;
+    let mut claims = Vec::new();
     let mut demoted = false;
-    loop {
-        let Some(card) = next_ready(&mut tx, &readiness).await? else {
-            // A commit wakes the dispatcher, which would look again, for ever.
-            if demoted {
-                tx.commit().await?;
-            }
-            return Ok(None);
-        };
+    while claims.len() < limit && !readiness.is_full() {
+        let Some(card) = next_ready(&mut tx, &readiness).await? else { break };
         if store::has_unfinished_parent(&mut tx, card.id).await? {
             let transition = Transition::new(Cause::Demote, CardState::Todo, "demoted");
             transition::apply(core, &mut tx, &Actor::System, &card, transition).await?;
@@ -111,9 +111,14 @@ pub async fn claim_next(core: &Core, owner: &str) -> Result<Option<Claim>, Kanba
             continue;
         }
         let claim = claim_card(core, &mut tx, &card, &readiness, owner).await?;
-        tx.commit().await?;
-        return Ok(Some(claim));
+        readiness.taken(card.board_id, &claim.profile);
+        claims.push(claim);
     }
+    // A commit wakes the dispatcher, which would look again, for ever.
+    if demoted || !claims.is_empty() {
+        tx.commit().await?;
+    }
+    Ok(claims)
 }
 
 async fn next_ready(db: &mut SqliteConnection, readiness: &Readiness) -> Result<Option<CardRow>, KanbanError> {
@@ -194,7 +199,10 @@ pub(super) async fn remember_process_in(
 }
 
 /// Moves scheduled cards whose time has come.
-pub(super) async fn release_due(core: &Core) -> Result<(), KanbanError> {
+///
+/// # Errors
+/// When the database fails.
+pub async fn release_due(core: &Core) -> Result<(), KanbanError> {
     let now = core.now_ms();
     let mut reader = core.store().reader().acquire().await.map_err(crate::store::StoreError::from)?;
     let due: Vec<CardRow> = sqlx::query_as(DUE).bind(now).fetch_all(&mut *reader).await?;

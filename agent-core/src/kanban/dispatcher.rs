@@ -18,6 +18,8 @@ use crate::process::{self, Identity, NETWORK};
 use crate::task::{self, Tasks};
 
 const SWEEP: Duration = Duration::from_secs(1);
+/// Cards claimed in one transaction. Another dispatcher on the same database gets its share.
+const CLAIMED_AT_ONCE: usize = 8;
 /// While something is being ended, it is looked at more often.
 const SWEEP_WHILE_ENDING: Duration = Duration::from_millis(200);
 /// A gap between the two clocks that is no correction of one of them.
@@ -134,10 +136,15 @@ impl Dispatcher {
     async fn start_ready(&self) -> Result<(), KanbanError> {
         // Asking first on a reader keeps an idle dispatcher from taking the write lock at every commit.
         while claim::any_ready(&self.core).await? {
-            let Some(claim) = claim::claim_next(&self.core, &self.owner).await? else { return Ok(()) };
-            if let Err(error) = self.spawn(&claim).await {
-                let error = format!("the worker could not be started: {error}");
-                recovery::fail_run(&self.core, claim.ticket.run, RunOutcome::SpawnFailed, &error, None).await?;
+            let claims = claim::claim_ready(&self.core, &self.owner, CLAIMED_AT_ONCE).await?;
+            if claims.is_empty() {
+                return Ok(());
+            }
+            for claim in claims {
+                if let Err(error) = self.spawn(&claim).await {
+                    let error = format!("the worker could not be started: {error}");
+                    recovery::fail_run(&self.core, claim.ticket.run, RunOutcome::SpawnFailed, &error, None).await?;
+                }
             }
         }
         Ok(())

@@ -111,6 +111,18 @@ impl Readiness {
             .collect()
     }
 
+    /// Whether the machine has no slot left.
+    pub(super) fn is_full(&self) -> bool {
+        self.slots.used >= self.slots.limit
+    }
+
+    /// One more run of this profile on that board.
+    pub(super) fn taken(&mut self, board: BoardId, profile: &str) {
+        self.slots.used += 1;
+        *self.used_on_board.entry(board).or_default() += 1;
+        *self.used_by_profile.entry(profile.to_owned()).or_default() += 1;
+    }
+
     /// Boards on which nothing may start now.
     pub(super) fn full_boards(&self) -> Vec<BoardId> {
         self.boards.keys().filter(|board| self.full_board(**board).is_some()).copied().collect()
@@ -169,7 +181,7 @@ impl Readiness {
         if let Some(Slots { used, limit }) = self.busy_profile(profile) {
             return Some(WaitReason::ProfileBusy { profile: profile.to_owned(), used, limit });
         }
-        if self.slots.used >= self.slots.limit {
+        if self.is_full() {
             return Some(WaitReason::NoFreeSlot { used: self.slots.used, limit: self.slots.limit });
         }
         None

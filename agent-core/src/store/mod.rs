@@ -3,6 +3,8 @@
 //! Only this module opens `hermes.db`, and only through SQLite: opening and closing the file by other means
 //! would drop the locks of the whole process (POSIX advisory locks).
 
+mod durable;
+
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -69,6 +71,9 @@ pub enum StoreError {
     /// Another process holds the database for too long.
     #[error("the database is busy; nothing was changed. Try again in a moment")]
     Busy,
+    /// A commit could not be made durable.
+    #[error("the disk does not take what was written: {0}. Look at the disk before you go on")]
+    Flush(#[source] std::io::Error),
     /// Anything else.
     #[error("the database failed: {0}")]
     Sql(#[source] sqlx::Error),
@@ -101,6 +106,7 @@ pub struct Store {
     writer: SqlitePool,
     readers: SqlitePool,
     path: PathBuf,
+    log: durable::Log,
 }
 
 /// A transaction on the writer; rolled back when dropped without a commit.
@@ -108,15 +114,19 @@ pub struct Store {
 pub struct WriteTx<'a> {
     tx: sqlx::Transaction<'static, sqlx::Sqlite>,
     changes: &'a Changes,
+    log: &'a durable::Log,
 }
 
 impl WriteTx<'_> {
     /// Makes the writes durable and wakes whoever waits for changes.
     ///
     /// # Errors
-    /// When the commit fails; nothing was written then.
+    /// When the commit fails; nothing was written then. When it succeeds and cannot be made durable, which says that
+    /// the disk is failing.
     pub async fn commit(self) -> Result<(), StoreError> {
+        // The writer is free for the next one while this one waits for the disk.
         self.tx.commit().await?;
+        self.log.flush().await.map_err(StoreError::Flush)?;
         self.changes.signal();
         Ok(())
     }
@@ -149,7 +159,7 @@ impl Store {
             .filename(path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
+            .synchronous(SqliteSynchronous::Normal)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT)
             .disable_statement_logging();
@@ -168,7 +178,7 @@ impl Store {
             .connect_with(options.create_if_missing(false).read_only(true))
             .await
             .map_err(open_error)?;
-        Ok(Self { writer, readers, path: path.to_path_buf() })
+        Ok(Self { writer, readers, path: path.to_path_buf(), log: durable::Log::of(path) })
     }
 
     /// The pool for reads.
@@ -187,9 +197,9 @@ impl Store {
     ///
     /// # Errors
     /// When another process holds the write lock for more than five seconds.
-    pub async fn write<'a>(&self, changes: &'a Changes) -> Result<WriteTx<'a>, StoreError> {
+    pub async fn write<'a>(&'a self, changes: &'a Changes) -> Result<WriteTx<'a>, StoreError> {
         let tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        Ok(WriteTx { tx, changes })
+        Ok(WriteTx { tx, changes, log: &self.log })
     }
 
     /// Copies the whole database to a new file, consistently, while it is in use.

@@ -6,8 +6,8 @@ use agent_core::kanban::{self, KanbanError};
 use proptest::prelude::{Just, Strategy, any, prop, prop_oneof};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use protocol::{
-    BlockKind, CardRef, CardState, CreateCardParams, DecisionVerb, EditCardParams, MoveCardParams, RunOutcome,
-    SettleDecisionParams, UndoId,
+    AddCommentParams, BlockKind, BulkChange, BulkParams, CardRef, CardState, CreateCardParams, DecisionVerb,
+    EditCardParams, MoveCardParams, RunOutcome, SettleDecisionParams, UndoId,
 };
 
 use crate::support::{World, ada};
@@ -28,6 +28,11 @@ enum Operation {
     Fail { run: u8, outcome: u8 },
     Settle { card: u8, verb: u8 },
     Undo { which: u8 },
+    Schedule { card: u8, minutes: u8 },
+    Reclaim { card: u8 },
+    Bulk { first: u8, second: u8, change: u8 },
+    Comment { card: u8 },
+    Repeat { card: u8 },
     Wait { seconds: u16 },
 }
 
@@ -50,6 +55,11 @@ fn operation() -> impl Strategy<Value = Operation> {
         2 => (small(), 0_u8..11).prop_map(|(run, outcome)| Operation::Fail { run, outcome }),
         3 => (small(), 0_u8..5).prop_map(|(card, verb)| Operation::Settle { card, verb }),
         3 => small().prop_map(|which| Operation::Undo { which }),
+        1 => (small(), 1_u8..60).prop_map(|(card, minutes)| Operation::Schedule { card, minutes }),
+        1 => small().prop_map(|card| Operation::Reclaim { card }),
+        2 => (small(), small(), 0_u8..6).prop_map(|(first, second, change)| Operation::Bulk { first, second, change }),
+        1 => small().prop_map(|card| Operation::Comment { card }),
+        1 => small().prop_map(|card| Operation::Repeat { card }),
         2 => (1_u16..700).prop_map(|seconds| Operation::Wait { seconds }),
     ]
 }
@@ -78,12 +88,12 @@ fn invariants_hold_after_every_step() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     // The same sequences every time, so that a failure belongs to the change at hand; a number asks for new ones.
     let wanted = std::env::var("HERMES_RANDOM_CASES").ok().map(|text| text.parse().unwrap());
-    let config = Config { cases: wanted.unwrap_or(60), failure_persistence: None, ..Config::default() };
+    let config = Config { cases: wanted.unwrap_or(40), failure_persistence: None, ..Config::default() };
     let mut runner = match wanted {
         Some(_) => TestRunner::new(config),
         None => TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha)),
     };
-    let sequences = prop::collection::vec(operation(), 1..50);
+    let sequences = prop::collection::vec(operation(), 100);
     let result = runner.run(&sequences, |operations| {
         runtime.block_on(play(operations));
         Ok(())
@@ -139,10 +149,10 @@ async fn step(world: &World, memory: &mut Memory, operation: &Operation) -> Resu
             memory.undos.extend(kanban::edit_card(core, &ada(), params).await?.undo);
         }
         Operation::Link { parent, child } => {
-            kanban::link(core, &ada(), memory.card(*parent), memory.card(*child)).await?;
+            memory.undos.extend(kanban::link(core, &ada(), memory.card(*parent), memory.card(*child)).await?.undo);
         }
         Operation::Unlink { parent, child } => {
-            kanban::unlink(core, &ada(), memory.card(*parent), memory.card(*child)).await?;
+            memory.undos.extend(kanban::unlink(core, &ada(), memory.card(*parent), memory.card(*child)).await?.undo);
         }
         Operation::Block { card } => {
             memory.undos.extend(kanban::block_card(core, &ada(), memory.card(*card), "why?").await?.undo);
@@ -189,11 +199,46 @@ async fn step(world: &World, memory: &mut Memory, operation: &Operation) -> Resu
         Operation::Undo { which } => {
             let index = usize::from(*which) % memory.undos.len().max(1);
             if let Some(undo) = memory.undos.get(memory.undos.len().saturating_sub(1 + index)) {
-                kanban::undo(core, &ada(), *undo).await?;
+                let undone = kanban::undo(core, &ada(), *undo).await?;
+                memory.undos.extend(undone.redo);
             }
+        }
+        Operation::Schedule { card, minutes } => {
+            let at = core.now_ms() + i64::from(*minutes) * 60_000;
+            memory.undos.extend(kanban::schedule_card(core, &ada(), memory.card(*card), at).await?.undo);
+        }
+        Operation::Reclaim { card } => {
+            memory.undos.extend(kanban::reclaim_card(core, &ada(), memory.card(*card), "").await?.undo);
+        }
+        Operation::Bulk { first, second, change } => {
+            let mut cards = Vec::new();
+            for index in [first, second] {
+                cards.push(kanban::card(core, memory.card(*index)).await?.id);
+            }
+            let change = match change {
+                0 => BulkChange::Move { to: CardState::Done, after: None, before: None },
+                1 => BulkChange::Move { to: CardState::Ready, after: Some(cards[0]), before: None },
+                2 => BulkChange::Assign("runner".into()),
+                3 => BulkChange::AddLabel("l".into()),
+                4 => BulkChange::RemoveLabel("l".into()),
+                _ => BulkChange::Delete,
+            };
+            memory.undos.extend(kanban::change_cards(core, &ada(), BulkParams { cards, change }).await?.undo);
+        }
+        Operation::Comment { card } => {
+            let id = kanban::card(core, memory.card(*card)).await?.id;
+            let params = AddCommentParams { id, body: "word".into(), anchor: None };
+            memory.undos.extend(kanban::add_comment(core, &ada(), params).await?.undo);
+        }
+        Operation::Repeat { card } => {
+            let card = kanban::card(core, memory.card(*card)).await?;
+            let params =
+                EditCardParams { repeat: Some("every 1h".into()), ..EditCardParams::of(card.id, card.revision) };
+            memory.undos.extend(kanban::edit_card(core, &ada(), params).await?.undo);
         }
         Operation::Wait { seconds } => {
             world.clock.advance_ms(i64::from(*seconds) * 1000);
+            kanban::release_due(core).await?;
             kanban::reap(core).await?;
         }
     }

@@ -156,6 +156,39 @@ const INVARIANTS: &[(&str, &str)] = &[
             EXCEPT SELECT board_id, state, cards FROM kanban_column_count)",
     ),
     (
+        "I3 every state is known",
+        "SELECT count(*) FROM kanban_card WHERE state NOT IN
+        ('triage', 'todo', 'scheduled', 'ready', 'running', 'review', 'blocked', 'done', 'archived')",
+    ),
+    (
+        "I7 events are numbered upwards",
+        "SELECT count(*) FROM kanban_event a JOIN kanban_event b ON b.seq = a.seq + 1 WHERE b.at < a.at",
+    ),
+    (
+        "I12 a finished card has no open run",
+        "SELECT count(*) FROM kanban_card c JOIN kanban_run r ON r.card_id = c.id
+          WHERE c.state IN ('done', 'archived') AND r.ended_at IS NULL",
+    ),
+    (
+        "scheduled means a time, and only scheduled cards have one",
+        "SELECT count(*) FROM kanban_card WHERE (state = 'scheduled') <> (scheduled_at IS NOT NULL)",
+    ),
+    (
+        "labels are counted",
+        "SELECT count(*) FROM (SELECT board_id, label, count(*) FROM kanban_card_label GROUP BY 1, 2
+            EXCEPT SELECT board_id, label, cards FROM kanban_label_count)",
+    ),
+    (
+        "a card comes again at most once",
+        "SELECT count(*) FROM (SELECT previous FROM kanban_card WHERE previous IS NOT NULL AND deleted_at IS NULL
+            GROUP BY previous HAVING count(*) > 1)",
+    ),
+    (
+        "every card is found by its words",
+        "SELECT count(*) FROM kanban_card c WHERE NOT EXISTS
+           (SELECT 1 FROM kanban_search_docsize d WHERE d.id = c.number)",
+    ),
+    (
         "every card has one comment count",
         "SELECT count(*) FROM kanban_card c WHERE c.comment_count <>
            (SELECT count(*) FROM kanban_comment m WHERE m.card_id = c.id)",

@@ -5,5 +5,6 @@ pub mod decisions;
 pub mod home;
 pub mod inbox;
 pub mod kanban;
+pub mod palette;
 pub mod push;
 pub mod settings;

@@ -35,7 +35,7 @@ pub fn head(board: Board, ui: BoardUi) -> AnyView {
                 <button type="button" class="board-switch" data-boards="" aria-haspopup="menu"
                     on:click=move |_| ui.open_menu(MenuFor::Boards, "[data-boards]".into())>
                     <span class="board-name">{name}</span>
-                    <span class="board-down">{icon(Icon::Down)}</span>
+                    <span class="board-down">{icon(Icon::Chevron)}</span>
                 </button>
             </h1>
             <span class="head-slots">{column::slots(board)}</span>
@@ -75,7 +75,7 @@ fn filter_count(view: &BoardView) -> usize {
 }
 
 fn search_field(board: Board, ui: BoardUi) -> AnyView {
-    let typed = StoredValue::new_local(None::<TimeoutHandle>);
+    let typed = StoredValue::new(None::<TimeoutHandle>);
     // An address that was opened, or a view that was chosen, says something else than the field.
     Effect::new(move |_| {
         let text = board.view.with(|view| view.text.clone());

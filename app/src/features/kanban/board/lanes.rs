@@ -112,7 +112,7 @@ fn lanes(board: Board, ui: BoardUi, column: Column, by: LaneBy) -> AnyView {
         view! {
             <button type="button" class="lane-head" aria-expanded=move || if is_folded.get() { "false" } else { "true" }
                 on:click=move |_| folded.toggle(&toggled)>
-                <span class="lane-sign">{icon(Icon::Down)}</span>
+                <span class="lane-sign">{icon(Icon::Chevron)}</span>
                 <span class="lane-name">{name}</span>
                 <span class="column-count">{move || ids.read().len()}</span>
             </button>

@@ -608,7 +608,7 @@ impl Board {
         }
     }
 
-    fn count(self, state: CardState, by: i64) {
+    pub(super) fn count(self, state: CardState, by: i64) {
         if let Some(column) = self.column(state) {
             column.total.update(|total| *total = (*total + by).max(0));
         }

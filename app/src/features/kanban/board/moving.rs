@@ -37,6 +37,8 @@ impl Board {
             let at = states.iter().position(|state| *state == carried.state).unwrap_or(0);
             let next = if columns > 0 { at + 1 } else { at.wrapping_sub(1) };
             let Some(state) = states.get(next) else { return };
+            self.count(carried.state, -1);
+            self.count(*state, 1);
             carried.state = *state;
             carried.index = 0;
         }
@@ -82,7 +84,7 @@ impl Board {
             after: at.checked_sub(1).and_then(|above| ids.get(above)).copied(),
             before: ids.get(at + 1).copied(),
         };
-        self.place(&carried.before);
+        self.uncarry(&carried);
         self.move_card(id, carried.state, place);
     }
 
@@ -90,8 +92,15 @@ impl Board {
     pub fn carry_back(self) {
         let Some(carried) = self.carried.get_untracked() else { return };
         self.carried.set(None);
-        self.place(&carried.before);
+        self.uncarry(&carried);
         self.announce(t::kanban_dropped_back(&words::label(carried.before.number)));
+    }
+
+    /// As if it had never been lifted.
+    fn uncarry(self, carried: &Carried) {
+        self.count(carried.state, -1);
+        self.count(carried.before.state, 1);
+        self.place(&carried.before);
     }
 
     /// Whether this card is being carried.

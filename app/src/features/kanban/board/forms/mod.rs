@@ -45,11 +45,11 @@ pub fn FormDialog(board: Board, ui: BoardUi) -> impl IntoView {
             Some(Form::Filter) => t::kanban_view().to_owned(),
             Some(Form::Label(_)) => t::kanban_label().to_owned(),
             Some(Form::Depends(id)) => t::kanban_depends_title(&name(&id)),
-            Some(Form::Schedule(_)) => t::kanban_schedule().to_owned(),
-            Some(Form::SaveTemplate(_)) => t::kanban_save_template().to_owned(),
-            Some(Form::NewBoard) => t::kanban_new_board().to_owned(),
-            Some(Form::BoardSettings) => t::kanban_board_settings().to_owned(),
-            Some(Form::ArchivedBoards) => t::kanban_archived_boards().to_owned(),
+            Some(Form::Schedule(_)) => name_of(t::kanban_schedule()),
+            Some(Form::SaveTemplate(_)) => name_of(t::kanban_save_template()),
+            Some(Form::NewBoard) => name_of(t::kanban_new_board()),
+            Some(Form::BoardSettings) => name_of(t::kanban_board_settings()),
+            Some(Form::ArchivedBoards) => name_of(t::kanban_archived_boards()),
             Some(Form::Keys) => t::kanban_shortcuts().to_owned(),
         }
     });
@@ -58,6 +58,11 @@ pub fn FormDialog(board: Board, ui: BoardUi) -> impl IntoView {
             {ui.form.get_untracked().map(|form| later(form_view(board, ui, form)))}
         </Dialog>
     }
+}
+
+/// What a menu's entry calls it, without the sign that more follows.
+fn name_of(entry: &str) -> String {
+    entry.trim_end_matches('…').to_owned()
 }
 
 #[lazy]

@@ -1,0 +1,429 @@
+//! The rules of the whole board: views, search, bulk changes, time, limits, boards, and taking all of it back.
+
+use agent_core::kanban::worker::{self, Usage};
+use agent_core::kanban::{self, KanbanError};
+use protocol::{
+    AddCommentParams, BoardSettings, BoardView, BulkChange, BulkParams, CardId, CardRef, CardSort, CardState,
+    ColumnPageParams, CreateCardParams, EditCardParams, MoveCardParams, TaskCard, UndoId, WaitKind, WaitReason,
+    WorkspaceKind,
+};
+
+use crate::support::{START_MS, World, ada, bob};
+
+const HOUR: i64 = 3_600_000;
+
+fn params(title: &str) -> CreateCardParams {
+    CreateCardParams { title: title.into(), ..CreateCardParams::default() }
+}
+
+/// Claims the next card for a worker whose process is gone already, so that looking after processes ends nobody.
+async fn started(world: &World) -> worker::RunTicket {
+    let ticket = world.claim().await.ticket;
+    worker::start(&world.core, ticket, u32::MAX >> 1, 1).await.unwrap();
+    ticket
+}
+
+async fn titles(world: &World, view: &BoardView) -> Vec<String> {
+    let cards = kanban::list_cards(&world.core, "", view, None, 1000).await.unwrap();
+    cards.into_iter().map(|card| card.title).collect()
+}
+
+async fn bulk(world: &World, cards: &[&TaskCard], change: BulkChange) -> protocol::BulkResult {
+    let cards = cards.iter().map(|card| card.id).collect();
+    kanban::change_cards(&world.core, &ada(), BulkParams { cards, change }).await.unwrap()
+}
+
+async fn undo(world: &World, id: Option<UndoId>) -> protocol::UndoResult {
+    kanban::undo(&world.core, &ada(), id.unwrap()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_view_shows_what_it_names_and_nothing_else() {
+    let world = World::new().await;
+    let first = world.create_with(CreateCardParams { body: "Crème brûlée".into(), ..params("alpha one") }).await;
+    world
+        .create_with(CreateCardParams {
+            labels: vec!["ui".into(), "bug".into()],
+            tenant: Some("acme".into()),
+            assignee: Some("Coder".into()),
+            priority: 2,
+            parents: vec![CardRef::Id(first.id)],
+            ..params("beta two")
+        })
+        .await;
+    world.create_with(CreateCardParams { labels: vec!["ui".into()], blocked: true, ..params("gamma") }).await;
+    world.create_with(CreateCardParams { scheduled_at: Some(START_MS + HOUR), ..params("delta 修好登录") }).await;
+    let cases = [
+        (BoardView { text: "alp".into(), ..BoardView::default() }, vec!["alpha one"]),
+        (BoardView { text: "creme".into(), ..BoardView::default() }, vec!["alpha one"]),
+        (BoardView { text: "one OR two".into(), ..BoardView::default() }, vec![]),
+        (BoardView { text: "登录".into(), ..BoardView::default() }, vec!["delta 修好登录"]),
+        (BoardView { text: "T-2".into(), ..BoardView::default() }, vec!["beta two"]),
+        (BoardView { text: "'; DROP TABLE kanban_card; --".into(), ..BoardView::default() }, vec![]),
+        (BoardView { text: "\"*(".into(), ..BoardView::default() }, vec![]),
+        (BoardView { labels: vec!["ui".into()], ..BoardView::default() }, vec!["beta two", "gamma"]),
+        (BoardView { labels: vec!["ui".into(), "bug".into()], ..BoardView::default() }, vec!["beta two"]),
+        (BoardView { tenant: Some("acme".into()), ..BoardView::default() }, vec!["beta two"]),
+        (BoardView { assignees: vec!["CODER".into()], ..BoardView::default() }, vec!["beta two"]),
+        (BoardView { priority: Some(1), ..BoardView::default() }, vec!["beta two"]),
+        (BoardView { parent: Some(first.number), ..BoardView::default() }, vec!["beta two"]),
+        (BoardView { needs_me: true, ..BoardView::default() }, vec!["gamma"]),
+        (BoardView { wait: Some(WaitKind::Parents), ..BoardView::default() }, vec!["beta two"]),
+        (BoardView { wait: Some(WaitKind::Time), ..BoardView::default() }, vec!["delta 修好登录"]),
+        (BoardView { failing: true, ..BoardView::default() }, vec![]),
+    ];
+    for (view, expected) in cases {
+        assert_eq!(titles(&world, &view).await, expected, "{view:?}");
+        let page = kanban::board_page(&world.core, "", &view).await.unwrap();
+        let total: i64 = page.columns.iter().map(|column| column.total).sum();
+        assert_eq!(total, expected.len() as i64, "{view:?}");
+    }
+    let unassigned = BoardView { assignees: vec![String::new()], ..BoardView::default() };
+    assert_eq!(titles(&world, &unassigned).await.len(), 3);
+    let page = kanban::board_page(&world.core, "", &BoardView::default()).await.unwrap();
+    assert_eq!((page.labels, page.tenants), (vec!["ui".to_owned(), "bug".into()], vec!["acme".to_owned()]));
+}
+
+#[tokio::test]
+async fn pages_of_every_order_hold_every_card_once() {
+    let world = World::new().await;
+    for index in 0..75 {
+        let card = CreateCardParams { triage: true, priority: index % 4 - 1, ..params(&format!("card {index}")) };
+        world.create_with(card).await;
+        world.clock.advance_ms(if index % 3 == 0 { 0 } else { 1000 });
+    }
+    let board = kanban::board_page(&world.core, "", &BoardView::default()).await.unwrap().board.id;
+    for sort in CardSort::ALL {
+        let view = BoardView { sort: *sort, ..BoardView::default() };
+        let mut seen: Vec<CardId> = Vec::new();
+        loop {
+            let params = ColumnPageParams {
+                board_id: board,
+                state: CardState::Triage,
+                view: view.to_query(),
+                after: seen.last().copied(),
+            };
+            let page = kanban::column_page(&world.core, params).await.unwrap();
+            assert_eq!(page.total, 75);
+            if page.cards.is_empty() {
+                break;
+            }
+            seen.extend(page.cards.iter().map(|card| card.id));
+        }
+        let mut once = seen.clone();
+        once.sort_unstable();
+        once.dedup();
+        assert_eq!((seen.len(), once.len()), (75, 75), "{sort}");
+    }
+}
+
+#[tokio::test]
+async fn search_follows_edits_comments_and_results() {
+    let world = World::new().await;
+    let card = world.create("first words").await;
+    let found = async |text: &str| !kanban::search_cards(&world.core, text, 10).await.unwrap().is_empty();
+    assert!(found("first").await && !found("second").await);
+    let edit = EditCardParams { title: Some("second words".into()), ..EditCardParams::of(card.id, card.revision) };
+    kanban::edit_card(&world.core, &ada(), edit).await.unwrap();
+    assert!(!found("first").await && found("second").await);
+    let comment = AddCommentParams { id: card.id, body: "pomegranate".into(), anchor: None };
+    let added = kanban::add_comment(&world.core, &ada(), comment).await.unwrap();
+    assert!(found("pomegran").await);
+    undo(&world, added.undo).await;
+    assert!(!found("pomegranate").await, "a comment that was taken back is not found");
+    kanban::complete_card(&world.core, &ada(), CardRef::Id(card.id), "made marmalade").await.unwrap();
+    assert!(found("marmalade").await);
+    kanban::delete_card(&world.core, &ada(), CardRef::Id(card.id)).await.unwrap();
+    assert!(!found("marmalade").await);
+}
+
+#[tokio::test]
+async fn many_cards_change_at_once_each_by_itself_and_back_together() {
+    let world = World::new().await;
+    let (a, b) = (world.create("a").await, world.create("b").await);
+    let waits = world.create_with(CreateCardParams { parents: vec![CardRef::Id(a.id)], ..params("waits") }).await;
+    let all = [&a, &b, &waits];
+    let moved = bulk(&world, &all, BulkChange::Move { to: CardState::Ready, after: None, before: None }).await;
+    assert_eq!(moved.refused.len(), 1, "{moved:?}");
+    assert!(moved.refused[0].reason.contains("T-1"), "{moved:?}");
+
+    let labelled = bulk(&world, &all, BulkChange::AddLabel(" urgent ".into())).await;
+    assert!(labelled.refused.is_empty() && labelled.changed.iter().all(|card| card.labels == ["urgent"]));
+    let away = BulkChange::Move { to: CardState::Archived, after: None, before: None };
+    let archived = bulk(&world, &[&b, &waits], away).await;
+    assert_eq!(archived.changed.iter().map(|card| card.state).collect::<Vec<_>>(), [CardState::Archived; 2]);
+    // From another device, by another person.
+    let back = kanban::undo(&world.core, &bob(), archived.undo.unwrap()).await.unwrap();
+    assert_eq!((back.cards.len(), back.refused.len()), (2, 0));
+    assert_eq!((world.state(&b).await, world.state(&waits).await), (CardState::Ready, CardState::Todo));
+    let again = undo(&world, back.redo).await;
+    assert!(again.cards.iter().all(|card| card.state == CardState::Archived));
+    undo(&world, again.redo).await;
+
+    let gone = bulk(&world, &[&a, &b], BulkChange::Delete).await;
+    assert!(gone.changed.is_empty() && gone.refused.is_empty());
+    assert_eq!(world.state(&waits).await, CardState::Ready, "what was deleted is no longer waited for");
+    // One of them moves on: the others still come back.
+    let partly = bulk(&world, &[&waits], BulkChange::Priority(2)).await;
+    assert_eq!(partly.changed[0].priority, 2);
+    assert_eq!(undo(&world, gone.undo).await.cards.len(), 2);
+    let unknown = CardId(uuid::Uuid::max());
+    let params = BulkParams { cards: vec![unknown, a.id], change: BulkChange::Assign("coder".into()) };
+    let mixed = kanban::change_cards(&world.core, &ada(), params).await.unwrap();
+    assert_eq!((mixed.changed.len(), mixed.refused.len()), (1, 1));
+    let many = BulkParams { cards: vec![unknown; 1001], change: BulkChange::Delete };
+    assert!(matches!(kanban::change_cards(&world.core, &ada(), many).await, Err(KanbanError::Invalid(_))));
+    world.check_invariants().await;
+}
+
+#[tokio::test]
+async fn cards_moved_together_keep_their_order() {
+    let world = World::new().await;
+    let mut cards = Vec::new();
+    for name in ["a", "b", "c", "d"] {
+        cards.push(world.create_with(CreateCardParams { triage: true, ..params(name) }).await);
+    }
+    let to = BulkChange::Move { to: CardState::Triage, after: None, before: Some(cards[0].id) };
+    bulk(&world, &[&cards[3], &cards[2]], to).await;
+    assert_eq!(titles(&world, &BoardView::default()).await, ["d", "c", "a", "b"]);
+}
+
+#[tokio::test]
+async fn a_scheduled_card_starts_when_its_time_comes_and_not_before() {
+    let world = World::new().await;
+    let card = world.create("later").await;
+    let past = kanban::schedule_card(&world.core, &ada(), CardRef::Id(card.id), START_MS - 1).await;
+    assert!(matches!(past, Err(KanbanError::Invalid(_))));
+    let written = kanban::schedule_card(&world.core, &ada(), CardRef::Id(card.id), START_MS + HOUR).await.unwrap();
+    assert_eq!(written.card.wait, Some(WaitReason::Scheduled { until: START_MS + HOUR }));
+    assert!(kanban::claim_next(&world.core, "test").await.unwrap().is_none());
+    let moved = kanban::schedule_card(&world.core, &ada(), CardRef::Id(card.id), START_MS + 2 * HOUR).await.unwrap();
+    assert_eq!(moved.card.wait, Some(WaitReason::Scheduled { until: START_MS + 2 * HOUR }));
+    undo(&world, moved.undo).await;
+    let card = world.card(&card).await;
+    assert_eq!((card.state, card.wait), (CardState::Scheduled, Some(WaitReason::Scheduled { until: START_MS + HOUR })));
+    world.clock.advance_ms(HOUR + 1);
+    kanban::release_due(&world.core).await.unwrap();
+    assert_eq!(world.claim().await.number, card.number);
+    world.check_invariants().await;
+}
+
+#[tokio::test]
+async fn a_card_that_repeats_comes_again_once_and_taking_the_end_back_takes_it_away() {
+    let world = World::new().await;
+    let card = world
+        .create_with(CreateCardParams {
+            repeat: Some("every 2h".into()),
+            labels: vec!["daily".into()],
+            ..params("water the plants")
+        })
+        .await;
+    let done = kanban::complete_card(&world.core, &ada(), CardRef::Id(card.id), "watered").await.unwrap();
+    let next =
+        kanban::list_cards(&world.core, "", &BoardView::default(), Some(CardState::Scheduled), 10).await.unwrap();
+    assert_eq!(next.len(), 1);
+    assert_eq!(next[0].wait, Some(WaitReason::Scheduled { until: START_MS + 2 * HOUR }));
+    assert!(next[0].repeats && next[0].labels == ["daily"] && next[0].title == "water the plants");
+    undo(&world, done.undo).await;
+    assert!(titles(&world, &BoardView { wait: Some(WaitKind::Time), ..BoardView::default() }).await.is_empty());
+    // Finished by a worker this time, brought back, and finished again: still one.
+    let ticket = world.claim_and_start().await;
+    worker::complete(&world.core, ticket, "watered", None).await.unwrap();
+    let back = MoveCardParams { id: card.id, revision: None, to: CardState::Ready, after: None, before: None };
+    kanban::move_card(&world.core, &ada(), back).await.unwrap();
+    kanban::complete_card(&world.core, &ada(), CardRef::Id(card.id), "").await.unwrap();
+    assert_eq!(titles(&world, &BoardView { wait: Some(WaitKind::Time), ..BoardView::default() }).await.len(), 1);
+    for bad in ["every 3 fortnights", "61 * * * *"] {
+        let params = CreateCardParams { repeat: Some(bad.into()), ..params("x") };
+        let refused = kanban::create_card(&world.core, &ada(), params).await;
+        assert!(matches!(refused, Err(KanbanError::Invalid(_))), "{bad}");
+    }
+    world.check_invariants().await;
+}
+
+#[tokio::test]
+async fn boards_and_profiles_have_slots_of_their_own() {
+    let config = "kanban:\n  max_in_progress: 10\n  max_in_progress_per_profile: 2";
+    let world = World::with_config(config).await;
+    let board = kanban::create_board(&world.core, &ada(), "work", "Work").await.unwrap();
+    let settings = BoardSettings { name: "Work".into(), slots: Some(1), ..BoardSettings::default() };
+    kanban::edit_board(&world.core, &ada(), board.id, settings).await.unwrap();
+    for title in ["w1", "w2"] {
+        world.create_with(CreateCardParams { board: "work".into(), ..params(title) }).await;
+    }
+    let mut home = Vec::new();
+    for title in ["h1", "h2"] {
+        home.push(world.create(title).await);
+    }
+    let first = world.claim().await;
+    let second = world.claim().await;
+    assert!(kanban::claim_next(&world.core, "test").await.unwrap().is_none(), "the profile has two already");
+    let numbers = [first.number, second.number];
+    assert_eq!(numbers.iter().filter(|number| **number <= 2).count(), 1, "one of the board's two: {numbers:?}");
+    let work = kanban::list_cards(&world.core, "work", &BoardView::default(), Some(CardState::Ready), 9).await.unwrap();
+    assert_eq!(work[0].wait, Some(WaitReason::BoardFull { used: 1, limit: 1 }));
+    let busy = WaitReason::ProfileBusy { profile: "runner".into(), used: 2, limit: 2 };
+    assert_eq!(world.card(&home[1]).await.wait, Some(busy));
+}
+
+#[tokio::test]
+async fn nothing_starts_or_changes_on_an_archived_board() {
+    let world = World::new().await;
+    kanban::create_board(&world.core, &ada(), "old", "").await.unwrap();
+    let card = world.create_with(CreateCardParams { board: "old".into(), ..params("x") }).await;
+    let claim = world.claim().await;
+    let refused = kanban::archive_board(&world.core, &ada(), "old").await.unwrap_err();
+    assert!(refused.to_string().contains("running"), "{refused}");
+    worker::fail(&world.core, claim.ticket, protocol::RunOutcome::RateLimited, "later", Some(0)).await.unwrap();
+    kanban::archive_board(&world.core, &ada(), "old").await.unwrap();
+    assert!(kanban::claim_next(&world.core, "test").await.unwrap().is_none());
+    let late = kanban::create_card(&world.core, &ada(), CreateCardParams { board: "old".into(), ..params("y") }).await;
+    assert!(late.unwrap_err().to_string().contains("restore"));
+    let to = MoveCardParams { id: card.id, revision: None, to: CardState::Triage, after: None, before: None };
+    assert!(kanban::move_card(&world.core, &ada(), to).await.is_err());
+    assert!(kanban::boards(&world.core, false).await.unwrap().iter().all(|board| board.slug != "old"));
+    assert!(kanban::boards(&world.core, true).await.unwrap().iter().any(|board| board.slug == "old"));
+    assert!(kanban::archive_board(&world.core, &ada(), "default").await.is_err(), "the default board stays");
+    kanban::restore_board(&world.core, &ada(), "old").await.unwrap();
+    assert_eq!(world.claim().await.number, card.number);
+}
+
+#[tokio::test]
+async fn one_card_at_a_time_writes_to_a_directory() {
+    let world = World::new().await;
+    let dir = tempfile::tempdir().unwrap();
+    let link = world.dir.path().join("same");
+    std::os::unix::fs::symlink(dir.path(), &link).unwrap();
+    let at = |path: &std::path::Path, shared_dir: bool| CreateCardParams {
+        workspace: WorkspaceKind::Dir,
+        workspace_path: Some(path.display().to_string()),
+        shared_dir,
+        ..params("in a directory")
+    };
+    let first = world.create_with(at(dir.path(), false)).await;
+    let second = world.create_with(at(&link, false)).await;
+    let shared = world.create_with(at(dir.path(), true)).await;
+    let claim = world.claim().await;
+    assert_eq!(claim.number, first.number);
+    let beside = world.claim().await;
+    assert_eq!(beside.number, shared.number, "a card that shares its directory does not wait");
+    assert!(kanban::claim_next(&world.core, "test").await.unwrap().is_none());
+    assert_eq!(world.card(&second).await.wait, Some(WaitReason::DirectoryBusy { card: first.number }));
+    worker::complete(&world.core, claim.ticket, "done", None).await.unwrap();
+    assert_eq!(world.card(&second).await.wait, Some(WaitReason::DirectoryBusy { card: shared.number }));
+    worker::complete(&world.core, beside.ticket, "done", None).await.unwrap();
+    assert_eq!(world.claim().await.number, second.number);
+}
+
+#[tokio::test]
+async fn a_spent_budget_stops_the_card_until_a_person_allows_more() {
+    let world = World::new().await;
+    let card = world.create_with(CreateCardParams { max_tokens: Some(100), ..params("thrifty") }).await;
+    let ticket = started(&world).await;
+    let usage = Usage { tokens_in: 60, tokens_out: 39, cost_micros: Some(5) };
+    worker::add_usage(&world.core, ticket, usage).await.unwrap();
+    assert_eq!(worker::spent_budget(&world.core, ticket).await.unwrap(), None);
+    worker::add_usage(&world.core, ticket, Usage { tokens_in: 1, ..Usage::default() }).await.unwrap();
+    let spent = worker::spent_budget(&world.core, ticket).await.unwrap().unwrap();
+    assert!(spent.contains("100"), "{spent}");
+    worker::fail(&world.core, ticket, protocol::RunOutcome::Budget, &spent, None).await.unwrap();
+    assert_eq!(world.state(&card).await, CardState::Blocked);
+    kanban::reap(&world.core).await.unwrap();
+    // Lowered below what is spent, a card that is ready says so and is not started.
+    let other = world.create_with(CreateCardParams { max_cost_micros: Some(1_000_000), ..params("lowered") }).await;
+    let ticket = started(&world).await;
+    let dear = Usage { cost_micros: Some(900_000), ..Usage::default() };
+    worker::add_usage(&world.core, ticket, dear).await.unwrap();
+    worker::fail(&world.core, ticket, protocol::RunOutcome::RateLimited, "later", Some(0)).await.unwrap();
+    let now = world.card(&other).await;
+    let less = EditCardParams { max_cost_micros: Some(500_000), ..EditCardParams::of(now.id, now.revision) };
+    kanban::edit_card(&world.core, &ada(), less).await.unwrap();
+    kanban::reap(&world.core).await.unwrap();
+    assert_eq!(world.card(&other).await.wait, Some(WaitReason::OverBudget));
+    assert!(kanban::claim_next(&world.core, "test").await.unwrap().is_none());
+    // The answer allows the same again.
+    let settled = agent_core::decisions::unblock(&world.core, &ada(), CardRef::Id(card.id), "go on").await.unwrap();
+    assert_eq!(settled.decision.card.state, CardState::Ready);
+    world.clock.advance_ms(6_000);
+    assert_eq!(world.card(&card).await.wait, None);
+}
+
+#[tokio::test]
+async fn what_was_built_on_a_card_that_is_brought_back_says_so() {
+    let world = World::new().await;
+    let a = world.create("a").await;
+    let b = world.create_with(CreateCardParams { parents: vec![CardRef::Id(a.id)], ..params("b") }).await;
+    let c = world.create_with(CreateCardParams { parents: vec![CardRef::Id(b.id)], ..params("c") }).await;
+    let d = world.create_with(CreateCardParams { parents: vec![CardRef::Id(a.id)], ..params("d") }).await;
+    for card in [&a, &b, &c] {
+        kanban::complete_card(&world.core, &ada(), CardRef::Id(card.id), "done").await.unwrap();
+    }
+    let back = MoveCardParams { id: a.id, revision: None, to: CardState::Ready, after: None, before: None };
+    kanban::move_card(&world.core, &ada(), back).await.unwrap();
+    let stale = [world.card(&b).await, world.card(&c).await];
+    assert!(stale.iter().all(|card| card.stale && card.state == CardState::Done), "{stale:?}");
+    assert_eq!(world.state(&d).await, CardState::Todo);
+    let again = MoveCardParams { id: b.id, revision: None, to: CardState::Ready, after: None, before: None };
+    kanban::move_card(&world.core, &ada(), again).await.unwrap();
+    assert!(!world.card(&b).await.stale);
+    world.check_invariants().await;
+}
+
+#[tokio::test]
+async fn links_and_comments_are_taken_back_and_done_again() {
+    let world = World::new().await;
+    let (a, b) = (world.create("a").await, world.create("b").await);
+    let linked = kanban::link(&world.core, &ada(), CardRef::Id(a.id), CardRef::Id(b.id)).await.unwrap();
+    assert_eq!(world.state(&b).await, CardState::Todo);
+    let back = undo(&world, linked.undo).await;
+    assert_eq!(world.state(&b).await, CardState::Ready);
+    undo(&world, back.redo).await;
+    assert_eq!(world.state(&b).await, CardState::Todo);
+    let unlinked = kanban::unlink(&world.core, &ada(), CardRef::Id(a.id), CardRef::Id(b.id)).await.unwrap();
+    assert_eq!(world.state(&b).await, CardState::Ready);
+    assert_eq!(kanban::last_undo(&world.core, &ada()).await.unwrap(), unlinked.undo, "the newest, on any device");
+    assert_eq!(kanban::last_undo(&world.core, &bob()).await.unwrap(), None);
+    undo(&world, unlinked.undo).await;
+    assert_eq!(world.state(&b).await, CardState::Todo);
+    world.check_invariants().await;
+}
+
+#[tokio::test]
+async fn a_person_takes_a_card_back_from_its_worker_and_rewrites_a_result() {
+    let world = World::new().await;
+    let card = world.create("x").await;
+    let idle = kanban::reclaim_card(&world.core, &ada(), CardRef::Id(card.id), "").await;
+    assert!(matches!(idle, Err(KanbanError::Conflict(_))));
+    let ticket = world.claim_and_start().await;
+    let back = kanban::reclaim_card(&world.core, &ada(), CardRef::Id(card.id), "wrong branch").await.unwrap();
+    assert_eq!(back.card.state, CardState::Ready);
+    assert!(matches!(worker::complete(&world.core, ticket, "late", None).await, Err(KanbanError::Fenced(_))));
+    let detail = kanban::card_detail(&world.core, CardRef::Id(card.id)).await.unwrap();
+    assert!(detail.runs[0].error.as_deref().unwrap().contains("wrong branch"));
+    assert!(kanban::edit_result(&world.core, &ada(), CardRef::Id(card.id), "y").await.is_err(), "it is not finished");
+    kanban::complete_card(&world.core, &ada(), CardRef::Id(card.id), "typo").await.unwrap();
+    let fixed = kanban::edit_result(&world.core, &ada(), CardRef::Id(card.id), "no typo").await.unwrap();
+    undo(&world, fixed.undo).await;
+    let detail = kanban::card_detail(&world.core, CardRef::Id(card.id)).await.unwrap();
+    assert!(detail.summary_html.unwrap().contains("typo") && detail.card.state == CardState::Done);
+    world.check_invariants().await;
+}
+
+#[tokio::test]
+async fn views_and_templates_are_kept_by_name() {
+    let world = World::new().await;
+    let board = kanban::board_page(&world.core, "", &BoardView::default()).await.unwrap().board.id;
+    kanban::save_view(&world.core, &ada(), board, "Mine", "assignee=a&junk=1").await.unwrap();
+    let second = kanban::save_view(&world.core, &ada(), board, "Mine", "?needs=me").await.unwrap();
+    let page = kanban::board_page(&world.core, "", &BoardView::default()).await.unwrap();
+    assert_eq!(page.views.iter().map(|view| view.query.as_str()).collect::<Vec<_>>(), ["needs=me"]);
+    kanban::delete_view(&world.core, &ada(), board, page.views[0].id).await.unwrap();
+    assert!(kanban::delete_view(&world.core, &ada(), board, second.id).await.is_err());
+    let like = CreateCardParams { labels: vec!["bug".into()], idempotency_key: Some("k".into()), ..params("Fix ") };
+    kanban::save_template(&world.core, &ada(), board, "Bug", like).await.unwrap();
+    let templates = kanban::templates(&world.core, "").await.unwrap();
+    assert_eq!((templates.len(), templates[0].params.labels.as_slice()), (1, ["bug".to_owned()].as_slice()));
+    assert_eq!(templates[0].params.idempotency_key, None, "a key would make every card the same");
+    kanban::delete_template(&world.core, &ada(), board, templates[0].id).await.unwrap();
+    assert!(kanban::save_view(&world.core, &ada(), board, " ", "").await.is_err());
+}

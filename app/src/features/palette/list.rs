@@ -1,0 +1,177 @@
+//! What the palette finds.
+use std::time::Duration;
+
+use leptos::leptos_dom::helpers::TimeoutHandle;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use protocol::{BoardSummary, TaskCard};
+
+use super::Go;
+use crate::features::kanban::{read_boards, search_cards, words};
+use crate::i18n::t;
+use crate::layout::NewCard;
+use crate::ui::{Icon, dom, icon};
+
+/// Cards are looked for from so many letters on, when typing rests.
+const MIN_LETTERS: usize = 2;
+const RESTS: Duration = Duration::from_millis(300);
+const MAX_CARDS: usize = 8;
+const MAX_BOARDS: usize = 5;
+
+#[derive(Clone, PartialEq)]
+struct Hit {
+    icon: Icon,
+    mark: String,
+    text: String,
+    action: Action,
+}
+
+#[derive(Clone, PartialEq)]
+enum Action {
+    Go(String),
+    NewCard,
+}
+
+fn pages() -> Vec<Hit> {
+    let page = |icon, text: &str, address: &str| Hit {
+        icon,
+        mark: String::new(),
+        text: text.to_owned(),
+        action: Action::Go(address.to_owned()),
+    };
+    let new = Hit { icon: Icon::Plus, mark: "C".into(), text: t::shell_new().into(), action: Action::NewCard };
+    vec![
+        page(Icon::Inbox, t::shell_inbox(), "/inbox"),
+        page(Icon::Board, t::shell_board(), "/board"),
+        new,
+        page(Icon::Settings, t::shell_settings(), "/settings"),
+    ]
+}
+
+fn board_hit(board: &BoardSummary) -> Hit {
+    let address = format!("/board/{}", board.slug);
+    Hit { icon: Icon::Board, mark: String::new(), text: board.name.clone(), action: Action::Go(address) }
+}
+
+fn card_hit(card: &TaskCard) -> Hit {
+    Hit {
+        icon: words::state_icon(card.state),
+        mark: words::label(card.number),
+        text: card.title.clone(),
+        action: Action::Go(format!("/card/{}", card.number)),
+    }
+}
+
+/// The palette's body.
+#[lazy]
+pub(super) fn list(open: RwSignal<bool>, go: StoredValue<Go>, new_card: NewCard) -> AnyView {
+    let text = RwSignal::new(String::new());
+    let (boards, cards) = (RwSignal::new(Vec::<BoardSummary>::new()), RwSignal::new(Vec::<TaskCard>::new()));
+    let (chosen, searching) = (RwSignal::new(0_usize), RwSignal::new(false));
+    let typed = StoredValue::new(None::<TimeoutHandle>);
+    spawn_local(async move {
+        if let Ok(found) = read_boards().await {
+            boards.try_set(found);
+        }
+    });
+    let search = move || {
+        let wanted = text.get_untracked();
+        if wanted.trim().chars().count() < MIN_LETTERS {
+            cards.set(Vec::new());
+            return;
+        }
+        searching.set(true);
+        spawn_local(async move {
+            let found = search_cards(wanted.clone()).await.unwrap_or_default();
+            if text.try_get_untracked().is_some_and(|now| now == wanted) {
+                searching.set(false);
+                cards.set(found);
+            }
+        });
+    };
+    Effect::new(move |_| {
+        text.track();
+        chosen.set(0);
+        typed.update_value(|typed| {
+            if let Some(typed) = typed.take() {
+                typed.clear();
+            }
+            *typed = set_timeout_with_handle(search, RESTS).ok();
+        });
+    });
+    let hits = Memo::new(move |_| {
+        let wanted = text.read().trim().to_lowercase();
+        let fits = |hit: &Hit| hit.text.to_lowercase().contains(&wanted);
+        let mut hits: Vec<Hit> = pages().into_iter().filter(fits).collect();
+        let open_boards = |board: &&BoardSummary| board.archived_at.is_none();
+        hits.extend(boards.read().iter().filter(open_boards).map(board_hit).filter(fits).take(MAX_BOARDS));
+        hits.extend(cards.read().iter().take(MAX_CARDS).map(card_hit));
+        hits
+    });
+    let act = move |hit: Hit| {
+        open.set(false);
+        match hit.action {
+            Action::Go(address) => go.with_value(|go| go(&address)),
+            Action::NewCard => new_card.open.set(true),
+        }
+    };
+    let keys = move |event: web_sys::KeyboardEvent| {
+        let last = hits.read_untracked().len().saturating_sub(1);
+        match event.key().as_str() {
+            "ArrowDown" => chosen.update(|chosen| *chosen = (*chosen + 1).min(last)),
+            "ArrowUp" => chosen.update(|chosen| *chosen = chosen.saturating_sub(1)),
+            "Enter" => {
+                if let Some(hit) = hits.with_untracked(|hits| hits.get(chosen.get_untracked()).cloned()) {
+                    act(hit);
+                }
+            }
+            _ => return,
+        }
+        event.prevent_default();
+        if let Some(row) = document().get_element_by_id(&format!("palette-{}", chosen.get_untracked())) {
+            row.scroll_into_view_with_bool(false);
+        }
+    };
+    let row = move |(at, hit): (usize, Hit)| {
+        let taken = hit.clone();
+        view! {
+            <li role="option" id=format!("palette-{at}") aria-selected=move || if chosen.get() == at { "true" } else { "false" }>
+                <button type="button" tabindex="-1" class="menu-item" on:click=move |_| act(taken.clone())>
+                    {icon(hit.icon)}
+                    <span class="card-number">{hit.mark}</span>
+                    <span class="link-title">{hit.text}</span>
+                </button>
+            </li>
+        }
+        .into_any()
+    };
+    let none = move || hits.read().is_empty() && !searching.get();
+    Effect::new(move |_| {
+        if let Some(field) = document().get_element_by_id("palette-field") {
+            dom::focus(&field);
+        }
+    });
+    view! {
+        <div class="palette">
+            <input
+                id="palette-field"
+                class="input"
+                type="text"
+                role="combobox"
+                aria-expanded="true"
+                aria-controls="palette-list"
+                aria-activedescendant=move || format!("palette-{}", chosen.get())
+                aria-label=t::palette_title()
+                placeholder=t::palette_placeholder()
+                autocomplete="off"
+                bind:value=text
+                on:keydown=keys
+            />
+            <ul id="palette-list" role="listbox" aria-label=t::palette_title() class="palette-list">
+                {move || hits.get().into_iter().enumerate().map(row).collect_view()}
+            </ul>
+            <p class="hint" role="status" hidden=move || !none()>{t::palette_nothing()}</p>
+        </div>
+    }
+    .into_any()
+}

@@ -1,0 +1,69 @@
+//! Finding anything by typing: pages, boards, cards. Opened by ⌘K from everywhere; the code is fetched when it first
+//! opens. Beside it the chords that lead to a page: G, then a letter.
+mod list;
+
+use std::cell::Cell;
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_navigate;
+
+use crate::i18n::t;
+use crate::layout::NewCard;
+use crate::ui::{Dialog, Overlays, dom, later};
+
+/// The second key of a chord must follow within this.
+const CHORD_MS: i64 = 800;
+
+thread_local! {
+    /// When G was pressed.
+    static CHORD: Cell<i64> = const { Cell::new(0) };
+}
+
+/// Leads to an address.
+pub(super) type Go = Box<dyn Fn(&str) + Send + Sync>;
+
+/// The palette and the chords, for as long as the app runs.
+#[component]
+pub fn Palette(
+    /// Opens the dialog for a new card.
+    new_card: NewCard,
+    /// Pages before signing in have neither.
+    bare: Memo<bool>,
+) -> impl IntoView {
+    let open = RwSignal::new(false);
+    let navigate = use_navigate();
+    let go: Go = Box::new(move |address: &str| navigate(address, Default::default()));
+    let go = StoredValue::new(go);
+    let overlays = expect_context::<Overlays>();
+    Effect::new(move |_| {
+        let handle = window_event_listener(leptos::ev::keydown, move |event| {
+            if bare.get_untracked() {
+                return;
+            }
+            let key = event.key();
+            if (event.ctrl_key() || event.meta_key()) && matches!(key.as_str(), "k" | "K") {
+                event.prevent_default();
+                open.update(|open| *open = !*open);
+                return;
+            }
+            let plain = !(event.ctrl_key() || event.meta_key() || event.alt_key());
+            if !plain || overlays.any() || dom::is_typing() {
+                return;
+            }
+            let now = dom::now_ms();
+            let begun = CHORD.replace(if matches!(key.as_str(), "g" | "G") { now } else { 0 });
+            let page = match key.as_str() {
+                "i" | "I" => "/inbox",
+                "b" | "B" => "/board",
+                "," => "/settings",
+                _ => return,
+            };
+            if now - begun < CHORD_MS {
+                event.prevent_default();
+                go.with_value(|go| go(page));
+            }
+        });
+        on_cleanup(move || handle.remove());
+    });
+    view! { <Dialog open title=t::palette_title()>{later(list::list(open, go, new_card))}</Dialog> }
+}
