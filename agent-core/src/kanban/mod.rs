@@ -21,6 +21,7 @@ mod rank;
 mod readiness;
 mod recovery;
 mod repeat;
+mod report;
 mod store;
 mod transition;
 mod undo;
@@ -42,6 +43,7 @@ pub use error::KanbanError;
 pub use links::{link, unlink};
 pub use moves::{block_card, complete_card, delete_card, edit_result, move_card, reclaim_card, schedule_card};
 pub use recovery::reap;
+pub use report::{diagnostics, events, newest_event, stats, worker_context, worker_logs};
 pub use undo::{last_undo, undo};
 pub use view::{
     board_delta, board_page, board_pulse, card, card_changed, card_detail, cards, column_page, last_seq, list_cards,
@@ -81,6 +83,7 @@ mod tests {
             super::recovery::ALL_SQL,
             super::context::ALL_SQL,
             super::readiness::ALL_SQL,
+            super::report::ALL_SQL,
         ] {
             crate::store::tests::prepare_all(statements).await;
         }

@@ -3,12 +3,14 @@
 mod board;
 mod card;
 mod params;
+mod report;
 mod view;
 mod words;
 
 pub use board::*;
 pub use card::*;
 pub use params::*;
+pub use report::*;
 pub use view::*;
 pub(crate) use words::closed_enum;
 pub use words::*;

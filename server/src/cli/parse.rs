@@ -57,6 +57,42 @@ pub(crate) fn workspace(text: &str) -> Result<Workspace, String> {
     }
 }
 
+/// A span from now, or a point in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// So many seconds from now.
+    In(u32),
+    /// Unix seconds.
+    At(i64),
+}
+
+impl Moment {
+    /// Unix milliseconds.
+    pub(crate) fn unix_ms(self, now: i64) -> i64 {
+        match self {
+            Self::In(seconds) => now + i64::from(seconds) * 1000,
+            Self::At(seconds) => seconds.saturating_mul(1000),
+        }
+    }
+}
+
+/// `30m`, `2h`, `1d` from now, or Unix seconds.
+pub(crate) fn moment(text: &str) -> Result<Moment, String> {
+    match text.trim().parse::<i64>() {
+        // No span of seconds is that long, and no time of interest that early.
+        Ok(seconds) if seconds >= 1_000_000_000 => Ok(Moment::At(seconds)),
+        _ => duration(text).map(Moment::In),
+    }
+}
+
+/// Dollars as millionths: `1.50`.
+pub(crate) fn dollars(text: &str) -> Result<i64, String> {
+    match text.trim().trim_start_matches('$').parse::<f64>() {
+        Ok(dollars) if dollars.is_finite() && (0.0..1e9).contains(&dollars) => Ok((dollars * 1e6).round() as i64),
+        _ => Err(format!("\"{}\" is no sum of money; write dollars like 1.50", text.escape_debug())),
+    }
+}
+
 /// Where a worker works.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Workspace {
@@ -102,7 +138,7 @@ pub(crate) fn words(arguments: &[String]) -> Result<String, CliError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Workspace, card, duration, state, workspace};
+    use super::{Moment, Workspace, card, dollars, duration, moment, state, workspace};
     use protocol::{CardRef, CardState, WorkspaceKind};
 
     #[test]
@@ -113,6 +149,16 @@ mod tests {
         for text in ["", "0", "0s", "-1", "1.5h", "2w", "h", "99999999999", "4294967295d", "²"] {
             assert!(duration(text).is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn moments_and_money() {
+        assert_eq!(moment("30m"), Ok(Moment::In(1800)));
+        assert_eq!(moment("1790000000"), Ok(Moment::At(1_790_000_000)));
+        assert_eq!(Moment::In(2).unix_ms(1), 2001);
+        assert!(moment("tomorrow").is_err());
+        assert_eq!((dollars("1.50"), dollars("$2")), (Ok(1_500_000), Ok(2_000_000)));
+        assert!(dollars("-1").is_err() && dollars("NaN").is_err());
     }
 
     #[test]

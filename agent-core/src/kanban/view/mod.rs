@@ -44,6 +44,13 @@ const RUNNING: &str = concat!(
     face_from!(),
     "WHERE c.board_id = ?1 AND c.state = 'running' AND c.deleted_at IS NULL ORDER BY c.rank, c.id LIMIT 20"
 );
+const STUCK: &str = concat!(
+    "SELECT ",
+    face_columns!(),
+    face_from!(),
+    "WHERE c.board_id = ?1 AND c.state IN ('ready', 'blocked', 'review') AND c.deleted_at IS NULL AND c.demo = 0
+     ORDER BY c.state_at LIMIT 500"
+);
 const TOTALS: &str = "SELECT state, cards FROM kanban_column_count WHERE board_id = ?1";
 const LAST_SEQ: &str = "SELECT COALESCE(max(seq), 0) FROM kanban_event";
 // Changed cards, and those whose face shows them: parents count finished children, waiting children name parents.
@@ -317,6 +324,16 @@ pub async fn list_cards(
     Ok(cards)
 }
 
+/// Cards that somebody may have to look at: ready, blocked and in review, the longest waiting first, at most 500.
+pub(super) async fn stuck_cards(core: &Core, board: BoardId) -> Result<Vec<TaskCard>, KanbanError> {
+    let mut tx = core.store().reader().begin().await?;
+    let readiness = Readiness::read(core, &mut tx).await?;
+    let faces: Vec<Face> = sqlx::query_as(STUCK).bind(board.0).fetch_all(&mut *tx).await?;
+    let cards = into_cards(&mut tx, &readiness, faces).await?;
+    tx.rollback().await?;
+    Ok(cards)
+}
+
 /// Cards of all boards that contain the words, newest first, at most 50.
 ///
 /// # Errors
@@ -343,6 +360,6 @@ pub async fn search_cards(core: &Core, text: &str, limit: u32) -> Result<Vec<Tas
 
 #[cfg(test)]
 pub(super) fn all_sql() -> Vec<&'static str> {
-    let own = [FIRST_READY, RUNNING, TOTALS, LAST_SEQ, CHANGED, SLOTS_CHANGED, CARD_SEQ];
+    let own = [FIRST_READY, RUNNING, STUCK, TOTALS, LAST_SEQ, CHANGED, SLOTS_CHANGED, CARD_SEQ];
     [&own[..], faces::ALL_SQL, detail::ALL_SQL, filter::ALL_SQL].concat()
 }

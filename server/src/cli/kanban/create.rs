@@ -44,6 +44,39 @@ pub(super) struct CreateArgs {
     /// Longest run: 300, 90s, 30m, 2h or 1d.
     #[arg(long, value_parser = parse::duration, value_name = "DURATION")]
     max_runtime: Option<u32>,
+    /// A label; may be repeated.
+    #[arg(long = "label", value_name = "LABEL")]
+    labels: Vec<String>,
+    /// Whose work it is, where one board serves several.
+    #[arg(long)]
+    tenant: Option<String>,
+    /// A skill its worker loads; may be repeated.
+    #[arg(long = "skill", value_name = "SKILL")]
+    skills: Vec<String>,
+    /// The model to use instead of the profile's.
+    #[arg(long)]
+    model: Option<String>,
+    /// The branch of a worktree; named after the card when left out.
+    #[arg(long)]
+    branch: Option<String>,
+    /// Others may work in its directory at the same time.
+    #[arg(long)]
+    shared_dir: bool,
+    /// Start no earlier: 30m, 2h or 1d from now, or Unix seconds.
+    #[arg(long, value_parser = parse::moment, value_name = "WHEN")]
+    at: Option<parse::Moment>,
+    /// Come again after it was finished: "every 2h", or five cron fields.
+    #[arg(long, value_name = "RULE")]
+    repeat: Option<String>,
+    /// Tokens all its runs may use together.
+    #[arg(long, value_name = "N")]
+    max_tokens: Option<i64>,
+    /// What all its runs may cost together, in dollars.
+    #[arg(long, value_parser = parse::dollars, value_name = "DOLLARS")]
+    max_cost: Option<i64>,
+    /// Start from a template of the board; what else is given goes before it.
+    #[arg(long, value_name = "NAME")]
+    template: Option<String>,
     /// Start blocked, which asks a person first.
     #[arg(long, value_enum, value_name = "STATE", conflicts_with = "triage")]
     initial_status: Option<InitialStatus>,
@@ -70,7 +103,16 @@ impl CreateArgs {
             triage: self.triage,
             blocked: self.initial_status == Some(InitialStatus::Blocked),
             parents: self.parents,
-            scheduled_at: None,
+            scheduled_at: self.at.map(|at| at.unix_ms(cx.core.now_ms())),
+            labels: self.labels,
+            tenant: self.tenant,
+            skills: self.skills,
+            model: self.model,
+            branch: self.branch,
+            shared_dir: self.shared_dir,
+            repeat: self.repeat,
+            max_tokens: self.max_tokens,
+            max_cost_micros: self.max_cost,
             idempotency_key: self.idempotency_key,
             workspace: self.workspace.as_ref().map(|workspace| workspace.kind).unwrap_or_default(),
             workspace_path: self.workspace.and_then(|workspace| workspace.path),
@@ -78,6 +120,9 @@ impl CreateArgs {
             max_runtime_s: self.max_runtime,
             ..CreateCardParams::default()
         };
+        if let Some(name) = &self.template {
+            from_template(cx, name, &mut params).await?;
+        }
         let unknown = unknown_profile(cx, params.assignee.as_deref())?;
         if let Caller::Worker { .. } = cx.caller {
             if let Some(name) = unknown {
@@ -105,6 +150,40 @@ impl CreateArgs {
         }
         Ok(())
     }
+}
+
+/// Fills in what the command line leaves open.
+async fn from_template(cx: &Cx, name: &str, params: &mut CreateCardParams) -> Result<(), CliError> {
+    let templates = kanban::templates(&cx.core, &cx.board).await?;
+    let Some(template) = templates.into_iter().find(|template| template.name.eq_ignore_ascii_case(name)) else {
+        return Err(CliError::failed("not_found", format!("this board has no template \"{name}\"")));
+    };
+    let from = template.params;
+    let text = |own: &mut String, other: String| {
+        if own.is_empty() {
+            *own = other;
+        }
+    };
+    text(&mut params.body, from.body);
+    params.assignee = params.assignee.take().or(from.assignee);
+    params.tenant = params.tenant.take().or(from.tenant);
+    params.model = params.model.take().or(from.model);
+    params.repeat = params.repeat.take().or(from.repeat);
+    params.max_attempts = params.max_attempts.or(from.max_attempts);
+    params.max_runtime_s = params.max_runtime_s.or(from.max_runtime_s);
+    params.max_tokens = params.max_tokens.or(from.max_tokens);
+    params.max_cost_micros = params.max_cost_micros.or(from.max_cost_micros);
+    if params.priority == 0 {
+        params.priority = from.priority;
+    }
+    if params.workspace_path.is_none() && params.workspace == protocol::WorkspaceKind::Scratch {
+        params.workspace = from.workspace;
+        params.workspace_path = from.workspace_path;
+        params.shared_dir |= from.shared_dir;
+    }
+    params.labels.extend(from.labels);
+    params.skills.extend(from.skills);
+    Ok(())
 }
 
 /// The assignee's name when no profile has it.

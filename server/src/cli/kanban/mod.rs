@@ -1,7 +1,10 @@
 //! `hermes kanban …`: the verbs of the board.
 
+mod boards;
 mod create;
+mod follow;
 mod read;
+mod report;
 mod show;
 mod wording;
 mod write;
@@ -10,7 +13,7 @@ use std::process::ExitCode;
 
 use agent_core::Core;
 use clap::{Args, Subcommand};
-use protocol::{BlockKind, CardRef, CardState, UndoId};
+use protocol::{BlockKind, CardRef, CardState, Severity, UndoId};
 
 use super::error::CliError;
 use super::output::Out;
@@ -134,28 +137,150 @@ enum Verb {
         id: UndoId,
     },
     /// Say that the work goes on (workers).
-    Heartbeat,
-    /// List boards, or make one.
+    Heartbeat {
+        /// What is being done.
+        #[arg(long)]
+        note: Option<String>,
+    },
+    /// Change what a card says; of a finished one, its result.
+    Edit(write::EditArgs),
+    /// Start cards later.
+    Schedule {
+        /// When: a span like 30m, 2h or 1d from now, or Unix seconds.
+        #[arg(value_parser = parse::moment, value_name = "WHEN")]
+        at: parse::Moment,
+        /// Cards.
+        #[arg(required = true, value_parser = parse::card)]
+        cards: Vec<CardRef>,
+    },
+    /// Let cards start that wait in triage, or for their time.
+    Promote {
+        /// Cards.
+        #[arg(required = true, value_parser = parse::card)]
+        cards: Vec<CardRef>,
+    },
+    /// Take a running card back from its worker; another attempt follows.
+    Reclaim {
+        /// Card.
+        #[arg(value_parser = parse::card)]
+        card: CardRef,
+        /// Why; kept with the run.
+        #[arg(long, default_value = "", hide_default_value = true, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Give a card to another profile, taking it back from its worker first when asked to.
+    Reassign {
+        /// Card.
+        #[arg(value_parser = parse::card)]
+        card: CardRef,
+        /// Profile, or `none` for the board's default.
+        profile: String,
+        /// Take it back when it is running.
+        #[arg(long)]
+        reclaim: bool,
+        /// Why; kept with the run.
+        #[arg(long, default_value = "", hide_default_value = true, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Use another model for a card; `none` goes back to the profile's.
+    SetModel {
+        /// Card.
+        #[arg(value_parser = parse::card)]
+        card: CardRef,
+        /// Model name.
+        model: String,
+    },
+    /// The runs of a card.
+    Runs {
+        /// Card.
+        #[arg(value_parser = parse::card)]
+        card: CardRef,
+    },
+    /// The log of a card's worker.
+    Log {
+        /// Card.
+        #[arg(value_parser = parse::card)]
+        card: CardRef,
+        /// Which attempt; the last one when left out.
+        #[arg(long, value_name = "N")]
+        attempt: Option<u32>,
+        /// Only the last so many bytes.
+        #[arg(long, value_name = "BYTES")]
+        tail: Option<u64>,
+    },
+    /// What a worker of this card reads first.
+    Context {
+        /// Card.
+        #[arg(value_parser = parse::card)]
+        card: CardRef,
+    },
+    /// What happened to a card, and what happens until it is finished.
+    Tail {
+        /// Card.
+        #[arg(value_parser = parse::card)]
+        card: CardRef,
+        /// Only what happened so far.
+        #[arg(long)]
+        no_follow: bool,
+    },
+    /// What happens on a board, as it happens.
+    Watch {
+        /// Only these kinds of events, by commas.
+        #[arg(long, value_delimiter = ',', value_name = "KINDS")]
+        kinds: Vec<String>,
+        /// Only what this profile or person does.
+        #[arg(long, value_name = "NAME")]
+        by: Option<String>,
+    },
+    /// Cards per state.
+    Stats,
+    /// Profiles and the cards they have.
+    Assignees,
+    /// What is wrong on a board.
+    #[command(visible_alias = "diag")]
+    Diagnostics {
+        /// This bad or worse: warning, error or critical.
+        #[arg(long, value_name = "SEVERITY")]
+        severity: Option<Severity>,
+        /// Only this card.
+        #[arg(long, visible_alias = "task", value_parser = parse::card, value_name = "CARD")]
+        card: Option<CardRef>,
+    },
+    /// What would start next, and why the others wait; starting is the server's work.
+    Dispatch {
+        /// Nothing else is done anyway; understood for older scripts.
+        #[arg(long, hide = true)]
+        dry_run: bool,
+    },
+    /// List boards, or do something with one.
     Boards {
         #[command(subcommand)]
-        command: Option<BoardVerb>,
+        command: Option<boards::BoardVerb>,
     },
 }
 
-#[derive(Debug, Subcommand)]
-enum BoardVerb {
-    /// List boards.
-    #[command(visible_alias = "ls")]
-    List,
-    /// Make a board.
-    #[command(visible_alias = "new")]
-    Create {
-        /// Short name: small letters, digits, - and _.
-        slug: String,
-        /// Display name; the short name when left out.
-        #[arg(long, default_value = "", hide_default_value = true)]
-        name: String,
-    },
+impl Verb {
+    /// Whether a worker whose run is over may still use it.
+    fn only_reads(&self) -> bool {
+        use boards::BoardVerb;
+        match self {
+            Self::Boards { command } => {
+                matches!(command, None | Some(BoardVerb::List { .. } | BoardVerb::Show { .. } | BoardVerb::Current))
+            }
+            Self::List(_)
+            | Self::Show { .. }
+            | Self::Runs { .. }
+            | Self::Log { .. }
+            | Self::Context { .. }
+            | Self::Tail { .. }
+            | Self::Watch { .. }
+            | Self::Stats
+            | Self::Assignees
+            | Self::Diagnostics { .. }
+            | Self::Dispatch { .. } => true,
+            _ => false,
+        }
+    }
 }
 
 /// What every verb needs.
@@ -176,10 +301,10 @@ impl KanbanArgs {
 }
 
 async fn run(core: &Core, verb: Verb, board: Option<String>, out: Out) -> Result<ExitCode, CliError> {
-    let only_reads =
-        matches!(verb, Verb::List(_) | Verb::Show { .. } | Verb::Boards { command: None | Some(BoardVerb::List) });
+    let only_reads = verb.only_reads();
     let caller = if only_reads { Caller::find_reader(core).await? } else { Caller::find(core).await? };
-    let board = board.unwrap_or_else(|| caller.board().to_owned());
+    let board = board.or_else(|| Some(caller.board().to_owned()).filter(|board| !board.is_empty()));
+    let board = board.or_else(|| boards::current(core.home())).unwrap_or_default();
     let cx = Cx { core: core.clone(), caller, board, out };
     match verb {
         Verb::Create(args) => args.run(&cx).await?,
@@ -197,11 +322,25 @@ async fn run(core: &Core, verb: Verb, board: Option<String>, out: Out) -> Result
         Verb::Move { card, to, revision } => write::move_card(&cx, card, to, revision).await?,
         Verb::Assign { card, profile } => write::assign(&cx, card, &profile).await?,
         Verb::Undo { id } => write::undo(&cx, id).await?,
-        Verb::Heartbeat => write::heartbeat(&cx).await?,
-        Verb::Boards { command: None | Some(BoardVerb::List) } => read::boards(&cx).await?,
-        Verb::Boards { command: Some(BoardVerb::Create { slug, name }) } => {
-            write::create_board(&cx, &slug, &name).await?
+        Verb::Heartbeat { note } => write::heartbeat(&cx, note.as_deref()).await?,
+        Verb::Edit(args) => args.run(&cx).await?,
+        Verb::Schedule { at, cards } => return write::schedule(&cx, &cards, at).await,
+        Verb::Promote { cards } => return write::promote(&cx, &cards).await,
+        Verb::Reclaim { card, reason } => write::reclaim(&cx, card, &reason).await?,
+        Verb::Reassign { card, profile, reclaim, reason } => {
+            write::reassign(&cx, card, &profile, reclaim.then_some(reason.as_str())).await?;
         }
+        Verb::SetModel { card, model } => write::set_model(&cx, card, &model).await?,
+        Verb::Runs { card } => report::runs(&cx, card).await?,
+        Verb::Log { card, attempt, tail } => report::log(&cx, card, attempt, tail).await?,
+        Verb::Context { card } => report::context(&cx, card).await?,
+        Verb::Tail { card, no_follow } => follow::tail(&cx, card, !no_follow).await?,
+        Verb::Watch { kinds, by } => follow::watch(&cx, follow::Only { kinds, by }).await?,
+        Verb::Stats => report::stats(&cx).await?,
+        Verb::Assignees => report::assignees(&cx).await?,
+        Verb::Diagnostics { severity, card } => report::diagnostics(&cx, severity, card).await?,
+        Verb::Dispatch { dry_run: _ } => report::dispatch(&cx).await?,
+        Verb::Boards { command } => boards::run(&cx, command).await?,
     }
     Ok(ExitCode::SUCCESS)
 }

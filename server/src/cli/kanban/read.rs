@@ -1,8 +1,8 @@
-//! `hermes kanban list` and `boards`.
+//! `hermes kanban list`.
 
 use agent_core::kanban;
 use clap::Args;
-use protocol::{BoardView, CardState, TaskCard};
+use protocol::{BoardView, CardSort, CardState, TaskCard};
 
 use super::Cx;
 use super::wording::{age, card_label, priority, state_style, wait};
@@ -25,6 +25,24 @@ pub(super) struct ListArgs {
     /// Only cards of this profile.
     #[arg(long, value_name = "PROFILE")]
     assignee: Option<String>,
+    /// Only cards with this label; may be repeated.
+    #[arg(long = "label", value_name = "LABEL")]
+    labels: Vec<String>,
+    /// Only cards of this tenant.
+    #[arg(long)]
+    tenant: Option<String>,
+    /// Only cards that contain these words.
+    #[arg(long, value_name = "WORDS")]
+    search: Option<String>,
+    /// Only cards that ask something of a person.
+    #[arg(long)]
+    needs_me: bool,
+    /// Only cards that failed since their last success.
+    #[arg(long)]
+    failing: bool,
+    /// Order within columns: manual, priority, created or updated.
+    #[arg(long, value_name = "ORDER")]
+    sort: Option<CardSort>,
     /// Cards at most.
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=9999))]
     limit: u32,
@@ -37,7 +55,16 @@ impl ListArgs {
             (false, true) => Some(CardState::Archived),
             (false, false) => self.status,
         };
-        let view = BoardView { assignees: self.assignee.into_iter().collect(), ..BoardView::default() };
+        let view = BoardView {
+            text: self.search.unwrap_or_default(),
+            assignees: self.assignee.into_iter().collect(),
+            labels: self.labels,
+            tenant: self.tenant,
+            needs_me: self.needs_me,
+            failing: self.failing,
+            sort: self.sort.unwrap_or(CardSort::Manual),
+            ..BoardView::default()
+        };
         let asked = self.limit + 1;
         let mut cards = kanban::list_cards(&cx.core, &cx.board, &view, state, asked).await?;
         let cut = cards.len() > self.limit as usize;
@@ -75,20 +102,4 @@ fn row(card: &TaskCard, now: i64) -> Vec<(Style, String)> {
         (Style::Dim, age(now - card.state_at)),
         (Style::Plain, format!("{}{note}", card.title)),
     ]
-}
-
-/// All boards.
-pub(super) async fn boards(cx: &Cx) -> Result<(), CliError> {
-    let boards = kanban::boards(&cx.core, false).await?;
-    if cx.out.is_json() {
-        return cx.out.json(&boards);
-    }
-    if boards.is_empty() {
-        return cx.out.line("No boards yet; the first card makes one.");
-    }
-    let rows: Vec<_> = boards
-        .iter()
-        .map(|board| vec![(Style::Bold, board.slug.clone()), (Style::Plain, board.name.clone())])
-        .collect();
-    cx.out.table(&["BOARD", "NAME"], &rows)
 }

@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 use agent_core::kanban::worker::{self, Holder, RunTicket};
 use agent_core::{decisions, kanban};
+use clap::Args;
 use protocol::{
-    AddCommentParams, BlockKind, CardRef, CardState, CardWritten, EditCardParams, MoveCardParams,
+    AddCommentParams, BlockKind, CardRef, CardState, CardWritten, EditCardParams, MoveCardParams, RunEventKind,
     SettleDecisionOutcome, UndoId,
 };
 use serde::Serialize;
@@ -15,7 +16,7 @@ use super::wording::card_label;
 use crate::cli::Caller;
 use crate::cli::error::CliError;
 use crate::cli::output::one_line;
-use crate::cli::parse;
+use crate::cli::parse::{self, Moment};
 
 /// A card after a worker's block, with the kind it became.
 #[derive(Debug, Serialize)]
@@ -248,23 +249,146 @@ pub(super) async fn undo(cx: &Cx, id: UndoId) -> Result<(), CliError> {
     Ok(())
 }
 
-pub(super) async fn heartbeat(cx: &Cx) -> Result<(), CliError> {
+pub(super) async fn heartbeat(cx: &Cx, note: Option<&str>) -> Result<(), CliError> {
     let Caller::Worker { ticket, holder } = &cx.caller else {
         return Err(CliError::Usage(
             "heartbeat is for workers; Hermes gives them HERMES_KANBAN_RUN_ID and HERMES_KANBAN_FENCE".into(),
         ));
     };
     worker::heartbeat(&cx.core, *ticket).await?;
+    if let Some(note) = note.map(str::trim).filter(|note| !note.is_empty()) {
+        let event = worker::NewRunEvent {
+            kind: RunEventKind::Note,
+            name: String::new(),
+            detail: agent_core::text::redact(note),
+            ok: true,
+        };
+        worker::record(&cx.core, *ticket, vec![event]).await?;
+    }
     done(cx, CardRef::Id(holder.card), "Still working on").await
 }
 
-pub(super) async fn create_board(cx: &Cx, slug: &str, name: &str) -> Result<(), CliError> {
-    let actor = cx.caller.person("make boards")?;
-    let board = kanban::create_board(&cx.core, actor, slug, name).await?;
-    if cx.out.is_json() {
-        return cx.out.json(&board);
+/// Change what a card says.
+#[derive(Debug, Args)]
+pub(super) struct EditArgs {
+    /// Card.
+    #[arg(value_parser = parse::card)]
+    card: CardRef,
+    /// New title.
+    #[arg(long)]
+    title: Option<String>,
+    /// New description; `-` reads it from stdin.
+    #[arg(long, value_name = "TEXT")]
+    body: Option<String>,
+    /// New priority.
+    #[arg(long, allow_negative_numbers = true)]
+    priority: Option<i32>,
+    /// All labels it shall have, by commas; empty for none.
+    #[arg(long, value_name = "LABELS")]
+    labels: Option<String>,
+    /// New tenant; empty for none.
+    #[arg(long)]
+    tenant: Option<String>,
+    /// All skills it shall have, by commas; empty for none.
+    #[arg(long, value_name = "SKILLS")]
+    skills: Option<String>,
+    /// When it comes again: `every 2h` or five cron fields; empty for never.
+    #[arg(long, value_name = "RULE")]
+    repeat: Option<String>,
+    /// Failures in a row before a person is asked; 0 for the machine's limit.
+    #[arg(long, value_name = "N")]
+    max_retries: Option<u32>,
+    /// Longest run: 300, 90s, 30m, 2h or 1d.
+    #[arg(long, value_parser = parse::duration, value_name = "DURATION")]
+    max_runtime: Option<u32>,
+    /// Tokens of all its runs; 0 for no limit.
+    #[arg(long, value_name = "N")]
+    max_tokens: Option<i64>,
+    /// Cost of all its runs in dollars; 0 for no limit.
+    #[arg(long, value_parser = parse::dollars, value_name = "DOLLARS")]
+    max_cost: Option<i64>,
+    /// The result of a finished card; `-` reads it from stdin.
+    #[arg(long, visible_alias = "summary", value_name = "TEXT")]
+    result: Option<String>,
+}
+
+impl EditArgs {
+    pub(super) async fn run(self, cx: &Cx) -> Result<(), CliError> {
+        let actor = cx.caller.person("edit cards")?;
+        let card = kanban::card(&cx.core, self.card).await?;
+        let list = |text: Option<String>| {
+            text.map(|text| {
+                text.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect()
+            })
+        };
+        let params = EditCardParams {
+            title: self.title,
+            body: self.body.as_deref().map(parse::text).transpose()?,
+            priority: self.priority,
+            labels: list(self.labels),
+            tenant: self.tenant,
+            skills: list(self.skills),
+            repeat: self.repeat,
+            max_attempts: self.max_retries,
+            max_runtime_s: self.max_runtime,
+            max_tokens: self.max_tokens,
+            max_cost_micros: self.max_cost,
+            ..EditCardParams::of(card.id, card.revision)
+        };
+        let changes = params != EditCardParams::of(card.id, card.revision);
+        let written = match self.result {
+            Some(_) if changes => {
+                return Err(CliError::Usage("change the result by itself, then the rest".into()));
+            }
+            Some(result) => kanban::edit_result(&cx.core, actor, CardRef::Id(card.id), &parse::text(&result)?).await?,
+            None if changes => kanban::edit_card(&cx.core, actor, params).await?,
+            None => return Err(CliError::Usage("say what to change; `hermes kanban edit --help` lists it".into())),
+        };
+        wrote(cx, &written, "Changed")
     }
-    cx.out.line(&format!("Created the board {}  {}", board.slug, one_line(&board.name)))
+}
+
+pub(super) async fn schedule(cx: &Cx, cards: &[CardRef], at: Moment) -> Result<ExitCode, CliError> {
+    let actor = cx.caller.person("schedule cards")?;
+    let at = at.unix_ms(cx.core.now_ms());
+    let mut results = Vec::new();
+    for card in cards {
+        results.push(kanban::schedule_card(&cx.core, actor, *card, at).await.map_err(CliError::from));
+    }
+    each(cx, results, |cx, written| wrote(cx, written, "Scheduled"))
+}
+
+pub(super) async fn promote(cx: &Cx, cards: &[CardRef]) -> Result<ExitCode, CliError> {
+    let mut results = Vec::new();
+    for card in cards {
+        results.push(move_to(cx, *card, CardState::Ready, None).await);
+    }
+    each(cx, results, |cx, written| wrote(cx, written, "Promoted"))
+}
+
+pub(super) async fn reclaim(cx: &Cx, card: CardRef, reason: &str) -> Result<(), CliError> {
+    let actor = cx.caller.person("take cards back")?;
+    let written = kanban::reclaim_card(&cx.core, actor, card, reason).await?;
+    wrote(cx, &written, "Took back")
+}
+
+pub(super) async fn reassign(cx: &Cx, card: CardRef, profile: &str, reclaim: Option<&str>) -> Result<(), CliError> {
+    let actor = cx.caller.person("assign cards")?;
+    if let Some(reason) = reclaim
+        && kanban::card(&cx.core, card).await?.state == CardState::Running
+    {
+        kanban::reclaim_card(&cx.core, actor, card, reason).await?;
+    }
+    assign(cx, card, profile).await
+}
+
+pub(super) async fn set_model(cx: &Cx, card: CardRef, model: &str) -> Result<(), CliError> {
+    let actor = cx.caller.person("choose models")?;
+    let card = kanban::card(&cx.core, card).await?;
+    let model = if model.eq_ignore_ascii_case("none") { String::new() } else { model.to_owned() };
+    let params = EditCardParams { model: Some(model), ..EditCardParams::of(card.id, card.revision) };
+    let written = kanban::edit_card(&cx.core, actor, params).await?;
+    wrote(cx, &written, "Changed the model of")
 }
 
 /// A card and the words after it. A worker may leave out its own card, so only a first word that can name a card does.

@@ -4,6 +4,8 @@
 //! processes of the release binary.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+mod scale;
+
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -53,6 +55,7 @@ fn main() {
         writes().await;
         boards().await;
         pushes().await;
+        scale::run().await;
     });
 }
 

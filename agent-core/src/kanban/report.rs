@@ -1,0 +1,182 @@
+//! What the command line tells about a board: counts, history, what a worker reads, what is wrong.
+
+use protocol::{BoardEvent, BoardStats, CardRef, CardState, Diagnosis, DiagnosisKind, Severity, TaskCard};
+use sqlx::Row;
+
+use super::card_row::load;
+use super::view::{newest_seq, stuck_cards};
+use super::{KanbanError, boards, context};
+use crate::{Core, profiles};
+
+const BY_STATE: &str = "SELECT state, cards FROM kanban_column_count WHERE board_id = ?1 AND cards > 0";
+const BY_ASSIGNEE: &str = "SELECT assignee, state, count(*) FROM kanban_card
+     WHERE board_id = ?1 AND deleted_at IS NULL AND state <> 'archived' GROUP BY assignee, state";
+const OLDEST_READY: &str =
+    "SELECT min(state_at) FROM kanban_card WHERE board_id = ?1 AND state = 'ready' AND deleted_at IS NULL";
+const EVENTS: &str = "SELECT e.seq, e.kind, e.actor, e.detail, e.at, c.number, c.title
+      FROM kanban_event e LEFT JOIN kanban_card c ON c.id = e.card_id
+     WHERE e.board_id = ?1 AND e.seq > ?2 ORDER BY e.seq LIMIT ?3";
+const CARD_EVENTS: &str = "SELECT e.seq, e.kind, e.actor, e.detail, e.at, c.number, c.title
+      FROM kanban_event e LEFT JOIN kanban_card c ON c.id = e.card_id
+     WHERE e.card_id = ?1 AND e.seq > ?2 ORDER BY e.seq LIMIT ?3";
+const MAX_EVENTS: i64 = 500;
+
+const MINUTE: i64 = 60_000;
+const HOUR: i64 = 60 * MINUTE;
+/// A ready card that nothing starts is worth a word after this.
+const STRANDED_MS: i64 = 30 * MINUTE;
+/// A question that nobody answers is worth a word after this.
+const UNANSWERED_MS: i64 = 24 * HOUR;
+
+/// How many cards there are, where and whose.
+///
+/// # Errors
+/// `NotFound` for an unknown board.
+pub async fn stats(core: &Core, board: &str) -> Result<BoardStats, KanbanError> {
+    let (board, _) = boards::board_settings(core, board).await?;
+    let mut tx = core.store().reader().begin().await?;
+    let by_state: Vec<(String, i64)> = sqlx::query_as(BY_STATE).bind(board.id.0).fetch_all(&mut *tx).await?;
+    let rows: Vec<(Option<String>, String, i64)> =
+        sqlx::query_as(BY_ASSIGNEE).bind(board.id.0).fetch_all(&mut *tx).await?;
+    let oldest: Option<i64> = sqlx::query_scalar(OLDEST_READY).bind(board.id.0).fetch_one(&mut *tx).await?;
+    tx.rollback().await?;
+    let now = core.now_ms();
+    let mut stats = BoardStats { board: board.slug, now, ..BoardStats::default() };
+    stats.oldest_ready_ms = oldest.map(|at| (now - at).max(0));
+    stats.by_state = by_state.into_iter().filter_map(|(state, cards)| Some((state.parse().ok()?, cards))).collect();
+    stats.by_state.sort();
+    for (assignee, state, cards) in rows {
+        let Ok(state) = state.parse::<CardState>() else { continue };
+        let name = assignee.unwrap_or_default();
+        stats.by_assignee.entry(name).or_default().insert(state, cards);
+    }
+    for profile in profiles::list(core.home()).map_err(|error| KanbanError::Invalid(error.to_string()))? {
+        stats.by_assignee.entry(profile.id).or_default();
+    }
+    Ok(stats)
+}
+
+/// What happened on a board, or to a card, after `after`; at most 500 entries.
+///
+/// # Errors
+/// `NotFound` for an unknown board or card.
+pub async fn events(
+    core: &Core,
+    board: &str,
+    card: Option<CardRef>,
+    after: i64,
+) -> Result<Vec<BoardEvent>, KanbanError> {
+    let mut tx = core.store().reader().begin().await?;
+    let rows = match card {
+        Some(card) => {
+            let card = load(&mut tx, card).await?;
+            sqlx::query(CARD_EVENTS).bind(card.id.0).bind(after).bind(MAX_EVENTS).fetch_all(&mut *tx).await?
+        }
+        None => {
+            let (board, _) = boards::board_settings(core, board).await?;
+            sqlx::query(EVENTS).bind(board.id.0).bind(after).bind(MAX_EVENTS).fetch_all(&mut *tx).await?
+        }
+    };
+    tx.rollback().await?;
+    let events = rows
+        .iter()
+        .map(|row| {
+            Ok(BoardEvent {
+                seq: row.try_get("seq")?,
+                kind: row.try_get("kind")?,
+                actor: row.try_get("actor")?,
+                card: row.try_get("number")?,
+                title: row.try_get("title")?,
+                detail: row.try_get("detail")?,
+                at: row.try_get("at")?,
+            })
+        })
+        .collect::<Result<_, sqlx::Error>>()?;
+    Ok(events)
+}
+
+/// The newest event's number, from where to follow.
+///
+/// # Errors
+/// When the database fails.
+pub async fn newest_event(core: &Core) -> Result<i64, KanbanError> {
+    let mut reader = core.store().reader().acquire().await?;
+    newest_seq(&mut reader).await
+}
+
+/// The text that a worker of this card reads first.
+///
+/// # Errors
+/// `NotFound` for an unknown card.
+pub async fn worker_context(core: &Core, card: CardRef) -> Result<String, KanbanError> {
+    let mut tx = core.store().reader().begin().await?;
+    let row = load(&mut tx, card).await?;
+    let config = core.config();
+    let profile = row.assignee.clone().unwrap_or_else(|| config.kanban.default_assignee.clone());
+    let text = context::text(core, &mut tx, &row, &profile).await?;
+    tx.rollback().await?;
+    Ok(text)
+}
+
+/// What is wrong on a board: cards that fail, wait too long, or wait for what will not come. Worst first.
+///
+/// # Errors
+/// `NotFound` for an unknown board.
+pub async fn diagnostics(core: &Core, board: &str) -> Result<Vec<Diagnosis>, KanbanError> {
+    let (board, _) = boards::board_settings(core, board).await?;
+    let now = core.now_ms();
+    let limit = core.config().kanban.failure_limit.max(1);
+    let mut found: Vec<Diagnosis> = stuck_cards(core, board.id)
+        .await?
+        .into_iter()
+        .filter_map(|card| diagnose(&card, now, limit).map(|(kind, severity)| Diagnosis { kind, severity, card }))
+        .collect();
+    found.sort_by_key(|diagnosis| (diagnosis.severity, diagnosis.card.state_at));
+    Ok(found)
+}
+
+/// What is wrong with a card, if anything.
+fn diagnose(card: &TaskCard, now: i64, failure_limit: u32) -> Option<(DiagnosisKind, Severity)> {
+    let waited = now - card.state_at;
+    match card.state {
+        CardState::Ready => {
+            let kind = match &card.wait {
+                Some(protocol::WaitReason::UnknownProfile { .. }) => DiagnosisKind::UnknownProfile,
+                Some(protocol::WaitReason::NoProvider) => DiagnosisKind::NoProvider,
+                Some(protocol::WaitReason::OverBudget) => DiagnosisKind::OverBudget,
+                _ if card.failures > 0 => DiagnosisKind::RepeatedFailures,
+                _ if waited > STRANDED_MS => DiagnosisKind::Stranded,
+                _ => return None,
+            };
+            let severity = match waited {
+                waited if waited > 6 * STRANDED_MS => Severity::Critical,
+                waited if waited > 2 * STRANDED_MS || card.failures >= failure_limit => Severity::Error,
+                _ => Severity::Warning,
+            };
+            Some((kind, severity))
+        }
+        CardState::Blocked | CardState::Review if waited > UNANSWERED_MS => {
+            Some((DiagnosisKind::Unanswered, Severity::Warning))
+        }
+        CardState::Blocked if card.failures >= failure_limit => {
+            let severity = if card.failures >= 2 * failure_limit { Severity::Critical } else { Severity::Error };
+            Some((DiagnosisKind::RepeatedFailures, severity))
+        }
+        _ => None,
+    }
+}
+
+/// The paths of a card's worker logs, newest attempt first, those that exist.
+///
+/// # Errors
+/// `NotFound` for an unknown card.
+pub async fn worker_logs(core: &Core, card: CardRef) -> Result<Vec<(u32, std::path::PathBuf)>, KanbanError> {
+    let mut tx = core.store().reader().begin().await?;
+    let row = load(&mut tx, card).await?;
+    tx.rollback().await?;
+    let path = |attempt: u32| core.home().logs().join(format!("{}-{attempt}.worker.log", row.number));
+    Ok((1..=row.attempts).rev().map(|attempt| (attempt, path(attempt))).filter(|(_, path)| path.exists()).collect())
+}
+
+#[cfg(test)]
+pub(super) const ALL_SQL: &[&str] = &[BY_STATE, BY_ASSIGNEE, OLDEST_READY, EVENTS, CARD_EVENTS];

@@ -1,0 +1,226 @@
+//! What the board costs at 1,000, 10,000 and 100,000 cards, with ten events and 500 bytes of description each.
+
+use std::time::Instant;
+
+use agent_core::Core;
+use agent_core::kanban;
+use agent_core::kanban::worker;
+use protocol::{BoardId, BoardView, CardRef, CardState, CardWritten, CreateCardParams, MoveCardParams, RunOutcome};
+use sqlx::{Connection, SqliteConnection};
+
+use crate::{fresh, me, quantiles};
+
+const ROUNDS: usize = 30;
+const CONFIG: &str = "kanban:\n  max_in_progress: 100000\n  default_assignee: script\n";
+
+/// All sizes, a column each.
+pub(crate) async fn run() {
+    let mut memory = Vec::new();
+    for count in [1_000_i64, 10_000, 100_000] {
+        println!("\n{count} cards, 10 events and 500 B each");
+        let before = resident_kb();
+        let (_dir, core) = fresh(CONFIG).await;
+        let board = seed(&core, count).await;
+        reads(&core, board).await;
+        writes(&core, board, count).await;
+        memory.push((count, resident_kb().saturating_sub(before)));
+        core.close().await;
+    }
+    for (count, kb) in memory {
+        println!("{:<44} {:>9.1} MB", format!("memory grown by the work on {count} cards"), kb as f64 / 1024.0);
+    }
+    concurrent().await;
+}
+
+/// Writes the cards as rows: a sixth each in triage, todo, ready and review's neighbours, the rest done.
+async fn seed(core: &Core, count: i64) -> BoardId {
+    let board = kanban::board_page(core, "", &BoardView::default()).await.unwrap().board.id;
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(core.home().database()).foreign_keys(true);
+    let mut db = SqliteConnection::connect_with(&options).await.unwrap();
+    let mut tx = db.begin().await.unwrap();
+    let cards = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
+        INSERT INTO kanban_card (id, number, board_id, title, body, state, rank, priority, assignee, created_by,
+                                 created_at, updated_at, state_at)
+        SELECT unhex(printf('%032x', i)), i, ?2, printf('Card %d about topic%d', i, i % 997),
+               printf('%.*c', 480, 'b') || printf(' word%d', i % 1009),
+               CASE i % 6 WHEN 0 THEN 'triage' WHEN 1 THEN 'ready' ELSE 'done' END,
+               printf('%016x', 9223372036854775808 / 2 + i), i % 3 - 1,
+               CASE i % 4 WHEN 0 THEN 'coder' END, 'bench', ?3 + i, ?3 + i, ?3 + i FROM n";
+    let now = core.now_ms() - 1_000_000;
+    sqlx::query(cards).bind(count).bind(board.0).bind(now).execute(&mut *tx).await.unwrap();
+    let events = "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ?1 * 10 - 1)
+        INSERT INTO kanban_event (board_id, card_id, kind, actor, detail, at)
+        SELECT ?2, unhex(printf('%032x', i % ?1 + 1)), 'edited', 'cli:bench', '{\"title\":\"x\"}', ?3 FROM n";
+    sqlx::query(events).bind(count).bind(board.0).bind(now).execute(&mut *tx).await.unwrap();
+    let labels = "INSERT INTO kanban_card_label (card_id, label, board_id)
+        SELECT id, 'label' || (number % 20), board_id FROM kanban_card WHERE number % 5 = 0";
+    sqlx::query(labels).execute(&mut *tx).await.unwrap();
+    sqlx::query("UPDATE kanban_counter SET next_number = ?1 + 1").bind(count).execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+    db.close().await.unwrap();
+    board
+}
+
+fn row(name: &str, times: Vec<f64>, note: &str) {
+    let (median, p95) = quantiles(times);
+    println!("  {name:<42} {median:>9.2} ms {p95:>9.2} ms  {note}");
+}
+
+async fn timed<T>(mut work: impl AsyncFnMut(usize) -> T) -> (Vec<f64>, T) {
+    let mut times = Vec::new();
+    let mut last = work(0).await; // once to warm up
+    for round in 0..ROUNDS {
+        let begun = Instant::now();
+        last = work(round + 1).await;
+        times.push(begun.elapsed().as_secs_f64() * 1000.0);
+    }
+    (times, last)
+}
+
+fn gzip_kb(json: &[u8]) -> String {
+    use std::io::Write;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(json).unwrap();
+    let packed = encoder.finish().unwrap().len() as f64 / 1024.0;
+    format!("{:.1} KB, {packed:.1} KB gzip", json.len() as f64 / 1024.0)
+}
+
+async fn reads(core: &Core, board: BoardId) {
+    let view = BoardView::default();
+    let (times, page) = timed(async |_| kanban::board_page(core, "", &view).await.unwrap()).await;
+    row("first board page", times, &gzip_kb(&serde_json::to_vec(&page).unwrap()));
+    let views = [
+        ("… filtered by assignee", BoardView { assignees: vec!["coder".into()], ..view.clone() }),
+        ("… filtered by label", BoardView { labels: vec!["label5".into()], ..view.clone() }),
+        ("… filtered by words", BoardView { text: "topic42".into(), ..view.clone() }),
+        ("… by priority", BoardView { sort: protocol::CardSort::Priority, ..view.clone() }),
+    ];
+    for (name, view) in views {
+        let (times, _) = timed(async |_| kanban::board_page(core, "", &view).await.unwrap()).await;
+        row(name, times, "");
+    }
+    let (times, found) = timed(async |_| kanban::list_cards(core, "", &view, None, 200).await.unwrap()).await;
+    row("list of 200", times, &format!("{} cards", found.len()));
+    let (times, found) = timed(async |_| kanban::search_cards(core, "topic500 card", 20).await.unwrap()).await;
+    row("search, two words", times, &format!("{} cards", found.len()));
+    let (times, found) = timed(async |_| kanban::search_cards(core, "card", 20).await.unwrap()).await;
+    row("search, a word in every card", times, &format!("{} cards", found.len()));
+    let card = kanban::card(core, CardRef::Number(6)).await.unwrap();
+    let mut to = [CardState::Todo, CardState::Triage].into_iter().cycle();
+    let mut delta = Vec::new();
+    let mut size = 0;
+    for _ in 0..ROUNDS {
+        let seq = kanban::last_seq(core).await.unwrap();
+        let state = if kanban::card(core, CardRef::Id(card.id)).await.unwrap().state == CardState::Triage {
+            CardState::Ready
+        } else {
+            CardState::Triage
+        };
+        let _ = to.next();
+        let params = MoveCardParams { id: card.id, revision: None, to: state, after: None, before: None };
+        kanban::move_card(core, &me(), params).await.unwrap();
+        let begun = Instant::now();
+        let changed = kanban::board_delta(core, board, seq).await.unwrap().unwrap();
+        delta.push(begun.elapsed().as_secs_f64() * 1000.0);
+        size = serde_json::to_vec(&changed).unwrap().len();
+    }
+    row("delta after one change", delta, &format!("{size} B"));
+}
+
+async fn writes(core: &Core, board: BoardId, count: i64) {
+    let _ = board;
+    let body = "b".repeat(500);
+    let (times, _): (_, CardWritten) = timed(async |round| {
+        let params = CreateCardParams {
+            title: format!("new {round}"),
+            body: body.clone(),
+            triage: true,
+            ..CreateCardParams::default()
+        };
+        kanban::create_card(core, &me(), params).await.unwrap()
+    })
+    .await;
+    row("create", times, "");
+    let mut claims = Vec::new();
+    let (times, ()) = timed(async |_| {
+        claims.push(kanban::claim_next(core, "bench").await.unwrap().unwrap());
+    })
+    .await;
+    row("claim", times, "");
+    let mut open = claims.clone().into_iter();
+    let (times, ()) = timed(async |_| {
+        let claim = open.next().unwrap();
+        worker::complete(core, claim.ticket, "done", None).await.unwrap();
+    })
+    .await;
+    row("complete", times, "");
+    // Nobody can run any of the ready cards: the look has to find that out.
+    let (times, _) = timed(async |_| kanban::release_due(core).await.unwrap()).await;
+    row("dispatcher sweep: what is due", times, "");
+    let (times, _) = timed(async |_| kanban::reap(core).await.unwrap()).await;
+    row("dispatcher sweep: what is left over", times, "");
+    if let Some(claim) = kanban::claim_next(core, "bench").await.unwrap() {
+        worker::fail(core, claim.ticket, RunOutcome::RateLimited, "", Some(60_000)).await.unwrap();
+    }
+    let _ = count;
+}
+
+/// Many callers at once: what group commit and batches are for.
+async fn concurrent() {
+    println!("\nmany at once");
+    let (_dir, core) = fresh(CONFIG).await;
+    let tasks = 32;
+    let each = 64;
+    let begun = Instant::now();
+    let mut running = Vec::new();
+    for task in 0..tasks {
+        let core = core.clone();
+        running.push(tokio::spawn(async move {
+            for index in 0..each {
+                let params = CreateCardParams {
+                    title: format!("card {task}/{index}"),
+                    body: "b".repeat(500),
+                    ..CreateCardParams::default()
+                };
+                kanban::create_card(&core, &me(), params).await.unwrap();
+            }
+        }));
+    }
+    for task in running {
+        task.await.unwrap();
+    }
+    let rate = f64::from(tasks * each) / begun.elapsed().as_secs_f64();
+    println!("  {:<42} {rate:>9.0} /s", "create, 32 callers, durable");
+    // The database is the queue: each core is a process of its own as far as it can tell.
+    let home = core.home().clone();
+    let begun = Instant::now();
+    let mut dispatchers = Vec::new();
+    for index in 0..4 {
+        let home = home.clone();
+        dispatchers.push(tokio::spawn(async move {
+            let core = Core::open(agent_core::OpenOptions::new(home)).await.unwrap();
+            let mut claimed = 0_usize;
+            loop {
+                let claims = kanban::claim_ready(&core, &format!("bench {index}"), 64).await.unwrap();
+                if claims.is_empty() {
+                    core.close().await;
+                    return claimed;
+                }
+                claimed += claims.len();
+            }
+        }));
+    }
+    let mut claimed = 0;
+    for dispatcher in dispatchers {
+        claimed += dispatcher.await.unwrap();
+    }
+    assert_eq!(claimed, usize::try_from(tasks * each).unwrap(), "each card exactly once");
+    let rate = claimed as f64 / begun.elapsed().as_secs_f64();
+    println!("  {:<42} {rate:>9.0} /s  {claimed} cards, none twice", "claim, 4 dispatchers with 4 databases open");
+}
+
+fn resident_kb() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
+    line.split_whitespace().nth(1).and_then(|kb| kb.parse().ok()).unwrap_or(0)
+}

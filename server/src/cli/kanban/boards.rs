@@ -1,0 +1,258 @@
+//! `hermes kanban boards …`, saved views and templates.
+
+use std::path::PathBuf;
+
+use agent_core::kanban;
+use clap::{Args, Subcommand};
+use protocol::{BoardSettings, BoardSummary};
+
+use super::Cx;
+use crate::cli::error::CliError;
+use crate::cli::output::{Style, one_line};
+
+/// What can be done with boards.
+#[derive(Debug, Subcommand)]
+pub(super) enum BoardVerb {
+    /// List boards.
+    #[command(visible_alias = "ls")]
+    List {
+        /// Archived ones, too.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Make a board.
+    #[command(visible_alias = "new")]
+    Create {
+        /// Short name: small letters, digits, - and _.
+        slug: String,
+        /// Display name; made from the short name when left out.
+        #[arg(long, default_value = "", hide_default_value = true)]
+        name: String,
+        /// Use it from now on.
+        #[arg(long)]
+        switch: bool,
+        #[command(flatten)]
+        set: SetArgs,
+    },
+    /// Show what is set on a board.
+    Show {
+        /// Board; the current one when left out.
+        slug: Option<String>,
+    },
+    /// Use a board from now on when none is named.
+    #[command(visible_alias = "use")]
+    Switch {
+        /// Board.
+        slug: String,
+    },
+    /// Print the board that is used when none is named.
+    Current,
+    /// Give a board another display name.
+    Rename {
+        /// Board.
+        slug: String,
+        /// New name.
+        name: String,
+    },
+    /// Change what is set on a board.
+    Set {
+        /// Board.
+        slug: String,
+        #[command(flatten)]
+        set: SetArgs,
+    },
+    /// Set the directory of cards that ask for one without naming it.
+    SetDefaultWorkdir {
+        /// Board.
+        slug: String,
+        /// Absolute path; none when left out.
+        path: Option<String>,
+    },
+    /// Put a board away; nothing on it starts any more.
+    #[command(visible_aliases = ["rm", "remove"])]
+    Archive {
+        /// Board.
+        slug: String,
+    },
+    /// Bring an archived board back.
+    Restore {
+        /// Board.
+        slug: String,
+    },
+}
+
+/// What can be set on a board; what is left out stays.
+#[derive(Debug, Default, Args)]
+pub(super) struct SetArgs {
+    /// What it is for.
+    #[arg(long, value_name = "TEXT")]
+    description: Option<String>,
+    /// One emoji or short sign.
+    #[arg(long)]
+    icon: Option<String>,
+    /// blue, green, amber, red, violet, teal or gray.
+    #[arg(long)]
+    color: Option<String>,
+    /// Directory of cards that ask for one without naming it; empty for none.
+    #[arg(long, value_name = "PATH")]
+    default_workdir: Option<String>,
+    /// Workers at once on this board; 0 stops it.
+    #[arg(long, value_name = "N")]
+    slots: Option<u32>,
+    /// Cards in triage are taken apart by a model: yes or no.
+    #[arg(long, value_name = "YES")]
+    auto_decompose: Option<bool>,
+    /// Profile for the parts of a card that was taken apart.
+    #[arg(long, value_name = "PROFILE")]
+    orchestrator: Option<String>,
+}
+
+impl SetArgs {
+    fn is_empty(&self) -> bool {
+        self.description.is_none()
+            && self.icon.is_none()
+            && self.color.is_none()
+            && self.default_workdir.is_none()
+            && self.slots.is_none()
+            && self.auto_decompose.is_none()
+            && self.orchestrator.is_none()
+    }
+
+    fn apply(self, settings: &mut BoardSettings) {
+        settings.description = self.description.unwrap_or_else(|| std::mem::take(&mut settings.description));
+        settings.icon = self.icon.unwrap_or_else(|| std::mem::take(&mut settings.icon));
+        settings.color = self.color.unwrap_or_else(|| std::mem::take(&mut settings.color));
+        settings.default_dir = self.default_workdir.or_else(|| settings.default_dir.take());
+        settings.slots = self.slots.or(settings.slots);
+        settings.auto_decompose = self.auto_decompose.unwrap_or(settings.auto_decompose);
+        settings.orchestrator = self.orchestrator.or_else(|| settings.orchestrator.take());
+    }
+}
+
+/// Where the current board is remembered; the Python product keeps it in the same place.
+fn pointer(cx: &Cx) -> PathBuf {
+    cx.core.home().root().join("kanban").join("current")
+}
+
+/// The board that `boards switch` chose, when there is one.
+pub(super) fn current(home: &agent_core::Home) -> Option<String> {
+    let text = std::fs::read_to_string(home.root().join("kanban").join("current")).ok()?; // silent-ok: none was chosen
+    let slug = text.lines().next().unwrap_or_default().trim().to_owned();
+    (!slug.is_empty()).then_some(slug)
+}
+
+pub(super) async fn run(cx: &Cx, verb: Option<BoardVerb>) -> Result<(), CliError> {
+    match verb {
+        None => list(cx, false).await,
+        Some(BoardVerb::List { all }) => list(cx, all).await,
+        Some(BoardVerb::Show { slug }) => show(cx, slug.as_deref().unwrap_or(&cx.board)).await,
+        Some(BoardVerb::Current) => {
+            let (board, _) = kanban::board_settings(&cx.core, &cx.board).await?;
+            told(cx, "", &board)
+        }
+        Some(BoardVerb::Switch { slug }) => {
+            cx.caller.person("switch boards")?;
+            let (board, _) = kanban::board_settings(&cx.core, &slug).await?;
+            switch(cx, &board)?;
+            told(cx, "Using ", &board)
+        }
+        Some(BoardVerb::Create { slug, name, switch: also_switch, set }) => {
+            let actor = cx.caller.person("make boards")?;
+            let board = kanban::create_board(&cx.core, actor, &slug, &name).await?;
+            if !set.is_empty() {
+                change(cx, &board.slug, |settings| set.apply(settings)).await?;
+            }
+            if also_switch {
+                switch(cx, &board)?;
+            }
+            told(cx, "Created the board ", &board)
+        }
+        Some(BoardVerb::Rename { slug, name }) => {
+            let board = change(cx, &slug, |settings| settings.name = name).await?;
+            told(cx, "Renamed ", &board)
+        }
+        Some(BoardVerb::Set { slug, set }) => {
+            if set.is_empty() {
+                return Err(CliError::Usage("say what to set; `hermes kanban boards set --help` lists it".into()));
+            }
+            let board = change(cx, &slug, |settings| set.apply(settings)).await?;
+            told(cx, "Changed ", &board)
+        }
+        Some(BoardVerb::SetDefaultWorkdir { slug, path }) => {
+            let board = change(cx, &slug, |settings| settings.default_dir = path).await?;
+            told(cx, "Changed ", &board)
+        }
+        Some(BoardVerb::Archive { slug }) => {
+            let actor = cx.caller.person("archive boards")?;
+            let board = kanban::archive_board(&cx.core, actor, &slug).await?;
+            told(cx, "Archived ", &board)
+        }
+        Some(BoardVerb::Restore { slug }) => {
+            let actor = cx.caller.person("restore boards")?;
+            let board = kanban::restore_board(&cx.core, actor, &slug).await?;
+            told(cx, "Restored ", &board)
+        }
+    }
+}
+
+async fn change(cx: &Cx, slug: &str, change: impl FnOnce(&mut BoardSettings)) -> Result<BoardSummary, CliError> {
+    let actor = cx.caller.person("change boards")?;
+    let (board, mut settings) = kanban::board_settings(&cx.core, slug).await?;
+    change(&mut settings);
+    Ok(kanban::edit_board(&cx.core, actor, board.id, settings).await?)
+}
+
+fn switch(cx: &Cx, board: &BoardSummary) -> Result<(), CliError> {
+    let path = pointer(cx);
+    let failed = |error: std::io::Error| {
+        CliError::failed("unavailable", format!("{} cannot be written: {error}", path.display()))
+    };
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
+    std::fs::write(&path, format!("{}\n", board.slug)).map_err(failed)
+}
+
+fn told(cx: &Cx, what: &str, board: &BoardSummary) -> Result<(), CliError> {
+    if cx.out.is_json() {
+        return cx.out.json(board);
+    }
+    cx.out.line(&format!("{what}{}  {}", board.slug, one_line(&board.name)))
+}
+
+async fn list(cx: &Cx, all: bool) -> Result<(), CliError> {
+    let boards = kanban::boards(&cx.core, all).await?;
+    if cx.out.is_json() {
+        return cx.out.json(&boards);
+    }
+    let rows: Vec<_> = boards
+        .iter()
+        .map(|board| {
+            let note = if board.archived_at.is_some() { "archived" } else { "" };
+            let name = format!("{} {}", board.icon, board.name).trim().to_owned();
+            vec![(Style::Bold, board.slug.clone()), (Style::Plain, name), (Style::Dim, note.to_owned())]
+        })
+        .collect();
+    cx.out.table(&["BOARD", "NAME", ""], &rows)
+}
+
+async fn show(cx: &Cx, slug: &str) -> Result<(), CliError> {
+    let (board, settings) = kanban::board_settings(&cx.core, slug).await?;
+    if cx.out.is_json() {
+        return cx.out.json(&serde_json::json!({ "board": board, "settings": settings }));
+    }
+    let number = |limit: Option<u32>| limit.map_or_else(|| "—".to_owned(), |limit| limit.to_string());
+    let text = |text: Option<&str>| text.map_or_else(|| "—".to_owned(), one_line);
+    let rows = [
+        ("name", one_line(&settings.name)),
+        ("description", one_line(&settings.description)),
+        ("directory", text(settings.default_dir.as_deref())),
+        ("workers at once", number(settings.slots)),
+        ("warn above, in review", number(settings.review_limit)),
+        ("warn above, blocked", number(settings.blocked_limit)),
+        ("takes triage apart", if settings.auto_decompose { "yes" } else { "no" }.to_owned()),
+        ("profile for parts", text(settings.orchestrator.as_deref())),
+    ];
+    let rows: Vec<_> = rows.map(|(name, value)| vec![(Style::Dim, name.to_owned()), (Style::Plain, value)]).into();
+    cx.out.table(&[&board.slug, ""], &rows)
+}

@@ -1,0 +1,93 @@
+//! `hermes kanban watch` and `tail`: what happens, as it happens.
+
+use std::time::Duration;
+
+use agent_core::kanban;
+use protocol::{BoardEvent, CardRef};
+
+use super::Cx;
+use super::wording::age;
+use crate::cli::error::CliError;
+use crate::cli::output::{Style, one_line};
+
+/// How often other processes' writes are looked for.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// What is shown of what happens.
+pub(super) struct Only {
+    /// These kinds of events; empty for all.
+    pub(super) kinds: Vec<String>,
+    /// What this profile or person does.
+    pub(super) by: Option<String>,
+}
+
+/// Prints what happens from now on, until it is interrupted or the pipe is closed.
+pub(super) async fn watch(cx: &Cx, only: Only) -> Result<(), CliError> {
+    let after = kanban::newest_event(&cx.core).await?;
+    follow(cx, None, after, &only).await
+}
+
+/// Prints what happened to a card, and what happens to it until it is finished.
+pub(super) async fn tail(cx: &Cx, card: CardRef, follow_on: bool) -> Result<(), CliError> {
+    let only = Only { kinds: Vec::new(), by: None };
+    let mut after = 0;
+    loop {
+        let events = kanban::events(&cx.core, &cx.board, Some(card), after).await?;
+        let Some(last) = events.last() else { break };
+        after = last.seq;
+        print(cx, &events, &only)?;
+    }
+    if follow_on { follow(cx, Some(card), after, &only).await } else { Ok(()) }
+}
+
+async fn follow(cx: &Cx, card: Option<CardRef>, mut after: i64, only: &Only) -> Result<(), CliError> {
+    let mut commits = cx.core.store().watch().await.map_err(kanban::KanbanError::from)?;
+    loop {
+        if commits.changed().await.map_err(kanban::KanbanError::from)? {
+            let events = kanban::events(&cx.core, &cx.board, card, after).await?;
+            if let Some(last) = events.last() {
+                after = last.seq;
+            }
+            print(cx, &events, only)?;
+            let finished = match card {
+                Some(card) => kanban::card(&cx.core, card).await?.state.is_finished(),
+                None => false,
+            };
+            if finished {
+                commits.close().await;
+                return Ok(());
+            }
+        }
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {
+                commits.close().await;
+                return Ok(());
+            }
+            () = tokio::time::sleep(LOOK) => {}
+        }
+    }
+}
+
+fn print(cx: &Cx, events: &[BoardEvent], only: &Only) -> Result<(), CliError> {
+    for event in events {
+        let wanted = only.kinds.is_empty() || only.kinds.contains(&event.kind);
+        let by = only.by.as_ref().is_none_or(|by| event.actor.split_once(':').is_some_and(|(_, name)| name == by));
+        if !wanted || !by {
+            continue;
+        }
+        if cx.out.is_json() {
+            cx.out.json(event)?;
+            continue;
+        }
+        let card = event.card.map(|number| format!("T-{number}")).unwrap_or_default();
+        let title = event.title.as_deref().map(one_line).unwrap_or_default();
+        let when = age(cx.core.now_ms() - event.at);
+        cx.out.line(&format!(
+            "{}  {card}  {}  {}  {title}",
+            cx.out.styled(Style::Dim, &when),
+            cx.out.styled(Style::Bold, &event.kind),
+            one_line(&event.actor)
+        ))?;
+    }
+    Ok(())
+}

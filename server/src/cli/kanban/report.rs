@@ -1,0 +1,174 @@
+//! The verbs that only tell: stats, assignees, runs, log, context, diagnostics, dispatch.
+
+use std::io::{Read, Seek, SeekFrom};
+
+use agent_core::kanban::{self, dispatcher};
+use protocol::{BoardView, CardRef, CardState, Severity};
+
+use super::Cx;
+use super::wording::{age, card_label, cost, wait};
+use crate::cli::error::CliError;
+use crate::cli::output::{Style, one_line, printable};
+
+/// The most of a log that is printed.
+const MAX_LOG_BYTES: u64 = 4 * 1024 * 1024;
+
+pub(super) async fn stats(cx: &Cx) -> Result<(), CliError> {
+    let stats = kanban::stats(&cx.core, &cx.board).await?;
+    if cx.out.is_json() {
+        return cx.out.json(&stats);
+    }
+    let rows: Vec<_> = stats
+        .by_state
+        .iter()
+        .map(|(state, cards)| vec![(Style::Plain, state.to_string()), (Style::Bold, cards.to_string())])
+        .collect();
+    cx.out.table(&["STATE", "CARDS"], &rows)?;
+    if let Some(waited) = stats.oldest_ready_ms {
+        cx.out.line(&format!("The longest waiting ready card has waited {}.", age(waited)))?;
+    }
+    Ok(())
+}
+
+pub(super) async fn assignees(cx: &Cx) -> Result<(), CliError> {
+    let stats = kanban::stats(&cx.core, &cx.board).await?;
+    if cx.out.is_json() {
+        return cx.out.json(&stats.by_assignee);
+    }
+    let rows: Vec<_> = stats
+        .by_assignee
+        .iter()
+        .map(|(name, counts)| {
+            let name = if name.is_empty() { "(none)".to_owned() } else { name.clone() };
+            let counts: Vec<String> = counts.iter().map(|(state, cards)| format!("{cards} {state}")).collect();
+            vec![(Style::Bold, name), (Style::Plain, counts.join(", "))]
+        })
+        .collect();
+    cx.out.table(&["ASSIGNEE", "CARDS"], &rows)
+}
+
+pub(super) async fn runs(cx: &Cx, card: CardRef) -> Result<(), CliError> {
+    let detail = kanban::card_detail(&cx.core, card).await?;
+    if cx.out.is_json() {
+        return cx.out.json(&detail.runs);
+    }
+    if detail.runs.is_empty() {
+        return cx.out.line("No runs yet.");
+    }
+    let rows: Vec<_> = detail
+        .runs
+        .iter()
+        .map(|run| {
+            let outcome = run.outcome.map_or_else(|| "under way".to_owned(), |outcome| outcome.to_string());
+            let said = run.error.as_deref().or(run.summary.as_deref()).unwrap_or_default();
+            vec![
+                (Style::Bold, format!("#{}", run.attempt)),
+                (Style::Plain, run.profile.clone()),
+                (Style::Plain, outcome),
+                (Style::Dim, age(run.ended_at.unwrap_or(detail.now) - run.claimed_at)),
+                (Style::Dim, (run.tokens_in + run.tokens_out).to_string()),
+                (Style::Dim, run.cost_micros.map(cost).unwrap_or_default()),
+                (Style::Plain, one_line(said)),
+            ]
+        })
+        .collect();
+    cx.out.table(&["RUN", "PROFILE", "OUTCOME", "TOOK", "TOKENS", "COST", "SAID"], &rows)
+}
+
+pub(super) async fn log(cx: &Cx, card: CardRef, attempt: Option<u32>, tail: Option<u64>) -> Result<(), CliError> {
+    let logs = kanban::worker_logs(&cx.core, card).await?;
+    let wanted = logs.iter().find(|(number, _)| attempt.is_none_or(|attempt| attempt == *number));
+    let Some((number, path)) = wanted else {
+        return Err(CliError::failed(
+            "not_found",
+            "there is no log: the card has not run, or its logs were tidied away",
+        ));
+    };
+    let read = || -> std::io::Result<Vec<u8>> {
+        let mut file = std::fs::File::open(path)?;
+        let length = file.metadata()?.len();
+        let keep = tail.unwrap_or(MAX_LOG_BYTES).min(MAX_LOG_BYTES);
+        let start = length.saturating_sub(keep);
+        file.seek(SeekFrom::Start(start))?;
+        let mut bytes = Vec::new();
+        file.take(keep).read_to_end(&mut bytes)?;
+        // Not from the middle of a line.
+        if start > 0
+            && let Some(end) = bytes.iter().position(|byte| *byte == b'\n')
+        {
+            bytes.drain(..=end);
+        }
+        Ok(bytes)
+    };
+    let bytes = read()
+        .map_err(|error| CliError::failed("unavailable", format!("{} cannot be read: {error}", path.display())))?;
+    let text = String::from_utf8_lossy(&bytes);
+    if cx.out.is_json() {
+        return cx.out.json(&serde_json::json!({ "attempt": number, "path": path, "text": text }));
+    }
+    cx.out.line(printable(text.trim_end()).as_ref())
+}
+
+pub(super) async fn context(cx: &Cx, card: CardRef) -> Result<(), CliError> {
+    let text = kanban::worker_context(&cx.core, card).await?;
+    if cx.out.is_json() {
+        return cx.out.json(&serde_json::json!({ "context": text }));
+    }
+    cx.out.line(printable(text.trim_end()).as_ref())
+}
+
+pub(super) async fn diagnostics(cx: &Cx, severity: Option<Severity>, card: Option<CardRef>) -> Result<(), CliError> {
+    let mut found = kanban::diagnostics(&cx.core, &cx.board).await?;
+    if let Some(card) = card {
+        let id = kanban::card(&cx.core, card).await?.id;
+        found.retain(|diagnosis| diagnosis.card.id == id);
+    }
+    found.retain(|diagnosis| severity.is_none_or(|severity| diagnosis.severity <= severity));
+    if cx.out.is_json() {
+        return cx.out.json(&found);
+    }
+    if found.is_empty() {
+        return cx.out.line("Nothing is wrong.");
+    }
+    let now = cx.core.now_ms();
+    let rows: Vec<_> = found
+        .iter()
+        .map(|diagnosis| {
+            let style = if diagnosis.severity == Severity::Warning { Style::Yellow } else { Style::Red };
+            let card = &diagnosis.card;
+            let why = card.wait.as_ref().map(|reason| wait(reason, now)).unwrap_or_default();
+            vec![
+                (style, diagnosis.severity.to_string()),
+                (Style::Bold, card_label(card)),
+                (Style::Plain, diagnosis.kind.to_string()),
+                (Style::Dim, age(now - card.state_at)),
+                (Style::Plain, one_line(&format!("{} {why}", card.title))),
+            ]
+        })
+        .collect();
+    cx.out.table(&["SEVERITY", "CARD", "WHAT", "SINCE", "TITLE"], &rows)?;
+    cx.out.hint("`hermes kanban reclaim`, `reassign` and `unblock` mend most of it; `show` says more about a card.");
+    Ok(())
+}
+
+/// What would start next, and why the others wait. Starting is the server's work.
+pub(super) async fn dispatch(cx: &Cx) -> Result<(), CliError> {
+    let cards = kanban::list_cards(&cx.core, &cx.board, &BoardView::default(), Some(CardState::Ready), 200).await?;
+    let running = dispatcher::is_running(&cx.core);
+    if cx.out.is_json() {
+        let (next, waiting): (Vec<_>, Vec<_>) = cards.into_iter().partition(|card| card.wait.is_none());
+        return cx.out.json(&serde_json::json!({ "server": running, "next": next, "waiting": waiting }));
+    }
+    let now = cx.core.now_ms();
+    for card in &cards {
+        let what = card.wait.as_ref().map_or_else(|| "starts next".to_owned(), |reason| wait(reason, now));
+        cx.out.line(&format!("{}  {what}  {}", card_label(card), one_line(&card.title)))?;
+    }
+    if cards.is_empty() {
+        cx.out.line("No card is ready.")?;
+    }
+    if !running {
+        cx.out.hint("No server is running, so nothing starts; start one with `hermes serve`.");
+    }
+    Ok(())
+}
