@@ -22,8 +22,10 @@ use crate::{Actor, Core, audit};
 const BATCH: usize = 200;
 /// Keys of one question to the database.
 const KEYS: usize = 1_000;
-/// Cards by which a board that was moved or renamed is known again.
-const SAMPLE: usize = 20;
+/// Cards by which a board that was moved or renamed is known again: its oldest, and as many from all over.
+const SAMPLE: usize = 50;
+/// So many of them must be known. Old ids are random, so even one is hardly chance.
+const ENOUGH: usize = 3;
 
 /// The import of one home.
 pub(super) struct Import<'a> {
@@ -137,7 +139,9 @@ impl Import<'_> {
             }
             tx.commit().await?;
         }
-        self.taken_sources.insert(source);
+        if !bones.is_empty() {
+            self.taken_sources.insert(source);
+        }
         Ok(Target { source: if self.mode == Mode::DryRun && found.is_none() { 0 } else { source }, board: board_id })
     }
 
@@ -148,16 +152,25 @@ impl Import<'_> {
         board: &SourceBoard,
         bones: &[Bone],
     ) -> Result<Option<KnownSource>, KanbanError> {
-        let by_place = store::source(tx, &board.identity(&self.home.root)).await?;
-        let sample = &bones[..bones.len().min(SAMPLE)];
-        let mut by_cards = Vec::new();
-        if !sample.is_empty() {
-            by_cards = store::sources_of(tx, sample.iter().map(|bone| bone.id.as_str())).await?;
+        let mut here = store::source(tx, &board.identity(&self.home.root)).await?;
+        let spread = bones.iter().step_by(bones.len().div_ceil(SAMPLE).max(1));
+        let sample: HashSet<&str> = bones.iter().take(SAMPLE).chain(spread).map(|bone| bone.id.as_str()).collect();
+        if sample.is_empty() {
+            // Nothing of it can be taken twice; it may stand where a board was that has moved.
+            return Ok(here);
         }
-        by_cards.retain(|(known, cards)| cards * 2 >= sample.len() && !self.taken_sources.contains(&known.id));
-        let here = by_place.filter(|known| !self.taken_sources.contains(&known.id));
-        let both = here.filter(|known| by_cards.iter().any(|(other, _)| other.id == known.id));
-        Ok(both.or(by_cards.first().map(|(known, _)| *known)).or(here))
+        let mut by_cards = store::sources_of(tx, sample.iter().copied()).await?;
+        by_cards.retain(|(known, _)| !self.taken_sources.contains(&known.id));
+        if let Some(known) = here {
+            let free = !self.taken_sources.contains(&known.id);
+            let same = by_cards.iter().any(|(other, _)| other.id == known.id);
+            // Other cards in the same place are another board, unless it was empty the last time.
+            if !(same || free && !store::has_cards(tx, known.id).await?) {
+                here = None;
+            }
+        }
+        let moved = by_cards.into_iter().find(|(_, cards)| *cards >= ENOUGH.min(sample.len()));
+        Ok(here.or(moved.map(|(known, _)| known)))
     }
 
     async fn new_source(

@@ -14,6 +14,7 @@ const SET_BOARD: &str = "UPDATE import_source SET board_id = ?2 WHERE id = ?1";
 const SOURCES_OF: &str = "SELECT s.id, s.board_id, count(*) FROM import_ref r JOIN import_source s ON s.id = r.source
     WHERE r.kind = 'card' AND r.key IN (SELECT CAST(unhex(value) AS TEXT) FROM json_each(?1))
     GROUP BY s.id ORDER BY count(*) DESC, s.id LIMIT 50";
+const HAS_CARDS: &str = "SELECT EXISTS (SELECT 1 FROM import_ref WHERE kind = 'card' AND source = ?1)";
 const KNOWN: &str = "SELECT key, id, event FROM import_ref
     WHERE kind = ?1 AND source = ?2 AND key IN (SELECT CAST(unhex(value) AS TEXT) FROM json_each(?3))";
 const INSERT_REFS: &str = "INSERT INTO import_ref (kind, key, source, id, held)
@@ -96,6 +97,11 @@ pub(super) async fn sources_of(
         (KnownSource { id, board: BoardId(board) }, usize::try_from(cards).unwrap_or(0))
     };
     Ok(rows.into_iter().map(known).collect())
+}
+
+/// Whether a card of the source was ever taken.
+pub(super) async fn has_cards(tx: &mut SqliteConnection, source: i64) -> Result<bool, KanbanError> {
+    Ok(sqlx::query_scalar(HAS_CARDS).bind(source).fetch_one(tx).await?)
 }
 
 /// Which of the keys are here already.

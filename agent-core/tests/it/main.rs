@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests await the tasks they spawn, so no panic is lost")]
 
 mod accounts;
+mod import;
 mod kanban;
 mod profiles;
 mod provider;
