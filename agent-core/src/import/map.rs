@@ -494,3 +494,107 @@ pub(super) fn event(setting: &Setting<'_>, raw: &RawEvent, card: CardId, run: Op
         at: moment(raw.created_at, setting.now),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use protocol::{MAX_TEXT_BYTES, RunOutcome};
+
+    use super::{RawRun, cut, metadata, millis, outcome, skills, stable_id};
+
+    #[test]
+    fn times_are_milliseconds_of_this_age() {
+        for (seconds, wanted) in [
+            (0, None),
+            (-1, None),
+            (1_700_000_000, Some(1_700_000_000_000)),
+            (1_700_000_000_123, Some(1_700_000_000_123)),
+            (i64::MAX, None),
+            (i64::MIN, None),
+        ] {
+            assert_eq!(millis(seconds), wanted, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn ids_are_the_same_every_time_and_sort_by_moment_and_row() {
+        let id = |at, row| stable_id(1, "comment", &format!("t_1/{row}"), at, row);
+        assert_eq!(id(5, 7), id(5, 7));
+        assert_ne!(stable_id(1, "comment", "a", 5, 7), stable_id(1, "run", "a", 5, 7));
+        assert_ne!(stable_id(1, "comment", "a", 5, 7), stable_id(2, "comment", "a", 5, 7));
+        let mut last = id(0, 0);
+        for (at, row) in
+            [(1, 0), (1, 1), (1, 63), (1, 64), (1, 4095), (1, 4096), (1, 1 << 20), (1, (1 << 24) - 1), (2, 0)]
+        {
+            let next = id(at, row);
+            assert!(next > last, "{at} {row}");
+            assert_eq!((next.get_version_num(), next.get_variant()), (7, uuid::Variant::RFC4122));
+            last = next;
+        }
+        assert!(id(1_700_000_000_000, 5) < crate::kanban::new_id(), "before what is written here from now on");
+    }
+
+    #[test]
+    fn text_is_cut_between_characters() {
+        assert_eq!((cut("é€", 1), cut("é€", 2), cut("é€", 4), cut("é€", 9)), ("", "é", "é", "é€"));
+    }
+
+    #[test]
+    fn skills_are_names_however_they_were_written() {
+        for (raw, wanted, told) in [
+            (None, "[]", false),
+            (Some("[\"a\", \"b c\"]"), "[\"a\",\"b c\"]", false),
+            (Some("[1, \"\", \" x \"]"), "[\"x\"]", false),
+            (Some("null"), "[]", false),
+            (Some("a, b,"), "[\"a\",\"b\"]", true),
+            (Some("\"a\""), "[\"\\\"a\\\"\"]", true),
+        ] {
+            let mut remarks = Vec::new();
+            assert_eq!(skills(raw, &mut remarks), wanted, "{raw:?}");
+            assert_eq!(!remarks.is_empty(), told, "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn metadata_is_an_object_or_nothing() {
+        for (raw, word, wanted) in [
+            (None, None, None),
+            (Some("null"), None, None),
+            (Some("{}"), None, None),
+            (Some("{\"a\":[1]}"), None, Some("{\"a\":[1]}")),
+            (Some("7"), None, Some("{\"value\":7}")),
+            (Some("{broken"), None, Some("{\"text\":\"{broken\"}")),
+            (None, Some("stale"), Some("{\"imported_outcome\":\"stale\"}")),
+        ] {
+            assert_eq!(metadata(raw, word, &mut Vec::new()).as_deref(), wanted, "{raw:?} {word:?}");
+        }
+        let long = format!("{{\"a\":\"{}\"}}", "x".repeat(MAX_TEXT_BYTES));
+        let mut remarks = Vec::new();
+        assert_eq!((metadata(Some(&long), None, &mut remarks), remarks.len()), (None, 1));
+    }
+
+    #[test]
+    fn every_end_has_our_word() {
+        let run = |summary: Option<&str>, error: Option<&str>| RawRun {
+            summary: summary.map(str::to_owned),
+            error: error.map(str::to_owned),
+            ..RawRun::default()
+        };
+        for (word, wanted) in [
+            ("completed", RunOutcome::Completed),
+            ("blocked", RunOutcome::Blocked),
+            ("crashed", RunOutcome::Crashed),
+            ("timed_out", RunOutcome::TimedOut),
+            ("spawn_failed", RunOutcome::SpawnFailed),
+            ("gave_up", RunOutcome::SpawnFailed),
+            ("reclaimed", RunOutcome::Reclaimed),
+            ("stale", RunOutcome::Lost),
+            ("rate_limited", RunOutcome::RateLimited),
+            ("scheduled", RunOutcome::Reclaimed),
+            ("unheard of", RunOutcome::Reclaimed),
+        ] {
+            assert_eq!(outcome(&run(None, None), word).0, wanted, "{word}");
+        }
+        assert_eq!(outcome(&run(Some("Review-required: x"), None), "blocked").0, RunOutcome::Review);
+        assert_eq!(outcome(&run(None, Some("boom")), "unheard of"), (RunOutcome::Crashed, false));
+    }
+}

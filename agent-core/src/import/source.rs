@@ -548,3 +548,45 @@ fn raw_run(record: &Record<'_>) -> RawRun {
         damaged: record.damaged(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::sqlite::SqliteConnectOptions;
+    use sqlx::{ConnectOptions, Executor};
+
+    use super::*;
+
+    const ALL_SQL: &[&str] = &[
+        COLUMNS,
+        BONES,
+        BLOCKS,
+        LINKS,
+        CARDS,
+        RUNS,
+        COMMENTS,
+        ATTACHMENTS,
+        EVENTS,
+        COUNT_EVENTS,
+        COUNT_SIGNS,
+        LOST_RUNS,
+        LOST_COMMENTS,
+        LOST_EVENTS,
+        LOST_ATTACHMENTS,
+    ];
+
+    #[tokio::test]
+    async fn every_statement_prepares_on_the_old_schema_and_every_column_is_known() {
+        let mut db = SqliteConnectOptions::new().in_memory(true).connect().await.unwrap();
+        sqlx::raw_sql(include_str!("../../tests/it/import/schema.sql")).execute(&mut db).await.unwrap();
+        for statement in ALL_SQL {
+            if let Err(error) = (&mut db).prepare(sqlx::SqlStr::from_static(statement)).await {
+                panic!("{error}\n{statement}");
+            }
+        }
+        let columns: Vec<String> = sqlx::query_scalar(COLUMNS).bind("tasks").fetch_all(&mut db).await.unwrap();
+        assert_eq!(columns.len(), 35);
+        for column in columns {
+            assert!(KNOWN_COLUMNS.contains(&column.as_str()), "{column}");
+        }
+    }
+}
