@@ -358,17 +358,13 @@ impl Work<'_> {
         }
         let mut tx = self.core.write().await?;
         self.write_cards(&mut tx, &mut batch.cards).await?;
-        for run in &batch.runs {
-            import_rows::insert_run(&mut tx, run).await?;
-        }
+        import_rows::insert_runs(&mut tx, &batch.runs).await?;
         for (_, mapped) in &batch.cards {
             if let Some(decision) = &mapped.decision {
                 import_rows::insert_decision(&mut tx, decision).await?;
             }
         }
-        for comment in &batch.comments {
-            import_rows::insert_comment(&mut tx, comment).await?;
-        }
+        import_rows::insert_comments(&mut tx, &batch.comments).await?;
         for file in &batch.attachments {
             import_rows::insert_attachment(&mut tx, file).await?;
         }
@@ -446,9 +442,7 @@ impl Work<'_> {
         past: &[PastEvent],
         last: i64,
     ) -> Result<(), ImportError> {
-        for event in past {
-            import_rows::insert_event(tx, self.setting.board, event).await?;
-        }
+        import_rows::insert_events(tx, self.setting.board, past).await?;
         let keys = live.iter().map(|index| self.bones[*index].id.as_str());
         store::set_event(tx, self.setting.source, keys, last).await?;
         Ok(())
@@ -457,40 +451,36 @@ impl Work<'_> {
     /// One event for every card that is new or got something, so that open browsers show it, and one audit row.
     async fn tell(&self, tx: &mut SqliteConnection, batch: &Batch, taken: Counts) -> Result<(), ImportError> {
         let now = self.core.now_ms();
+        let mut told = Vec::new();
         for (index, mapped) in &batch.cards {
             let bone = &self.bones[*index];
             let detail = serde_json::json!({
                 "from": bone.id, "was": crate::text::excerpt(&bone.status, 40), "state": mapped.card.state.as_str(),
             });
-            self.tell_card(tx, mapped.card.id, &detail, now).await?;
+            told.push(self.imported(mapped.card.id, &detail, now));
         }
         for index in batch.touched.iter().filter(|index| self.known[**index] != Known::No) {
             let Some(card) = self.ids[*index] else { continue };
             import_rows::recount(tx, card).await?;
-            self.tell_card(tx, card, &serde_json::json!({ "from": self.bones[*index].id, "more": true }), now).await?;
+            let detail = serde_json::json!({ "from": self.bones[*index].id, "more": true });
+            told.push(self.imported(card, &detail, now));
         }
+        import_rows::insert_events(tx, self.setting.board, &told).await?;
         let detail = serde_json::json!({ "source": self.label, "taken": taken });
         let object = format!("board:{}", self.part.board);
         audit::record(tx, now, self.actor, "imported", &object, &detail).await?;
         Ok(())
     }
 
-    async fn tell_card(
-        &self,
-        tx: &mut SqliteConnection,
-        card: CardId,
-        detail: &serde_json::Value,
-        now: i64,
-    ) -> Result<(), KanbanError> {
-        let event = PastEvent {
+    fn imported(&self, card: CardId, detail: &serde_json::Value, now: i64) -> PastEvent {
+        PastEvent {
             card,
             run: None,
             kind: "imported".to_owned(),
             actor: self.actor.label(),
             detail: detail.to_string(),
             at: now,
-        };
-        import_rows::insert_event(tx, self.setting.board, &event).await
+        }
     }
 
     /// A child all of whose links are in is where its parents, as they are now, want it.

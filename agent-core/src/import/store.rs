@@ -7,6 +7,7 @@ use sqlx::SqliteConnection;
 use uuid::Uuid;
 
 use crate::kanban::KanbanError;
+use crate::kanban::import_rows::hex;
 
 const SOURCE: &str = "SELECT id, board_id FROM import_source WHERE identity = ?1";
 const INSERT_SOURCE: &str = "INSERT INTO import_source (identity, board_id, first_at) VALUES (?1, ?2, ?3) RETURNING id";
@@ -53,15 +54,6 @@ pub(super) struct NewRef {
     pub(super) key: String,
     pub(super) id: Uuid,
     pub(super) held: bool,
-}
-
-fn hex(text: &str) -> String {
-    use std::fmt::Write;
-    text.bytes().fold(String::with_capacity(text.len() * 2), |mut hex, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }
 
 fn hex_array<'a>(keys: impl Iterator<Item = &'a str>) -> String {

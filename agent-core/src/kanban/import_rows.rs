@@ -6,10 +6,14 @@
 use std::collections::HashMap;
 
 use protocol::{BoardId, CardId, CardState, CommentId, DecisionId, DecisionKind, RunId, RunOutcome};
+use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
 use super::KanbanError;
+
+/// A statement's rows are sent off when they are longer than this.
+const MAX_PART_BYTES: usize = 1 << 20;
 
 const BOARD_EXISTS: &str = "SELECT EXISTS (SELECT 1 FROM kanban_board WHERE id = ?1)";
 const BOARD_OF_SLUG: &str = "SELECT id, archived_at IS NULL FROM kanban_board WHERE slug = ?1";
@@ -32,20 +36,29 @@ const INSERT_CARD: &str = "INSERT INTO kanban_card
      state_at, started_at, done_at)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?21, ?22,
             ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33)";
-const INSERT_RUN: &str = "INSERT INTO kanban_run
+// Rows that come by the ten thousand travel as JSON arrays, their texts and ids as hexadecimal: JSON in SQLite ends
+// a text at its first NUL.
+const INSERT_RUNS: &str = "INSERT INTO kanban_run
     (id, card_id, attempt, fence, profile, executor, lease_owner, heartbeat_at, claimed_at, started_at, ended_at,
      outcome, summary, metadata, error)
-    VALUES (?1, ?2, ?3, 0, ?4, 'agent', 'import', ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11)";
-const INSERT_COMMENT: &str =
-    "INSERT INTO kanban_comment (id, card_id, author, by_worker, body, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    SELECT unhex(value ->> 0), unhex(value ->> 1), value ->> 2, 0, CAST(unhex(value ->> 3) AS TEXT), 'agent', 'import',
+           value ->> 4, value ->> 5, value ->> 5, value ->> 6, value ->> 7, CAST(unhex(value ->> 8) AS TEXT),
+           CAST(unhex(value ->> 9) AS TEXT), CAST(unhex(value ->> 10) AS TEXT)
+      FROM json_each(?1)";
+const INSERT_COMMENTS: &str = "INSERT INTO kanban_comment (id, card_id, author, by_worker, body, created_at)
+    SELECT unhex(value ->> 0), unhex(value ->> 1), CAST(unhex(value ->> 2) AS TEXT), value ->> 3,
+           CAST(unhex(value ->> 4) AS TEXT), value ->> 5
+      FROM json_each(?1)";
 const INSERT_ATTACHMENT: &str = "INSERT INTO kanban_attachment
     (id, card_id, name, media_type, bytes, sha256, author, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 const INSERT_DECISION: &str = "INSERT INTO decision
     (id, kind, card_id, run_id, profile, ask, summary, options, created_at)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, '[]', ?8)";
 const INSERT_LINK: &str = "INSERT INTO kanban_link (parent_id, child_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
-const INSERT_EVENT: &str = "INSERT INTO kanban_event (board_id, card_id, run_id, kind, actor, detail, at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+const INSERT_EVENTS: &str = "INSERT INTO kanban_event (board_id, card_id, run_id, kind, actor, detail, at)
+    SELECT unhex(value ->> 0), unhex(value ->> 1), unhex(value ->> 2), CAST(unhex(value ->> 3) AS TEXT),
+           CAST(unhex(value ->> 4) AS TEXT), CAST(unhex(value ->> 5) AS TEXT), value ->> 6
+      FROM json_each(?1)";
 const LAST_ATTEMPT: &str = "SELECT COALESCE(max(attempt), 0) FROM kanban_run WHERE card_id = ?1";
 // Attempts never fall: a run that another process has just begun counts already.
 const RECOUNT: &str = "UPDATE kanban_card SET
@@ -278,35 +291,39 @@ pub(crate) async fn insert_card(tx: &mut SqliteConnection, card: &NewCard) -> Re
     Ok(())
 }
 
-pub(crate) async fn insert_run(tx: &mut SqliteConnection, run: &NewRun) -> Result<(), KanbanError> {
-    sqlx::query(INSERT_RUN)
-        .bind(run.id.0)
-        .bind(run.card.0)
-        .bind(run.attempt)
-        .bind(&run.profile)
-        .bind(run.heartbeat_at)
-        .bind(run.started_at)
-        .bind(run.ended_at)
-        .bind(run.outcome.as_str())
-        .bind(&run.summary)
-        .bind(&run.metadata)
-        .bind(&run.error)
-        .execute(tx)
-        .await?;
-    Ok(())
+/// Writes runs, in their order.
+pub(crate) async fn insert_runs(tx: &mut SqliteConnection, runs: &[NewRun]) -> Result<(), KanbanError> {
+    in_parts(tx, INSERT_RUNS, runs, |run| {
+        json!([
+            id(run.id.0),
+            id(run.card.0),
+            run.attempt,
+            hex(&run.profile),
+            run.heartbeat_at,
+            run.started_at,
+            run.ended_at,
+            run.outcome.as_str(),
+            run.summary.as_deref().map(hex),
+            run.metadata.as_deref().map(hex),
+            run.error.as_deref().map(hex),
+        ])
+    })
+    .await
 }
 
-pub(crate) async fn insert_comment(tx: &mut SqliteConnection, comment: &NewComment) -> Result<(), KanbanError> {
-    sqlx::query(INSERT_COMMENT)
-        .bind(comment.id.0)
-        .bind(comment.card.0)
-        .bind(&comment.author)
-        .bind(comment.by_worker)
-        .bind(&comment.body)
-        .bind(comment.created_at)
-        .execute(tx)
-        .await?;
-    Ok(())
+/// Writes comments, in their order.
+pub(crate) async fn insert_comments(tx: &mut SqliteConnection, comments: &[NewComment]) -> Result<(), KanbanError> {
+    in_parts(tx, INSERT_COMMENTS, comments, |comment| {
+        json!([
+            id(comment.id.0),
+            id(comment.card.0),
+            hex(&comment.author),
+            i64::from(comment.by_worker),
+            hex(&comment.body),
+            comment.created_at,
+        ])
+    })
+    .await
 }
 
 pub(crate) async fn insert_attachment(tx: &mut SqliteConnection, file: &NewAttachment) -> Result<(), KanbanError> {
@@ -344,22 +361,58 @@ pub(crate) async fn insert_link(tx: &mut SqliteConnection, parent: CardId, child
     Ok(())
 }
 
-pub(crate) async fn insert_event(
+/// Writes events, in their order.
+pub(crate) async fn insert_events(
     tx: &mut SqliteConnection,
     board: BoardId,
-    event: &PastEvent,
+    events: &[PastEvent],
 ) -> Result<(), KanbanError> {
-    sqlx::query(INSERT_EVENT)
-        .bind(board.0)
-        .bind(event.card.0)
-        .bind(event.run)
-        .bind(&event.kind)
-        .bind(&event.actor)
-        .bind(&event.detail)
-        .bind(event.at)
-        .execute(tx)
-        .await?;
+    in_parts(tx, INSERT_EVENTS, events, |event| {
+        json!([
+            id(board.0),
+            id(event.card.0),
+            event.run.map(id),
+            hex(&event.kind),
+            hex(&event.actor),
+            hex(&event.detail),
+            event.at,
+        ])
+    })
+    .await
+}
+
+/// Writes rows in statements of bounded size.
+async fn in_parts<T>(
+    tx: &mut SqliteConnection,
+    statement: &'static str,
+    rows: &[T],
+    row: impl Fn(&T) -> Value,
+) -> Result<(), KanbanError> {
+    let mut part = String::new();
+    for (index, item) in rows.iter().enumerate() {
+        part.push(if part.is_empty() { '[' } else { ',' });
+        part.push_str(&row(item).to_string());
+        if part.len() > MAX_PART_BYTES || index + 1 == rows.len() {
+            part.push(']');
+            sqlx::query(statement).bind(std::mem::take(&mut part)).execute(&mut *tx).await?;
+        }
+    }
     Ok(())
+}
+
+fn id(id: Uuid) -> String {
+    id.simple().to_string()
+}
+
+/// The bytes of a text as JSON can carry them, whatever they are.
+pub(crate) fn hex(text: &str) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut hex = String::with_capacity(text.len() * 2);
+    for byte in text.bytes() {
+        hex.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        hex.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    hex
 }
 
 /// The number of the card's newest attempt.
@@ -384,12 +437,12 @@ pub(super) const ALL_SQL: &[&str] = &[
     KEY_IS_TAKEN,
     CARD_STATES,
     INSERT_CARD,
-    INSERT_RUN,
-    INSERT_COMMENT,
+    INSERT_RUNS,
+    INSERT_COMMENTS,
     INSERT_ATTACHMENT,
     INSERT_DECISION,
     INSERT_LINK,
-    INSERT_EVENT,
+    INSERT_EVENTS,
     LAST_ATTEMPT,
     RECOUNT,
 ];
