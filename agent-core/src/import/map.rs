@@ -137,7 +137,7 @@ pub(super) fn card(
         rank: placed.rank.clone(),
         priority: clamped(raw.priority),
         assignee: raw.assignee.as_deref().map(|name| short(&name.to_lowercase(), "assignee", &mut remarks)),
-        created_by: raw.created_by.as_deref().map_or_else(|| "unknown".to_owned(), |name| head(name)),
+        created_by: raw.created_by.as_deref().map_or_else(|| "unknown".to_owned(), head),
         workspace_kind: workspace.kind,
         workspace_path: workspace.path,
         repository: workspace.repository,
@@ -232,7 +232,7 @@ fn skills(raw: Option<&str>, remarks: &mut Vec<String>) -> String {
     let Some(raw) = raw else { return "[]".to_owned() };
     let names: Vec<String> = match serde_json::from_str::<Value>(raw) {
         Ok(Value::Array(values)) => {
-            values.iter().filter_map(Value::as_str).map(|name| head(name)).filter(|name| !name.is_empty()).collect()
+            values.iter().filter_map(Value::as_str).map(head).filter(|name| !name.is_empty()).collect()
         }
         Ok(Value::Null) => Vec::new(),
         _ => {
