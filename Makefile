@@ -30,7 +30,7 @@ check: ## Format, lints, documentation, file sizes, dependency arrows
 	$(run) 8 check
 
 test: ## Every test, in a browser as well, and the budgets
-	$(run) 7 test
+	$(run) 8 test
 
 e2e: ## The browser tests alone
 	$(run) 5 e2e $(ARGS)

@@ -17,6 +17,7 @@ pub mod audit;
 pub mod decisions;
 pub mod demo;
 pub mod doctor;
+pub mod import;
 pub mod kanban;
 pub mod llm;
 pub mod process;

@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 
 use crate::{
-    architecture, budget, build,
+    architecture, budget, build, old_hermes,
     packages::{Wanted, find, install},
     progress::Progress,
     tests_run::{self, Counts},
@@ -49,11 +49,13 @@ pub(crate) fn check() -> Result<()> {
 
 /// Every test there is, and the budgets.
 pub(crate) fn test() -> Result<()> {
-    let mut progress = Progress::new(3 + build::STEPS + 1);
+    let mut progress = Progress::new(4 + build::STEPS + 1);
     progress.step("Setting up the browser tests …");
     let browsers = Browsers::prepare()?;
+    progress.step("Setting up the Python hermes-agent that the import is tested with …");
+    let old_hermes = old_hermes::prepare()?;
     progress.step("Unit, core, server, tidiness and architecture tests (compiling takes 5 minutes the first time) …");
-    let rust = rust_tests()?;
+    let rust = rust_tests(&old_hermes)?;
     println!("      {rust}");
     let hermes = build::release(&mut progress)?;
     progress.step("Browser tests …");
@@ -88,13 +90,15 @@ pub(crate) fn bench() -> Result<()> {
     Ok(())
 }
 
-fn rust_tests() -> Result<Counts> {
+fn rust_tests(old_hermes: &Path) -> Result<Counts> {
     // A failure does not stop the others: one run shows everything that is wrong.
     let selection = ["--workspace", "--exclude", "frontend", "--no-fail-fast"];
     if find(&["cargo-nextest"]).is_none() {
-        return tests_run::run(cargo().arg("test").args(selection));
+        return tests_run::run(cargo().arg("test").args(selection).env(old_hermes::PROGRAM, old_hermes));
     }
-    let mut counts = tests_run::run(cargo().args(["nextest", "run"]).args(selection))?;
+    let mut tests = cargo();
+    tests.args(["nextest", "run"]).args(selection).env(old_hermes::PROGRAM, old_hermes);
+    let mut counts = tests_run::run(&mut tests)?;
     // nextest does not run the examples in the documentation.
     counts.add(tests_run::run(cargo().args(["test", "--doc"]).args(selection))?);
     Ok(counts)

@@ -7,6 +7,7 @@ mod budget;
 mod build;
 mod check;
 mod client;
+mod old_hermes;
 mod packages;
 mod progress;
 mod serve;
@@ -63,6 +64,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Install the Python hermes-agent that the import is tested with.
+    OldHermes,
     /// The benchmarks, against the release build.
     Bench,
     /// What Hermes costs to load, to keep and to start, against its limits.
@@ -100,6 +103,7 @@ fn run(command: Command) -> Result<()> {
         Command::Check => check::check(),
         Command::Test => check::test(),
         Command::E2e { arguments } => check::e2e(&arguments),
+        Command::OldHermes => old_hermes::prepare().map(|program| println!("{}", program.display())),
         Command::Bench => check::bench(),
         Command::Budget => {
             let mut progress = Progress::new(build::STEPS + 1);

@@ -14,6 +14,7 @@ mod create;
 mod edit;
 mod error;
 mod event;
+pub(crate) mod import_rows;
 mod input;
 mod links;
 mod moves;
@@ -53,10 +54,10 @@ pub use view::{
 // What decisions need to move a card inside their own transaction.
 pub(crate) use card_row::{CardRow, load as load_card, word};
 pub(crate) use comments::comment_in;
-pub(crate) use input::long_text;
+pub(crate) use input::{long_text, slug as checked_slug};
 pub(crate) use rank::between as rank_between;
 pub(crate) use readiness::open_runs;
-pub(crate) use store::{has_unfinished_parent, new_id, set_open_decision};
+pub(crate) use store::{has_unfinished_parent, is_reachable, new_id, set_open_decision};
 pub(crate) use transition::{Cause, Failures, Transition, apply};
 pub(crate) use undo::{Inverse, UNDO_WINDOW_MS, offer as offer_undo};
 pub(crate) use view::{link_from_row, newest_seq};
@@ -84,6 +85,7 @@ mod tests {
             super::context::ALL_SQL,
             super::readiness::ALL_SQL,
             super::report::ALL_SQL,
+            super::import_rows::ALL_SQL,
         ] {
             crate::store::tests::prepare_all(statements).await;
         }

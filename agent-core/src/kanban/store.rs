@@ -446,7 +446,7 @@ pub(super) async fn delete_link(tx: &mut SqliteConnection, parent: CardId, child
 }
 
 /// Whether `target` is `start` or a descendant of it.
-pub(super) async fn is_reachable(
+pub(crate) async fn is_reachable(
     tx: &mut SqliteConnection,
     start: CardId,
     target: CardId,

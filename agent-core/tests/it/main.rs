@@ -4,6 +4,7 @@
 
 mod accounts;
 mod board_rules;
+mod import;
 mod kanban;
 mod profiles;
 mod provider;

@@ -7,6 +7,7 @@ mod caller;
 mod demo;
 mod doctor;
 mod error;
+mod import;
 mod kanban;
 mod output;
 mod parse;
@@ -49,6 +50,7 @@ enum Command {
     Doctor,
     /// Fill a board with sample cards, or take them away again.
     Demo(demo::DemoArgs),
+    Import(import::ImportArgs),
     /// The worker process that the dispatcher starts.
     #[command(hide = true)]
     Worker(worker::WorkerArgs),
@@ -121,6 +123,7 @@ impl Cli {
             Command::Profile(args) => args.run(out).map(|()| ExitCode::SUCCESS),
             Command::Doctor => doctor::run(out).await,
             Command::Demo(args) => args.run(out).await.map(|()| ExitCode::SUCCESS),
+            Command::Import(args) => args.run(out).await,
             Command::Worker(args) => args.run().await,
             Command::Completions { shell } => completions(shell, out).map(|()| ExitCode::SUCCESS),
         };

@@ -4,6 +4,7 @@
 mod demo;
 mod failures;
 mod home;
+mod import;
 mod serve;
 mod text;
 mod verbs;

@@ -1,0 +1,152 @@
+//! Copies attached files into our home: whole or not at all, readable by the owner only.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::place::file_name;
+use super::source::RawAttachment;
+
+/// A file in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Kept {
+    pub(super) bytes: u64,
+    pub(super) sha256: Vec<u8>,
+}
+
+/// Where files may come from and go to.
+#[derive(Debug, Clone)]
+pub(super) struct Shelf {
+    /// The old home: a row that names a file elsewhere is not believed.
+    pub(super) root: PathBuf,
+    /// The board's attachments, where they are now.
+    pub(super) attachments: PathBuf,
+    /// Ours.
+    pub(super) target: PathBuf,
+}
+
+impl Shelf {
+    /// Where the row's file is, or why it cannot be taken. Files that moved with their home are found again.
+    pub(super) fn find(&self, row: &RawAttachment, card: &str) -> Result<PathBuf, String> {
+        let Some(stored) = row.path.as_deref().map(str::trim).filter(|path| !path.is_empty()) else {
+            return Err("no file is named".to_owned());
+        };
+        let moved = file_name(stored).map(|name| self.attachments.join(card).join(name));
+        let mut why = format!("the file is missing: {stored}");
+        for place in [Some(PathBuf::from(stored)), moved].into_iter().flatten() {
+            let real = match place.canonicalize() {
+                Ok(real) => real,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => {
+                    why = format!("the file {} cannot be read: {error}", place.display());
+                    continue;
+                }
+            };
+            if !real.starts_with(&self.root) {
+                why = format!("the file lies outside the old home: {stored}; attach it by hand");
+            } else if real.is_file() {
+                return Ok(real);
+            } else {
+                why = format!("{stored} is no file");
+            }
+        }
+        Err(why)
+    }
+
+    /// Copies the file under our name for it; what was read is compared with what was written.
+    pub(super) fn keep(&self, from: &Path, id: Uuid) -> io::Result<Kept> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.target)?;
+        let name = id.as_hyphenated().to_string();
+        let part = self.target.join(format!(".{name}.part"));
+        let mut source = File::open(from)?;
+        let mut copy = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+        let mut hasher = Sha256::new();
+        let mut buffer = vec![0; 1 << 16];
+        let mut bytes = 0_u64;
+        loop {
+            let read = match source.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            hasher.update(&buffer[..read]);
+            copy.write_all(&buffer[..read])?;
+            bytes += read as u64;
+        }
+        copy.sync_all()?;
+        let sha256 = hasher.finalize().to_vec();
+        if digest(&part)? != sha256 {
+            return Err(io::Error::other("the copy is not what was read"));
+        }
+        std::fs::rename(&part, self.target.join(name))?;
+        Ok(Kept { bytes, sha256 })
+    }
+}
+
+fn digest(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(hasher.finalize().to_vec()),
+            Ok(read) => hasher.update(&buffer[..read]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// A name without a path, white space around it, or characters that steer something.
+pub(super) fn plain_name(row: &RawAttachment) -> String {
+    let given = row.name.as_deref().or(row.path.as_deref()).unwrap_or_default();
+    let leaf = given.rsplit(['/', '\\']).next().unwrap_or_default();
+    let name: String = leaf.chars().filter(|c| !c.is_control()).take(200).collect();
+    let name = name.trim().trim_start_matches('.');
+    if name.is_empty() { "file".to_owned() } else { name.to_owned() }
+}
+
+/// A media type, or the one that says nothing.
+pub(super) fn media_type(row: &RawAttachment) -> String {
+    let lawful = |text: &&str| {
+        text.len() <= 100
+            && text.split_once('/').is_some_and(|(kind, rest)| !kind.is_empty() && !rest.is_empty())
+            && text.chars().all(|c| c.is_ascii_graphic() || c == ' ')
+    };
+    row.media_type.as_deref().filter(lawful).unwrap_or("application/octet-stream").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{media_type, plain_name};
+    use crate::import::source::RawAttachment;
+
+    #[test]
+    fn names_and_types_are_made_harmless() {
+        for (name, wanted) in [
+            ("note.txt", "note.txt"),
+            ("../../etc/passwd", "passwd"),
+            ("a\\b\\c.pdf", "c.pdf"),
+            (".bashrc", "bashrc"),
+            ("  ", "file"),
+            ("a\0\u{1b}b", "ab"),
+        ] {
+            let row = RawAttachment { name: Some(name.into()), ..RawAttachment::default() };
+            assert_eq!(plain_name(&row), wanted);
+        }
+        for (given, wanted) in [
+            ("text/plain", "text/plain"),
+            ("text/plain; charset=utf-8", "text/plain; charset=utf-8"),
+            ("text", "application/octet-stream"),
+            ("a/b\r\nX: y", "application/octet-stream"),
+        ] {
+            let row = RawAttachment { media_type: Some(given.into()), ..RawAttachment::default() };
+            assert_eq!(media_type(&row), wanted);
+        }
+    }
+}

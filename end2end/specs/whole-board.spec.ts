@@ -1,0 +1,152 @@
+//! The board beyond the main job: what is shown and saved, many cards at once, the keyboard, several boards, finding
+//! things; and that no screen of it keeps anybody out.
+
+import AxeBuilder from '@axe-core/playwright';
+import { type Page } from '@playwright/test';
+import { expect, test } from '../fixtures.ts';
+import { card, column, createCard, dragByMouse, hydrated, toast, visit } from '../helpers.ts';
+
+test.use({ worldName: 'quiet' });
+
+const unique = (text: string) => `${text} ${Date.now()}`;
+
+async function accessible(page: Page, where: string): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  const told = violations.map((found) => `${found.id}: ${found.nodes.map((node) => node.html).slice(0, 3).join(' | ')}`);
+  expect(told, where).toEqual([]);
+}
+
+test('what is shown lives in the address, gets a name, and another window opens the same', async ({ page, context }) => {
+  const word = `pelican${Date.now()}`;
+  const [found, hidden] = [`Feed the ${word}`, unique('Feed the cat')];
+  await visit(page, '/board');
+  await createCard(page, { title: found });
+  await createCard(page, { title: hidden });
+  await page.goto(`/board?q=${word}`);
+  await hydrated(page);
+  await expect(card(page, found)).toBeAttached();
+  await expect(card(page, hidden)).not.toBeAttached();
+
+  await page.getByRole('button', { name: /^View and filter/ }).click();
+  const dialog = page.getByRole('dialog', { name: 'View' });
+  await dialog.getByRole('textbox', { name: 'Save this view as' }).fill(word);
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await expect(dialog).toBeHidden();
+  const other = await context.newPage();
+  await visit(other, '/board');
+  await expect(card(other, hidden)).toBeAttached();
+  await other.getByRole('button', { name: word, exact: true }).click();
+  await expect(card(other, hidden)).not.toBeAttached();
+  await expect(card(other, found)).toBeAttached();
+  expect(other.url()).toContain(`q=${word}`);
+
+  // What changes is seen through the filter, too.
+  await page.goto('/board');
+  await hydrated(page);
+  const fresh = unique(`Wash the ${word}`);
+  await createCard(page, { title: fresh });
+  await expect(card(other, fresh)).toBeAttached();
+  await other.getByRole('button', { name: 'Clear', exact: true }).click();
+  await expect(card(other, hidden)).toBeAttached();
+});
+
+test('cards are selected, changed together, and taken back on another device @desktop', async ({ page, context }) => {
+  const titles = [unique('One of three'), unique('Two of three'), unique('Three of three')];
+  const other = await context.newPage();
+  await visit(page, '/board');
+  for (const title of titles) await createCard(page, { title });
+  await visit(other, '/board');
+  for (const title of titles) {
+    await card(page, title).getByRole('link', { name: title }).focus();
+    await page.keyboard.press('x');
+  }
+  const bar = page.getByRole('toolbar', { name: 'Selected cards' });
+  await expect(bar).toContainText('3 selected');
+  await bar.getByRole('button', { name: 'Priority' }).click();
+  await page.getByRole('menuitem', { name: 'Urgent' }).click();
+  await expect(toast(page, '3 cards changed').first()).toBeVisible();
+  for (const title of titles) await expect(card(other, title)).toContainText('Urgent');
+  await expect(bar).toBeHidden();
+  await other.bringToFront();
+  await other.keyboard.press('Control+z');
+  for (const title of titles) await expect(card(page, title)).not.toContainText('Urgent');
+});
+
+test('a drag of a selected card moves the selection @desktop', async ({ page }) => {
+  const titles = [unique('Drag one'), unique('Drag two')];
+  await visit(page, '/board');
+  for (const title of titles) await createCard(page, { title });
+  for (const title of titles) await card(page, title).click({ modifiers: ['Control'], position: { x: 90, y: 10 } });
+  await expect(page.getByRole('toolbar', { name: 'Selected cards' })).toContainText('2 selected');
+  await dragByMouse(page, card(column(page, 'Ready'), titles[0] ?? ''), column(page, 'Triage'));
+  for (const title of titles) await expect(card(column(page, 'Triage'), title)).toBeAttached();
+  await page.reload();
+  await hydrated(page);
+  for (const title of titles) await expect(card(column(page, 'Triage'), title)).toBeAttached();
+});
+
+test('the keyboard carries a card, says each step, and Escape takes it back @desktop', async ({ page }) => {
+  const title = unique('Carry me');
+  await visit(page, '/board');
+  await createCard(page, { title });
+  await card(page, title).getByRole('link', { name: title }).focus();
+  await page.keyboard.press('m');
+  await page.keyboard.press('ArrowLeft');
+  await expect(page.getByRole('status').filter({ hasText: /, \d+ of \d+/ })).toBeAttached();
+  await page.keyboard.press('Escape');
+  await expect(card(column(page, 'Ready'), title)).toBeAttached();
+  await card(page, title).getByRole('link', { name: title }).focus();
+  await page.keyboard.press('m');
+  for (let step = 0; step < 5 && !(await card(column(page, 'Triage'), title).count()); step += 1) {
+    await page.keyboard.press('ArrowLeft');
+  }
+  await page.keyboard.press('Enter');
+  await page.reload();
+  await hydrated(page);
+  await expect(card(column(page, 'Triage'), title)).toBeAttached();
+});
+
+test('another board is made, kept apart, and found again', async ({ page }) => {
+  const name = unique('Garden');
+  await visit(page, '/board');
+  await page.getByRole('heading', { level: 1 }).getByRole('button').click();
+  await page.getByRole('menuitem', { name: 'New board…' }).click();
+  const dialog = page.getByRole('dialog', { name: 'New board' });
+  await dialog.getByRole('textbox', { name: 'Name', exact: true }).fill(name);
+  await dialog.getByRole('button', { name: 'Create board' }).click();
+  await expect(page.getByRole('heading', { level: 1 })).toContainText(name);
+  const title = unique('Only here');
+  await createCard(page, { title });
+  await visit(page, '/board/default');
+  await expect(card(page, title)).not.toBeAttached();
+  await page.keyboard.press('Control+k');
+  const palette = page.getByRole('dialog', { name: 'Find anything' });
+  await palette.getByRole('combobox').fill(title.slice(0, 9));
+  await expect(palette.getByRole('option', { name: title })).toBeVisible();
+});
+
+test('no screen of the board keeps anybody out', async ({ page }) => {
+  const title = unique('For everybody');
+  await visit(page, '/board');
+  await createCard(page, { title, start: 'blocked' });
+  await accessible(page, 'the board');
+  await page.getByRole('button', { name: /^View and filter/ }).click();
+  await expect(page.getByRole('combobox', { name: 'Lanes' })).toBeVisible();
+  await accessible(page, 'view and filter');
+  await page.getByRole('combobox', { name: 'Lanes' }).selectOption('assignee');
+  await page.keyboard.press('Escape');
+  await expect(page.getByRole('dialog')).toBeHidden();
+  await accessible(page, 'lanes');
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('button', { name: 'New card' }).click();
+  await page.getByText('More options').click();
+  await accessible(page, 'a new card');
+  await page.keyboard.press('Escape');
+  await card(page, title).getByRole('button', { name: /^Move to…, edit or archive / }).click();
+  await expect(page.getByRole('menuitem').first()).toBeVisible();
+  await accessible(page, 'the menu');
+  await page.keyboard.press('Escape');
+  for (const path of ['/inbox', '/settings']) {
+    await visit(page, path);
+    await accessible(page, path);
+  }
+});
