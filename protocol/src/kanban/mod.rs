@@ -2,12 +2,14 @@
 
 mod board;
 mod card;
+mod diff;
 mod params;
 mod view;
 mod words;
 
 pub use board::*;
 pub use card::*;
+pub use diff::*;
 pub use params::*;
 pub use view::*;
 pub(crate) use words::closed_enum;
@@ -25,3 +27,5 @@ pub const MAX_BULK: usize = 1000;
 pub const MAX_LABELS: usize = 20;
 /// Largest file of a card, in bytes (25 MiB, as the Python product has it).
 pub const MAX_ATTACHMENT_BYTES: i64 = 25 * 1024 * 1024;
+/// Files of one card.
+pub const MAX_ATTACHMENTS: usize = 100;
