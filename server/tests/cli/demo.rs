@@ -71,7 +71,7 @@ async fn removing_takes_exactly_the_samples() {
     assert_eq!(home.json::<Value>(&["demo", "--remove"])["removed"], 0);
 
     let core = home.core().await;
-    let page = kanban::board_page(&core, "").await.unwrap();
+    let page = kanban::board_page(&core, "", &protocol::BoardView::default()).await.unwrap();
     let totals: i64 = page.columns.iter().map(|column| column.total).sum();
     assert_eq!(totals, 2, "the counts of the columns went with them");
     assert_eq!(decisions::open_count(&core).await.unwrap(), 0);
