@@ -6,4 +6,5 @@ pub mod home;
 pub mod inbox;
 pub mod kanban;
 pub mod push;
+pub mod review;
 pub mod settings;
