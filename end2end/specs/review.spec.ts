@@ -58,7 +58,7 @@ test('changes are read, a line is commented, the second try is approved and merg
   // One file at a time on a phone, all of them on a desk.
   await changes.getByRole('button', { name: /notes\.txt/ }).first().click();
   const notes = changes.getByRole('article', { name: 'notes.txt' });
-  await expect(notes.getByText('BETA')).toBeVisible();
+  await expect(notes.getByText('BETA', { exact: true })).toBeVisible();
   await expect(changes.getByRole('article', { name: 'extra.txt' })).toBeVisible({ visible: !isMobile });
   if (isMobile) {
     await changes.getByRole('button', { name: 'Previous file' }).click();
@@ -67,7 +67,7 @@ test('changes are read, a line is commented, the second try is approved and merg
     await expect(notes).toBeVisible();
   }
   await notes.getByRole('checkbox', { name: 'Viewed: notes.txt' }).check();
-  await expect(notes.getByText('BETA')).toBeHidden();
+  await expect(notes.getByText('BETA', { exact: true })).toBeHidden();
   await notes.getByRole('checkbox', { name: 'Viewed: notes.txt' }).uncheck();
 
   // A comment on a line stands under it.

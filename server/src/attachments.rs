@@ -63,7 +63,9 @@ pub(crate) async fn read(State(state): State<AppState>, Path(id): Path<String>) 
             }
             Err(error) => Some((Err(error), file)),
         }
-    });
+    })
+    // Compression asks once more after the end.
+    .fuse();
     let headers = [
         (header::CONTENT_TYPE, media_type.to_owned()),
         (header::CONTENT_LENGTH, view.bytes.to_string()),

@@ -58,6 +58,20 @@ pub enum Icon {
     Down,
     /// A terminal's prompt.
     Terminal,
+    /// A magnifying glass.
+    Search,
+    /// A funnel.
+    Filter,
+    /// A label.
+    Label,
+    /// A paper clip.
+    Clip,
+    /// Arrows in a circle.
+    Repeat,
+    /// An arrow back.
+    Undo,
+    /// Nested boxes.
+    Branch,
 }
 
 impl Icon {
@@ -103,6 +117,13 @@ impl Icon {
             Self::Copy => "M9 9h10v11H9zM5 15V4h10",
             Self::Open => "M13 5h6v6M19 5l-8 8M10 6H5v13h13v-5",
             Self::Down => "M12 5v14M6 13l6 6 6-6",
+            Self::Search => "M10.5 4a6.5 6.5 0 1 0 0 13 6.5 6.5 0 1 0 0-13ZM15.5 15.5 20 20",
+            Self::Filter => "M4 6h16M7 12h10M10 18h4",
+            Self::Label => "M4 5v6.5l8 8 7-7-8-8H4ZM8 8.5h.01",
+            Self::Clip => "M8 12.5l5.5-5.5a2.8 2.8 0 0 1 4 4L10 18.5a4.6 4.6 0 0 1-6.5-6.5L11 4.5",
+            Self::Repeat => "M5 11a7 7 0 0 1 12-4l2 2M19 4v5h-5M19 13a7 7 0 0 1-12 4l-2-2M5 20v-5h5",
+            Self::Undo => "M9 7 4.5 11.5 9 16M5 11.5h9a5 5 0 0 1 0 10h-2",
+            Self::Branch => "M7 4v16M7 8a3 3 0 0 0 3 3h4a3 3 0 0 0 3-3V5M17 5h.01M7 20h.01",
             Self::Terminal => "M4 5h16v14H4zM7.5 9.5 10.5 12l-3 2.5M12.5 15h4",
         }
     }

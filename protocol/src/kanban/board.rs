@@ -91,14 +91,14 @@ pub struct BoardPage {
     pub board: BoardSummary,
     /// All boards, for switching.
     pub boards: Vec<BoardSummary>,
-    /// What is set on it.
-    pub settings: BoardSettings,
+    /// Cards in review beyond which the column's header warns.
+    pub review_limit: Option<u32>,
+    /// Blocked cards beyond which the column's header warns.
+    pub blocked_limit: Option<u32>,
     /// Columns in display order; archived cards only when the view asks for them.
     pub columns: Vec<ColumnPage>,
     /// Saved views.
     pub views: Vec<SavedView>,
-    /// What new cards can start from.
-    pub templates: Vec<CardTemplate>,
     /// Labels in use, most used first, at most 100.
     pub labels: Vec<String>,
     /// Tenants in use, at most 100.

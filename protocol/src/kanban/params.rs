@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AttachmentView, BoardView, CardState, CommentView, LineAnchor, TaskCard, WorkspaceKind};
+use super::{AttachmentView, CardState, CommentView, LineAnchor, TaskCard, WorkspaceKind};
 use crate::{BoardId, CardId, UndoId};
 
 /// How a caller names a card: by id, or by number (`T-142` or `142`).
@@ -218,9 +218,9 @@ pub struct ColumnPageParams {
     pub board_id: BoardId,
     /// Column.
     pub state: CardState,
-    /// What is shown and in which order.
+    /// What is shown and in which order, as the query of the board's address ([`super::BoardView`]).
     #[serde(default)]
-    pub view: BoardView,
+    pub view: String,
     /// The last card already there.
     pub after: Option<CardId>,
 }

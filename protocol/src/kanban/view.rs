@@ -1,37 +1,27 @@
 //! What of a board is shown, and in which order: a value that lives in the board's address.
 
-use serde::{Deserialize, Serialize};
-
 use super::{CardSort, LaneBy, WaitKind};
 
 /// A filter, an order and lanes. The default shows everything but the archive, as people ordered it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BoardView {
     /// Words that title, description, summary or comments contain; `T-12` or `12` finds that card.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub text: String,
     /// Any of these profiles; an empty name means cards that name nobody.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub assignees: Vec<String>,
     /// All of these labels.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
     /// This tenant.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
     /// At least this priority.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub priority: Option<i32>,
     /// Waits for this.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub wait: Option<WaitKind>,
     /// Asks something of a person.
     pub needs_me: bool,
     /// Failed since its last success.
     pub failing: bool,
     /// The children of this card.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<i64>,
     /// The archive as a column of its own.
     pub archived: bool,

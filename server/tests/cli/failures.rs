@@ -83,7 +83,7 @@ fn a_command_line_that_makes_no_sense_is_exit_code_2() {
         &["kanban", "create", "x", "--nope"],
         &["kanban", "create", "x", "--max-runtime", "soon"],
         &["kanban", "create", "x", "--max-retries", "0"],
-        &["kanban", "create", "x", "--workspace", "worktree"],
+        &["kanban", "create", "x", "--workspace", "scratch:/tmp"],
         &["kanban", "create", "x", "--priority", "high"],
         &["kanban", "create", "x", "--triage", "--initial-status", "blocked"],
         &["kanban", "show", "nothing"],

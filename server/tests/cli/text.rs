@@ -1,6 +1,6 @@
 //! Text of any script and intent goes in and out unchanged, and never steers a terminal.
 
-use protocol::{CardDetail, CardWritten, CommentView};
+use protocol::{CardDetail, CardWritten, CommentAdded};
 
 use crate::home::Home;
 
@@ -29,7 +29,8 @@ fn titles_bodies_and_comments_come_back_as_they_were() {
         };
         let number = written.card.number.to_string();
         let ran = home.run(&["kanban", "comment", "--json", "--", &number, title]);
-        let comment: CommentView = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:?}"));
+        let added: CommentAdded = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:?}"));
+        let comment = added.comment;
         assert!(!comment.html.contains("<script"), "{}", comment.html);
         let detail: CardDetail = home.json(&["kanban", "show", &number]);
         assert_eq!((detail.card.title.as_str(), detail.body.as_str()), (title.trim(), body.as_str()));

@@ -1,8 +1,8 @@
 //! Every verb does what it says, and `--json` has the shapes of the contract.
 
 use protocol::{
-    BoardSummary, CardDetail, CardState, CardWritten, CommentView, DecisionState, DecisionVerb, SettleDecisionOutcome,
-    TaskCard, WaitReason, WorkspaceKind,
+    BoardSummary, CardDetail, CardState, CardWritten, CommentAdded, DecisionState, DecisionVerb, SettleDecisionOutcome,
+    TaskCard, UndoResult, WaitReason, WorkspaceKind,
 };
 use serde_json::Value;
 
@@ -118,9 +118,9 @@ fn lists_by_state_assignee_and_limit() {
 fn comments_show_and_links() {
     let home = Home::new();
     let (parent, child) = (home.card("parent"), home.card("child"));
-    let view: CommentView = home.json(&["kanban", "comment", &parent, "look", "at", "**this**"]);
-    assert_eq!((view.author.as_str(), view.by_worker), ("ada", false));
-    assert!(view.html.contains("<strong>this</strong>"), "{}", view.html);
+    let view: CommentAdded = home.json(&["kanban", "comment", &parent, "look", "at", "**this**"]);
+    assert_eq!((view.comment.author.as_str(), view.comment.by_worker), ("ada", false));
+    assert!(view.comment.html.contains("<strong>this</strong>"), "{}", view.comment.html);
     let linked: Value = home.json(&["kanban", "link", &parent, &child]);
     assert_eq!(linked["child"]["card"]["state"], "todo");
     let shown = home.run(&["kanban", "show", &parent]).stdout;
@@ -164,16 +164,16 @@ fn complete_move_archive_delete_and_undo() {
     let card = home.card("work");
     let done: CardWritten = home.json(&["kanban", "complete", &card, "--summary", "all **done**"]);
     assert_eq!(done.card.state, CardState::Done);
-    let back: CardWritten = home.json(&["kanban", "undo", &done.undo.unwrap().to_string()]);
-    assert_eq!(back.card.state, CardState::Ready);
+    let back: UndoResult = home.json(&["kanban", "undo", &done.undo.unwrap().to_string()]);
+    assert_eq!(back.cards[0].state, CardState::Ready);
     let archived: CardWritten = home.json(&["kanban", "archive", &card]);
     assert_eq!(archived.card.state, CardState::Archived);
     let restored: CardWritten = home.json(&["kanban", "move", &card, "triage"]);
     assert_eq!(restored.card.state, CardState::Triage);
     let deleted: CardWritten = home.json(&["kanban", "archive", "--rm", &card]);
     assert_eq!(home.run(&["kanban", "show", &card]).code, 1);
-    let undeleted: CardWritten = home.json(&["kanban", "undo", &deleted.undo.unwrap().to_string()]);
-    assert_eq!(undeleted.card.state, CardState::Triage);
+    let undeleted: UndoResult = home.json(&["kanban", "undo", &deleted.undo.unwrap().to_string()]);
+    assert_eq!(undeleted.cards[0].state, CardState::Triage);
     let ran = home.run(&["kanban", "undo", &deleted.undo.unwrap().to_string()]);
     assert_eq!(ran.code, 1, "a write is taken back once: {ran:?}");
     assert!(home.run(&["kanban", "move", &card, "done"]).stderr.contains("hermes kanban undo"), "people are told how");

@@ -84,6 +84,20 @@ async fn nothing_a_browser_could_run_is_sent_as_such() {
 }
 
 #[tokio::test]
+async fn text_is_compressed_for_who_asks_for_it() {
+    let (site, card) = site_with_card().await;
+    let text = "the same again ".repeat(200);
+    let response = site.send(upload(&card, "long.txt").body(Body::from(text.clone())).unwrap()).await;
+    let written: AttachmentWritten = serde_json::from_str(&body(response).await).unwrap();
+    let path = format!("/attachments/{}", written.attachment.id);
+    let request = get(&path).header("cookie", cookie()).header("accept-encoding", "gzip");
+    let response = site.send(request.body(Body::empty()).unwrap()).await;
+    assert_eq!((header(&response, "content-encoding"), header(&response, "content-length")), ("gzip", ""));
+    let bytes = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+    assert!(!bytes.is_empty() && bytes.len() < text.len());
+}
+
+#[tokio::test]
 async fn only_signed_in_people_and_our_own_pages() {
     let (site, card) = site_with_card().await;
     let written = add(&site, &card, "a.txt", b"a").await;

@@ -79,9 +79,9 @@ pub async fn board_page(core: &Core, slug: &str, view: &BoardView) -> Result<Boa
     let page = BoardPage {
         boards,
         columns,
-        settings,
+        review_limit: settings.review_limit,
+        blocked_limit: settings.blocked_limit,
         views: board_store::views(&mut tx, board.id).await?,
-        templates: board_store::templates(&mut tx, board.id).await?,
         labels: board_store::labels(&mut tx, board.id).await?,
         tenants: board_store::tenants(&mut tx, board.id).await?,
         seq,
@@ -147,10 +147,11 @@ async fn totals(connection: &mut SqliteConnection, board: BoardId) -> Result<Has
 pub async fn column_page(core: &Core, params: ColumnPageParams) -> Result<ColumnPage, KanbanError> {
     let mut tx = core.store().reader().begin().await?;
     let readiness = Readiness::read(core, &mut tx).await?;
-    let column = Column { board: params.board_id, state: params.state, view: &params.view, now: readiness.now };
+    let view = BoardView::from_query(&params.view);
+    let column = Column { board: params.board_id, state: params.state, view: &view, now: readiness.now };
     let all = totals(&mut tx, params.board_id).await?.get(&params.state).copied().unwrap_or(0);
     let faces = column.faces(&mut tx, params.after, COLUMN_PAGE).await?;
-    let total = if params.view.is_filtered() { column.count(&mut tx, COUNT_LIMIT).await? } else { all };
+    let total = if view.is_filtered() { column.count(&mut tx, COUNT_LIMIT).await? } else { all };
     let cards = into_cards(&mut tx, &readiness, faces).await?;
     tx.rollback().await?;
     Ok(ColumnPage { state: params.state, total, cards })

@@ -1,20 +1,21 @@
 //! What the board and card pages ask of the server. Each is one call into the core.
 use leptos::prelude::*;
+#[cfg(feature = "ssr")]
+use protocol::BoardView;
 use protocol::{
-    AddCommentParams, BoardId, BoardPage, BoardSettings, BoardSummary, BoardView, BulkParams, BulkResult, CardDetail,
-    CardId, CardRef, CardTemplate, CardWritten, ColumnPage, ColumnPageParams, CommentAdded, CreateCardParams,
-    EditCardParams, LinkWritten, MoveCardParams, ProfileSummary, SavedView, TaskCard, TemplateId, UndoId, UndoResult,
-    ViewId,
+    AddCommentParams, BoardId, BoardPage, BoardSettings, BoardSummary, BulkParams, BulkResult, CardDetail, CardId,
+    CardRef, CardTemplate, CardWritten, ColumnPage, ColumnPageParams, CommentAdded, CreateCardParams, EditCardParams,
+    LinkWritten, MoveCardParams, ProfileSummary, SavedView, TaskCard, TemplateId, UndoId, UndoResult, ViewId,
 };
 use server_fn::codec::Json;
 
 use crate::error::ApiError;
 
-/// The first page of every column of a board; an empty slug means the default board.
+/// The first page of every column of a board; an empty slug means the default board, `view` is the address's query.
 #[server(endpoint = "kanban/board", input = Json)]
-pub async fn read_board(slug: String, view: BoardView) -> Result<BoardPage, ApiError> {
+pub async fn read_board(slug: String, view: String) -> Result<BoardPage, ApiError> {
     let cx = crate::ctx::ctx().await?;
-    Ok(agent_core::kanban::board_page(&cx.core, &slug, &view).await?)
+    Ok(agent_core::kanban::board_page(&cx.core, &slug, &BoardView::from_query(&view)).await?)
 }
 
 /// Further cards of a column.
@@ -149,6 +150,13 @@ pub async fn read_boards() -> Result<Vec<BoardSummary>, ApiError> {
 pub async fn create_board(slug: String, name: String) -> Result<BoardSummary, ApiError> {
     let cx = crate::ctx::ctx().await?;
     Ok(agent_core::kanban::create_board(&cx.core, &cx.actor, &slug, &name).await?)
+}
+
+/// What is set on a board.
+#[server(endpoint = "kanban/board-settings", input = Json)]
+pub async fn read_board_settings(slug: String) -> Result<BoardSettings, ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    Ok(agent_core::kanban::board_settings(&cx.core, &slug).await?.1)
 }
 
 /// Changes what is set on a board.

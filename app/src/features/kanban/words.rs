@@ -1,5 +1,5 @@
 //! States, reasons, times and prices in words.
-use protocol::{CardState, DecisionKind, PriorityBand, TaskCard, UndoResult, WaitReason};
+use protocol::{CardSort, CardState, DecisionKind, LaneBy, PriorityBand, TaskCard, UndoResult, WaitKind, WaitReason};
 
 use crate::i18n::t;
 use crate::ui::{Icon, Tone};
@@ -86,6 +86,50 @@ pub fn priority_name(priority: i32) -> Option<&'static str> {
         PriorityBand::Normal => None,
         PriorityBand::High => Some(t::kanban_high()),
         PriorityBand::Urgent => Some(t::kanban_urgent()),
+    }
+}
+
+/// A band of priorities' name.
+#[must_use]
+pub fn band_name(band: PriorityBand) -> &'static str {
+    match band {
+        PriorityBand::Low => t::kanban_low(),
+        PriorityBand::Normal => t::kanban_normal(),
+        PriorityBand::High => t::kanban_high(),
+        PriorityBand::Urgent => t::kanban_urgent(),
+    }
+}
+
+/// What a card waits for.
+#[must_use]
+pub fn wait_kind(kind: WaitKind) -> &'static str {
+    match kind {
+        WaitKind::Parents => t::kanban_wait_parents(),
+        WaitKind::Time => t::kanban_wait_time(),
+        WaitKind::Person => t::kanban_wait_person(),
+        WaitKind::BackingOff => t::kanban_wait_backing_off(),
+    }
+}
+
+/// The order of cards.
+#[must_use]
+pub fn sort_name(sort: CardSort) -> &'static str {
+    match sort {
+        CardSort::Manual => t::kanban_sort_manual(),
+        CardSort::Priority => t::kanban_priority(),
+        CardSort::Created => t::kanban_sort_created(),
+        CardSort::Updated => t::kanban_sort_updated(),
+    }
+}
+
+/// What lanes stand for.
+#[must_use]
+pub fn lane_name(lanes: LaneBy) -> &'static str {
+    match lanes {
+        LaneBy::None => t::kanban_lanes_none(),
+        LaneBy::Assignee => t::kanban_assignee(),
+        LaneBy::Parent => t::kanban_lanes_parent(),
+        LaneBy::Priority => t::kanban_priority(),
     }
 }
 

@@ -15,7 +15,7 @@ use protocol::{CardEvidence, CardId, ChangedFile, FileStatus, UndoId};
 
 use crate::features::kanban::undo_later;
 use crate::i18n::t;
-use crate::ui::{Icon, Toasts, dom, icon};
+use crate::ui::{Icon, Toasts, dom, icon, later};
 use server_fns::read_evidence;
 
 /// Where it is shown.
@@ -72,7 +72,7 @@ impl Desk {
     }
 }
 
-/// Changes and files of a card.
+/// Changes and files of a card. The code comes when the page is alive.
 #[component]
 pub fn Review(
     /// The card.
@@ -82,6 +82,13 @@ pub fn Review(
     /// Where it is shown.
     place: Place,
 ) -> impl IntoView {
+    let alive = RwSignal::new(false);
+    Effect::new(move |_| alive.set(true));
+    move || alive.get().then(|| later(review_view(card, look_again, place)))
+}
+
+#[lazy]
+fn review_view(card: CardId, look_again: Signal<()>, place: Place) -> AnyView {
     let desk = Desk {
         card,
         evidence: RwSignal::new(None),
@@ -113,6 +120,7 @@ pub fn Review(
             </section>
         </Show>
     }
+    .into_any()
 }
 
 /// `+42 −7 in 3 files`.

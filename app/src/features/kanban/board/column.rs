@@ -1,12 +1,11 @@
 //! A column: its name and count, its cards with their own scroller, and the next page when its end comes near.
 use leptos::html;
 use leptos::prelude::*;
-use protocol::CardState;
+use protocol::{BoardView, COUNT_LIMIT, CardState};
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
 
 use super::BoardUi;
-use super::face::card_face;
 use super::model::{Board, Column};
 use crate::features::kanban::words;
 use crate::i18n::t;
@@ -17,14 +16,22 @@ use crate::ui::{Icon, icon};
 pub fn column_view(board: Board, ui: BoardUi, column: Column) -> AnyView {
     let state = column.state;
     let name = words::state_name(state);
-    let hidden = move || state == CardState::Scheduled && column.total.get() == 0;
     let creates = matches!(state, CardState::Triage | CardState::Ready);
     view! {
-        <section class="column" data-column=state.as_str() aria-label=name hidden=hidden>
+        <section class="column" data-column=state.as_str() aria-label=name hidden=move || is_hidden(board, column)>
             <header class="column-head">
                 <span class=format!("column-sign {}", words::state_tone(state).class())>{icon(words::state_icon(state))}</span>
                 <h2>{name}</h2>
-                <span class="column-count" aria-label=move || t::kanban_cards(column.total.get())>{move || column.total.get()}</span>
+                <span
+                    class="column-count"
+                    class:is-over=move || limit(board, state).is_some_and(|limit| column.total.get() > limit)
+                    aria-label=move || t::kanban_cards(column.total.get())
+                >
+                    {move || match limit(board, state) {
+                        Some(limit) => format!("{}/{limit}", count(column)),
+                        None => count(column),
+                    }}
+                </span>
                 {(state == CardState::Running).then(|| slots(board))}
                 {creates.then(|| view! {
                     <button type="button" class="icon-btn column-add" aria-label=t::kanban_new_card()
@@ -32,13 +39,11 @@ pub fn column_view(board: Board, ui: BoardUi, column: Column) -> AnyView {
                 })}
             </header>
             <div class="column-body" data-scroller="" tabindex="-1">
-                <ul class="cards">
-                    <For each=move || column.ids.get() key=|id| *id let(id)>
-                        {card_face(board, ui, id)}
-                    </For>
-                </ul>
-                <Show when=move || column.total.get() == 0 && !board.is_empty()>
-                    <p class="column-empty">{words::empty_column(state)}</p>
+                {super::lanes::cards(board, ui, column)}
+                <Show when=move || column.total.get() == 0 && (!board.is_empty() || board.view.with(BoardView::is_filtered))>
+                    <p class="column-empty">
+                        {move || if board.view.with(BoardView::is_filtered) { t::kanban_hidden_by_filter() } else { words::empty_column(state) }}
+                    </p>
                 </Show>
                 <Show when=move || column.has_more()>
                     <Sentinel board column />
@@ -47,6 +52,30 @@ pub fn column_view(board: Board, ui: BoardUi, column: Column) -> AnyView {
         </section>
     }
     .into_any()
+}
+
+/// Columns that are not shown: nothing is scheduled, or nobody asks for the archive.
+pub fn is_hidden(board: Board, column: Column) -> bool {
+    match column.state {
+        CardState::Scheduled => column.total.get() == 0,
+        CardState::Archived => !board.view.with(|view| view.archived),
+        _ => false,
+    }
+}
+
+/// How many cards there are; filtered ones are not counted to the end.
+pub fn count(column: Column) -> String {
+    let total = column.total.get();
+    if total == COUNT_LIMIT { format!("{total}+") } else { total.to_string() }
+}
+
+/// The soft limit of a column.
+fn limit(board: Board, state: CardState) -> Option<i64> {
+    board.around.with(|around| match state {
+        CardState::Review => around.limits.0.map(i64::from),
+        CardState::Blocked => around.limits.1.map(i64::from),
+        _ => None,
+    })
 }
 
 /// How many workers are busy.

@@ -2,31 +2,52 @@
 use leptos::prelude::*;
 use protocol::{CardId, CardState, DecisionKind, TaskCard};
 
+use super::BoardUi;
+use super::menu::MenuFor;
 use super::model::{Board, CardModel};
-use super::{BoardUi, MenuFor};
 use crate::features::kanban::words;
 use crate::i18n::t;
-use crate::ui::{Icon, Tone, icon};
+use crate::ui::{Icon, Tone, dom, icon};
 
 /// One card in a column.
 #[must_use]
 pub fn card_face(board: Board, ui: BoardUi, id: CardId) -> AnyView {
-    let Some(CardModel { card, pending, .. }) = board.card(id) else {
+    let Some(CardModel { card, pending, selected, .. }) = board.card(id) else {
         return ().into_any();
     };
-    let (state, name) = (card.clone(), card.clone());
+    let (state, name, chosen) = (card.clone(), card.clone(), selected.clone());
     view! {
         <li class="card-slot" data-card=id.to_string()>
             <article
                 class=move || format!("card {}", edge(&state.read()))
                 class:is-pending=move || pending.get()
-                aria-label=move || name.with(|card| format!("{} {}", words::label(card.number), card.title))
+                class:is-selected=move || selected.get()
+                class:is-carried=move || board.carries(id)
+                aria-label=move || {
+                    let name = name.with(|card| format!("{} {}", words::label(card.number), card.title));
+                    if chosen.get() { t::kanban_selected_card(&name) } else { name }
+                }
+                on:click=move |event| choose(board, id, &event)
             >
                 {move || content(board, ui, &card.read())}
             </article>
         </li>
     }
     .into_any()
+}
+
+/// A click that selects: with a modifier, or anywhere on a card once something is selected on a touch screen.
+fn choose(board: Board, id: CardId, event: &web_sys::MouseEvent) {
+    let touch_selects = dom::matches("(hover: none)") && !board.selection.read_untracked().is_empty();
+    if event.shift_key() {
+        board.select_to(id);
+    } else if event.ctrl_key() || event.meta_key() || touch_selects {
+        board.toggle(id);
+    } else {
+        return;
+    }
+    event.prevent_default();
+    event.stop_propagation();
 }
 
 fn edge(card: &TaskCard) -> &'static str {
@@ -61,7 +82,10 @@ fn content(board: Board, ui: BoardUi, card: &TaskCard) -> AnyView {
                 aria-label=t::kanban_actions(&label)
                 aria-haspopup="menu"
                 data-more=""
-                on:click=move |_| ui.open_menu(id, MenuFor::Everything)
+                on:click=move |event| {
+                    event.stop_propagation();
+                    ui.open_card_menu(MenuFor::Everything(id), id);
+                }
             >
                 {icon(Icon::More)}
             </button>
@@ -70,9 +94,21 @@ fn content(board: Board, ui: BoardUi, card: &TaskCard) -> AnyView {
         {card.ask.as_ref().map(|ask| view! {
             <p class="card-ask"><span class="card-ask-who">{t::kanban_needs_you()}": "</span>{ask.ask.clone()}</p>
         })}
+        {labels(card)}
         {foot(card)}
     }
     .into_any()
+}
+
+/// Labels, tenant, and what else is worth a word.
+fn labels(card: &TaskCard) -> AnyView {
+    if card.labels.is_empty() && card.tenant.is_none() && !card.stale {
+        return ().into_any();
+    }
+    let stale = card.stale.then(|| view! { <span class="label tone-warning">{t::kanban_stale()}</span> });
+    let tenant = card.tenant.clone().map(|tenant| view! { <span class="label label-tenant">{tenant}</span> });
+    let labels = card.labels.iter().map(|label| view! { <span class="label">{label.clone()}</span> }).collect_view();
+    view! { <div class="card-labels">{stale}{tenant}{labels}</div> }.into_any()
 }
 
 /// How long it has been there and whether its worker lives; for a card that could run, why it does not.
@@ -118,12 +154,22 @@ fn foot(card: &TaskCard) -> AnyView {
         let count = i64::from(card.comments);
         items.push(item(Icon::Comment, count.to_string(), t::kanban_comments(count)));
     }
+    if card.attachments > 0 {
+        let count = i64::from(card.attachments);
+        items.push(item(Icon::Clip, count.to_string(), t::kanban_files(count)));
+    }
+    if card.repeats {
+        items.push(item(Icon::Repeat, String::new(), t::kanban_repeats().to_owned()));
+    }
     if card.failures > 0 {
         let count = i64::from(card.failures);
         items.push(item(Icon::Warning, count.to_string(), t::kanban_failures(count)));
     }
-    if let Some(cost) = card.cost_micros.filter(|cost| *cost > 0) {
-        let text = words::price(cost);
+    if let Some(cost) = card.cost_micros.filter(|cost| *cost > 0 || card.max_cost_micros.is_some()) {
+        let text = match card.max_cost_micros {
+            Some(limit) => format!("{} / {}", words::price(cost), words::price(limit)),
+            None => words::price(cost),
+        };
         items.push(view! { <span class="meta-item" title=t::kanban_cost()>{text}</span> }.into_any());
     }
     if items.is_empty() && card.ask.is_none() {

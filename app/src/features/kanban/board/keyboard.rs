@@ -5,11 +5,13 @@ use protocol::{CardId, CardState};
 use wasm_bindgen::JsCast;
 use web_sys::{Element, KeyboardEvent};
 
+use super::BoardUi;
+use super::forms::Form;
+use super::menu::MenuFor;
 use super::model::{Board, Place};
-use super::{BoardUi, MenuFor};
 use crate::features::kanban::words;
 use crate::i18n::t;
-use crate::ui::{Dialog, Overlays, Toasts, dom};
+use crate::ui::{Overlays, Toasts, dom};
 
 /// Listens while the board is on screen.
 pub fn listen(board: Board, ui: BoardUi) {
@@ -26,41 +28,108 @@ pub fn listen(board: Board, ui: BoardUi) {
 
 /// Whether the key meant something here.
 fn press(board: Board, ui: BoardUi, toasts: Toasts, event: &KeyboardEvent) -> bool {
+    if board.carried.with_untracked(Option::is_some) {
+        return carry(board, event);
+    }
+    let key = event.key();
     if event.ctrl_key() || event.meta_key() {
-        if event.key() != "z" || event.shift_key() {
-            return false;
+        match (key.as_str(), event.shift_key()) {
+            ("z" | "Z", true) => board.redo_last(),
+            ("z", false) => match toasts.newest_action() {
+                Some(undo) => undo.run(()),
+                None => board.undo_last(),
+            },
+            ("a", false) => board.select_all(),
+            _ => return false,
         }
-        let Some(undo) = toasts.newest_action() else { return false };
-        undo.run(());
         return true;
     }
     if event.alt_key() {
         return false;
     }
-    let focused = focused_card();
-    match event.key().as_str() {
-        "j" | "J" | "ArrowDown" => step(board, 1),
-        "k" | "K" | "ArrowUp" => step(board, -1),
+    match key.as_str() {
+        "J" => extend(board, 1),
+        "K" => extend(board, -1),
+        "j" | "ArrowDown" => step(board, 1),
+        "k" | "ArrowUp" => step(board, -1),
         "h" | "H" | "ArrowLeft" => side(board, -1),
         "l" | "L" | "ArrowRight" => side(board, 1),
         "?" => {
-            ui.help_open.set(true);
+            ui.open_form(Form::Keys);
             true
         }
-        key => {
-            let Some(id) = focused.and_then(|slot| id_of(&slot)) else { return false };
-            match key {
-                "m" | "M" | "s" | "S" => ui.open_menu(id, MenuFor::Moving),
-                "e" | "E" => ui.open_editor(id),
-                "#" => {
-                    step(board, 1);
-                    board.move_card(id, CardState::Archived, Place::default());
-                }
-                _ => return false,
+        "/" => {
+            ui.searching.set(true);
+            if let Some(field) = document().get_element_by_id("board-search") {
+                dom::focus(&field);
             }
             true
         }
+        "Escape" if !board.selection.read_untracked().is_empty() => {
+            board.clear_selection();
+            true
+        }
+        key => act(board, ui, key),
     }
+}
+
+/// Keys that act on the focused card, or on the selection when it is part of it.
+fn act(board: Board, ui: BoardUi, key: &str) -> bool {
+    let focused = focused_card().and_then(|slot| id_of(&slot));
+    let Some(id) = focused.or_else(|| board.selection.with_untracked(|selection| selection.last().copied())) else {
+        return false;
+    };
+    let meant = || board.meant_by(id);
+    match key {
+        "x" | "X" => board.toggle(id),
+        "m" | "M" => board.pick_up(id),
+        "s" | "S" => ui.open_card_menu(MenuFor::Status(meant()), id),
+        "a" | "A" => ui.open_card_menu(MenuFor::Assignee(meant()), id),
+        "p" | "P" => ui.open_card_menu(MenuFor::Priority(meant()), id),
+        "d" | "D" => ui.open_form(Form::Depends(id)),
+        "e" | "E" => ui.open_editor(id),
+        "#" => {
+            step(board, 1);
+            board.move_cards(meant(), CardState::Archived, Place::default());
+        }
+        _ => return false,
+    }
+    true
+}
+
+/// While a card is carried, the arrows move it.
+fn carry(board: Board, event: &KeyboardEvent) -> bool {
+    match event.key().as_str() {
+        "ArrowLeft" | "h" => board.carry(-1, 0),
+        "ArrowRight" | "l" => board.carry(1, 0),
+        "ArrowUp" | "k" => board.carry(0, -1),
+        "ArrowDown" | "j" => board.carry(0, 1),
+        "Enter" | " " => {
+            board.put_down();
+        }
+        "Escape" => board.carry_back(),
+        "Tab" => {
+            board.carry_back();
+            return false;
+        }
+        _ => {}
+    }
+    true
+}
+
+/// Selects the focused card and the next one, and goes there.
+fn extend(board: Board, by: i32) -> bool {
+    let Some(id) = focused_card().and_then(|slot| id_of(&slot)) else { return step(board, by) };
+    if board.card(id).is_some_and(|model| !model.selected.get_untracked()) {
+        board.toggle(id);
+    }
+    let moved = step(board, by);
+    if let Some(next) = focused_card().and_then(|slot| id_of(&slot)).filter(|next| *next != id)
+        && board.card(next).is_some_and(|model| !model.selected.get_untracked())
+    {
+        board.toggle(next);
+    }
+    moved
 }
 
 fn focused_card() -> Option<Element> {
@@ -77,8 +146,13 @@ fn step(board: Board, by: i32) -> bool {
         let first = document().query_selector("[data-card]").ok().flatten();
         return first.is_some_and(|first| focus(board, &first));
     };
-    let next = if by > 0 { slot.next_element_sibling() } else { slot.previous_element_sibling() };
-    next.is_some_and(|next| focus(board, &next))
+    // Over lanes, too: all cards of the column, in order.
+    let Ok(Some(column)) = slot.closest("[data-column]") else { return false };
+    let Ok(slots) = column.query_selector_all("[data-card]") else { return false };
+    let slots: Vec<Element> = (0..slots.length()).filter_map(|index| slots.item(index)?.dyn_into().ok()).collect();
+    let at = slots.iter().position(|other| other.is_same_node(Some(&slot))).unwrap_or(0);
+    let next = if by > 0 { Some(at + 1) } else { at.checked_sub(1) };
+    next.and_then(|next| slots.get(next)).is_some_and(|next| focus(board, next))
 }
 
 /// To the card at the same height in the next column that has any.
@@ -120,27 +194,31 @@ fn focus(board: Board, slot: &Element) -> bool {
 }
 
 /// The list of keys.
-#[component]
-pub fn Help(open: RwSignal<bool>) -> impl IntoView {
+pub(super) fn keys() -> AnyView {
     let keys = [
-        ("J K", t::kanban_key_next()),
-        ("H L", t::kanban_key_column()),
+        ("J K H L", t::kanban_key_next()),
         ("↵", t::kanban_key_open()),
-        ("M S", t::kanban_key_move()),
+        ("X ⇧J ⇧K", t::kanban_key_select()),
+        ("⌘A", t::kanban_key_select_all()),
+        ("M", t::kanban_key_move()),
+        ("S A P", t::kanban_key_set()),
+        ("D", t::kanban_key_depends()),
         ("E", t::kanban_key_edit()),
         ("#", t::kanban_key_archive()),
         ("C", t::kanban_key_new()),
-        ("⌘Z", t::kanban_key_undo()),
+        ("/", t::kanban_key_search()),
+        ("⌘K", t::kanban_key_palette()),
+        ("⌘Z ⇧⌘Z", t::kanban_key_undo()),
+        ("G", t::kanban_key_go()),
         ("?", t::kanban_key_help()),
     ];
     view! {
-        <Dialog open title=t::kanban_shortcuts()>
-            <dl class="dialog-body keys">
-                {keys.into_iter().map(|(keys, what)| view! {
-                    <dt>{keys.split(' ').map(|key| view! { <kbd>{key}</kbd> }).collect_view()}</dt>
-                    <dd>{what}</dd>
-                }).collect_view()}
-            </dl>
-        </Dialog>
+        <dl class="dialog-body keys">
+            {keys.into_iter().map(|(keys, what)| view! {
+                <dt>{keys.split(' ').map(|key| view! { <kbd>{key}</kbd> }).collect_view()}</dt>
+                <dd>{what}</dd>
+            }).collect_view()}
+        </dl>
     }
+    .into_any()
 }

@@ -1,68 +1,183 @@
-//! A card's menu: the twin of dragging for thumbs, keyboards and screen readers. It offers only what is legal.
+//! The board's menus: the twin of dragging for thumbs, keyboards and screen readers. They offer only what is legal.
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use protocol::{CardId, CardState};
+use protocol::{BulkChange, CardId, CardState};
 
+use super::BoardUi;
+use super::forms::Form;
 use super::model::{Board, Place};
-use super::{BoardUi, MenuFor};
 use crate::features::kanban::server_fns::delete_card;
 use crate::features::kanban::words;
 use crate::i18n::t;
 use crate::ui::{Icon, Menu, MenuItem, Toasts};
 
-/// The menu of whichever card asks for it.
+/// What a menu offers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MenuFor {
+    /// Everything one can do with a card.
+    Everything(CardId),
+    /// The columns that cards may go to.
+    Status(Vec<CardId>),
+    /// Who works on cards.
+    Assignee(Vec<CardId>),
+    /// How important cards are.
+    Priority(Vec<CardId>),
+    /// The boards.
+    Boards,
+}
+
+/// The menu that is open.
 #[component]
-pub fn CardMenu(board: Board, ui: BoardUi) -> impl IntoView {
-    let toasts = expect_context::<Toasts>();
+pub fn BoardMenu(board: Board, ui: BoardUi) -> impl IntoView {
     let title = Signal::derive(move || {
-        let Some((id, purpose)) = ui.menu.get() else { return String::new() };
-        let name = board.face(id).map(|card| words::label(card.number)).unwrap_or_default();
-        if purpose == MenuFor::Moving { t::kanban_move_title(&name) } else { name }
+        let Some(menu) = ui.menu.get() else { return String::new() };
+        let name = |cards: &[CardId]| match cards {
+            [only] => board.face(*only).map(|card| words::label(card.number)).unwrap_or_default(),
+            many => t::kanban_selected_count(i64::try_from(many.len()).unwrap_or(i64::MAX)),
+        };
+        match menu {
+            MenuFor::Everything(id) => name(&[id]),
+            MenuFor::Status(cards) => t::kanban_move_title(&name(&cards)),
+            MenuFor::Assignee(cards) => t::kanban_assign_title(&name(&cards)),
+            MenuFor::Priority(cards) => t::kanban_priority_title(&name(&cards)),
+            MenuFor::Boards => t::kanban_boards().to_owned(),
+        }
     });
-    let anchor = Callback::new(move |()| {
-        let (id, _) = ui.menu.get_untracked()?;
-        document().query_selector(&format!("[data-card='{id}'] [data-more]")).ok().flatten()
-    });
-    let items = Callback::new(move |()| {
-        let Some((id, purpose)) = ui.menu.get_untracked() else { return Vec::new() };
-        items(board, ui, toasts, id, purpose)
-    });
+    let anchor = Callback::new(move |()| document().query_selector(&ui.anchor.get_value()).ok().flatten());
+    let items = Callback::new(move |()| ui.items.get_value());
     view! { <Menu open=ui.menu_open title anchor items /> }
 }
 
-fn items(board: Board, ui: BoardUi, toasts: Toasts, id: CardId, purpose: MenuFor) -> Vec<MenuItem> {
+impl BoardUi {
+    /// Opens a menu beside the element of a selector, as soon as its code is there.
+    pub(super) fn open_menu(self, menu: MenuFor, anchor: String) {
+        let (board, toasts) = self.behind.get_value();
+        spawn_local(async move {
+            let items = menu_items(board, self, toasts, menu.clone()).await;
+            self.items.try_set_value(items);
+            self.menu.try_set(Some(menu));
+            self.anchor.try_set_value(anchor);
+            self.menu_open.try_set(true);
+        });
+    }
+
+    /// Opens a menu beside a card's own button.
+    pub(super) fn open_card_menu(self, menu: MenuFor, card: CardId) {
+        self.open_menu(menu, format!("[data-card='{card}'] [data-more]"));
+    }
+}
+
+#[lazy]
+fn menu_items(board: Board, ui: BoardUi, toasts: Toasts, menu: MenuFor) -> Vec<MenuItem> {
+    match menu {
+        MenuFor::Everything(id) => everything(board, ui, toasts, id),
+        MenuFor::Status(cards) => statuses(board, &cards),
+        MenuFor::Assignee(cards) => assignees(board, &cards),
+        MenuFor::Priority(cards) => priorities(board, &cards),
+        MenuFor::Boards => boards(board, ui),
+    }
+}
+
+fn item(
+    label: impl Into<String>,
+    icon: Icon,
+    key: &'static str,
+    action: impl Fn() + Send + Sync + 'static,
+) -> MenuItem {
+    MenuItem { label: label.into(), icon, key, action: Callback::new(move |()| action()) }
+}
+
+/// The columns that at least one of the cards may go to; what the others say is told after.
+fn statuses(board: Board, cards: &[CardId]) -> Vec<MenuItem> {
+    let from: Vec<CardState> = cards.iter().filter_map(|id| board.face(*id)).map(|card| card.state).collect();
+    let legal =
+        |to: &CardState| *to != CardState::Archived && from.iter().any(|from| from.manual_targets().contains(to));
+    CardState::COLUMNS
+        .iter()
+        .copied()
+        .filter(legal)
+        .map(|to| {
+            let cards = cards.to_vec();
+            item(t::kanban_move_to(words::state_name(to)), words::state_icon(to), "", move || {
+                board.move_cards(cards.clone(), to, Place::default());
+            })
+        })
+        .collect()
+}
+
+fn assignees(board: Board, cards: &[CardId]) -> Vec<MenuItem> {
+    let profiles = board.around.with_untracked(|around| around.profiles.clone());
+    let nobody = (String::new(), t::kanban_unassigned().to_owned());
+    let named = profiles.into_iter().map(|profile| (profile.id.clone(), profile.id));
+    std::iter::once(nobody)
+        .chain(named)
+        .map(|(id, name)| {
+            let cards = cards.to_vec();
+            item(name, Icon::Agent, "", move || board.change_all(cards.clone(), BulkChange::Assign(id.clone())))
+        })
+        .collect()
+}
+
+fn priorities(board: Board, cards: &[CardId]) -> Vec<MenuItem> {
+    [2, 1, 0, -1]
+        .into_iter()
+        .map(|priority| {
+            let cards = cards.to_vec();
+            let name = words::priority_name(priority).unwrap_or(t::kanban_normal());
+            item(name, Icon::Warning, "", move || board.change_all(cards.clone(), BulkChange::Priority(priority)))
+        })
+        .collect()
+}
+
+fn everything(board: Board, ui: BoardUi, toasts: Toasts, id: CardId) -> Vec<MenuItem> {
     let Some(card) = board.face(id) else { return Vec::new() };
-    let targets = card.state.manual_targets().iter().filter(|state| **state != CardState::Archived);
-    let mut items: Vec<MenuItem> = targets
-        .map(|&state| MenuItem {
-            label: t::kanban_move_to(words::state_name(state)),
-            icon: words::state_icon(state),
-            key: "",
-            action: Callback::new(move |()| board.move_card(id, state, Place::default())),
+    let mut items = statuses(board, &[id]);
+    let status_count = items.len();
+    if status_count > 3 {
+        // One entry leads to the list, so that the rest of the menu fits on a phone.
+        items = vec![item(t::kanban_move(), Icon::Move, "S", move || {
+            ui.open_card_menu(MenuFor::Status(vec![id]), id);
+        })];
+    }
+    items.push(item(t::kanban_edit(), Icon::Edit, "E", move || ui.open_editor(id)));
+    items.push(item(t::kanban_assignee(), Icon::Agent, "A", move || {
+        ui.open_card_menu(MenuFor::Assignee(vec![id]), id);
+    }));
+    items.push(item(t::kanban_priority(), Icon::Warning, "P", move || {
+        ui.open_card_menu(MenuFor::Priority(vec![id]), id);
+    }));
+    items.push(item(t::kanban_label(), Icon::Label, "", move || ui.open_form(Form::Label(vec![id]))));
+    items.push(item(t::kanban_depends(), Icon::Link, "D", move || ui.open_form(Form::Depends(id))));
+    if matches!(card.state, CardState::Triage | CardState::Todo | CardState::Scheduled | CardState::Ready) {
+        items.push(item(t::kanban_schedule(), Icon::Clock, "", move || ui.open_form(Form::Schedule(vec![id]))));
+    }
+    items.push(item(t::kanban_select(), Icon::Check, "X", move || board.toggle(id)));
+    items.push(item(t::kanban_save_template(), Icon::Copy, "", move || ui.open_form(Form::SaveTemplate(id))));
+    if card.state != CardState::Archived {
+        items.push(item(t::kanban_archive(), Icon::Archive, "#", move || {
+            board.move_card(id, CardState::Archived, Place::default());
+        }));
+    }
+    items.push(item(t::kanban_delete(), Icon::Trash, "", move || delete(board, toasts, id)));
+    items
+}
+
+fn boards(board: Board, ui: BoardUi) -> Vec<MenuItem> {
+    let here = board.summary.with_value(|summary| summary.id);
+    let mut items: Vec<MenuItem> = board
+        .around
+        .with_untracked(|around| around.boards.clone())
+        .into_iter()
+        .map(|other| {
+            let sign = if other.id == here { Icon::Check } else { Icon::Board };
+            let name = if other.icon.is_empty() { other.name } else { format!("{} {}", other.icon, other.name) };
+            let slug = other.slug;
+            item(name, sign, "", move || ui.go.with_value(|go| go(&format!("/board/{slug}"))))
         })
         .collect();
-    if purpose == MenuFor::Everything {
-        items.push(MenuItem {
-            label: t::kanban_edit().into(),
-            icon: Icon::Edit,
-            key: "E",
-            action: Callback::new(move |()| ui.open_editor(id)),
-        });
-    }
-    items.push(MenuItem {
-        label: t::kanban_archive().into(),
-        icon: Icon::Archive,
-        key: "#",
-        action: Callback::new(move |()| board.move_card(id, CardState::Archived, Place::default())),
-    });
-    if purpose == MenuFor::Everything {
-        items.push(MenuItem {
-            label: t::kanban_delete().into(),
-            icon: Icon::Trash,
-            key: "",
-            action: Callback::new(move |()| delete(board, toasts, id)),
-        });
-    }
+    items.push(item(t::kanban_new_board(), Icon::Plus, "", move || ui.open_form(Form::NewBoard)));
+    items.push(item(t::kanban_board_settings(), Icon::Settings, "", move || ui.open_form(Form::BoardSettings)));
+    items.push(item(t::kanban_archived_boards(), Icon::Archive, "", move || ui.open_form(Form::ArchivedBoards)));
     items
 }
 

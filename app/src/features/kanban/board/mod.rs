@@ -1,50 +1,103 @@
 //! The board page.
+mod bulk;
 mod column;
 mod drag;
 mod face;
+mod forms;
+mod head;
 mod keyboard;
+mod lanes;
 mod menu;
 mod model;
+mod moving;
 mod place;
+mod selection;
 
 use leptos::html;
 use leptos::prelude::*;
 use leptos_meta::Title;
+use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_location, use_navigate, use_params_map};
-use protocol::{BoardPage, CardId, CardState, StreamMessage};
+use protocol::{BoardPage, BoardView, CardId, CardState, StreamMessage};
 
 use super::server_fns::read_board;
 use super::{EditDialog, NewCardDefaults, words};
 use crate::i18n::t;
 use crate::layout::NewCard;
 use crate::live::{Live, Watch};
-use crate::ui::{Button, ButtonKind, EmptyState, ErrorState, Toasts, skeleton_rows};
+use crate::ui::{Button, ButtonKind, EmptyState, ErrorState, MenuItem, Toasts, dom, later, skeleton_rows};
+use forms::Form;
+use lanes::Folded;
+use menu::MenuFor;
 use model::Board;
 
-/// What a menu offers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MenuFor {
-    /// Moves only.
-    Moving,
-    /// Moves, edit, archive, delete.
-    Everything,
-}
+/// Remembers how dense cards are shown, in this browser.
+const DENSITY_KEY: &str = "hermes.density";
 
-/// What lies over the board.
+/// What lies over the board, and how it is shown.
 #[derive(Debug, Clone, Copy)]
 pub struct BoardUi {
-    menu: RwSignal<Option<(CardId, MenuFor)>>,
+    menu: RwSignal<Option<MenuFor>>,
     menu_open: RwSignal<bool>,
+    items: StoredValue<Vec<MenuItem>>,
+    /// What menus are about.
+    behind: StoredValue<(Board, Toasts)>,
+    /// The element that the menu stands beside, as a selector.
+    anchor: StoredValue<String>,
+    form: RwSignal<Option<Form>>,
+    form_open: RwSignal<bool>,
     edit: RwSignal<Option<CardId>>,
     edit_open: RwSignal<bool>,
-    help_open: RwSignal<bool>,
+    /// What the search field says.
+    search: RwSignal<String>,
+    /// The search field is shown where there is no room for it.
+    searching: RwSignal<bool>,
+    compact: RwSignal<bool>,
+    folded: Folded,
     new_card: NewCard,
+    go: StoredValue<Go>,
 }
 
+/// Leads to an address, in place of this one.
+type Go = Box<dyn Fn(&str) + Send + Sync>;
+
 impl BoardUi {
-    fn open_menu(self, id: CardId, purpose: MenuFor) {
-        self.menu.set(Some((id, purpose)));
-        self.menu_open.set(true);
+    fn new(board: Board) -> Self {
+        let navigate = use_navigate();
+        let go: Go = Box::new(move |address: &str| {
+            navigate(address, NavigateOptions { replace: true, scroll: false, ..NavigateOptions::default() });
+        });
+        let compact = RwSignal::new(false);
+        Effect::new(move |before: Option<()>| {
+            if before.is_none() {
+                compact.set(dom::remembered(DENSITY_KEY).as_deref() == Some("compact"));
+            } else {
+                dom::remember(DENSITY_KEY, if compact.get() { "compact" } else { "comfortable" });
+            }
+            compact.track();
+        });
+        Self {
+            menu: RwSignal::new(None),
+            menu_open: RwSignal::new(false),
+            items: StoredValue::new(Vec::new()),
+            behind: StoredValue::new((board, expect_context::<Toasts>())),
+            anchor: StoredValue::new(String::new()),
+            form: RwSignal::new(None),
+            form_open: RwSignal::new(false),
+            edit: RwSignal::new(None),
+            edit_open: RwSignal::new(false),
+            search: RwSignal::new(board.view.with_untracked(|view| view.text.clone())),
+            searching: RwSignal::new(false),
+            compact,
+            folded: Folded::of(board),
+            new_card: expect_context::<NewCard>(),
+            go: StoredValue::new(go),
+        }
+    }
+
+    fn open_form(self, form: Form) {
+        self.form.set(Some(form));
+        self.form_open.set(true);
     }
 
     fn open_editor(self, id: CardId) {
@@ -57,6 +110,21 @@ impl BoardUi {
         self.new_card.defaults.set_value(NewCardDefaults { triage: state == CardState::Triage });
         self.new_card.open.set(true);
     }
+
+    /// Shows another view of the board; it stands in the address, so that a link shows the same.
+    fn look_at(self, board: Board, view: &BoardView) {
+        let slug = board.summary.with_value(|summary| summary.slug.clone());
+        let query = view.to_query();
+        let sign = if query.is_empty() { "" } else { "?" };
+        self.go.with_value(|go| go(&format!("/board/{slug}{sign}{query}")));
+    }
+
+    /// Changes the view that is shown.
+    fn adjust(self, board: Board, change: impl FnOnce(&mut BoardView)) {
+        let mut view = board.view.get_untracked();
+        change(&mut view);
+        self.look_at(board, &view);
+    }
 }
 
 /// The board of the address.
@@ -65,14 +133,18 @@ pub fn BoardRoute() -> impl IntoView {
     let params = use_params_map();
     let slug = Memo::new(move |_| params.read().get("slug").unwrap_or_default());
     let search = use_location().search;
-    let view = Memo::new(move |_| protocol::BoardView::from_query(&search.read()));
-    let page = Resource::new_blocking(move || (slug.get(), view.get()), |(slug, view)| read_board(slug, view));
+    let view = Memo::new(move |_| BoardView::from_query(&search.read()));
+    // Only another board is another page; another view of the same one is shown in place.
+    let page = Resource::new_blocking(
+        move || slug.get(),
+        move |slug| read_board(slug, view.with_untracked(BoardView::to_query)),
+    );
     let retry = Callback::new(move |()| page.refetch());
     view! {
         <Suspense fallback=move || view! { <div class="page">{skeleton_rows(6)}</div> }>
             {move || Suspend::new(async move {
                 match page.await {
-                    Ok(page) => view! { <BoardView page shown=view.get_untracked() /> }.into_any(),
+                    Ok(page) => view! { <BoardContent page view /> }.into_any(),
                     Err(error) => view! { <ErrorState error retry /> }.into_any(),
                 }
             })}
@@ -81,19 +153,12 @@ pub fn BoardRoute() -> impl IntoView {
 }
 
 #[component]
-fn BoardView(page: BoardPage, shown: protocol::BoardView) -> impl IntoView {
+fn BoardContent(page: BoardPage, view: Memo<BoardView>) -> impl IntoView {
     let live = expect_context::<Live>();
     let new_card = expect_context::<NewCard>();
     let seq = page.seq;
-    let board = Board::new(page, shown, expect_context::<Toasts>());
-    let ui = BoardUi {
-        menu: RwSignal::new(None),
-        menu_open: RwSignal::new(false),
-        edit: RwSignal::new(None),
-        edit_open: RwSignal::new(false),
-        help_open: RwSignal::new(false),
-        new_card,
-    };
+    let board = Board::new(page, view.get_untracked(), expect_context::<Toasts>());
+    let ui = BoardUi::new(board);
     let root = NodeRef::<html::Div>::new();
     let columns = NodeRef::<html::Div>::new();
     let current = RwSignal::new(CardState::Triage);
@@ -106,6 +171,7 @@ fn BoardView(page: BoardPage, shown: protocol::BoardView) -> impl IntoView {
         StreamMessage::Snapshot { seq } => board.reload(*seq),
         _ => {}
     });
+    Effect::new(move |_| board.show(view.get()));
     Effect::new(move |_| board.keep_time());
     let chip_bar = NodeRef::<html::Div>::new();
     place::remember(board, columns, current);
@@ -118,16 +184,23 @@ fn BoardView(page: BoardPage, shown: protocol::BoardView) -> impl IntoView {
     });
     let edited = Callback::new(move |card| board.accept(card));
     let list = board.columns.get_value();
-    let chips = list.iter().map(|column| chip(*column, columns, current)).collect_view();
+    let chips = list.iter().map(|column| chip(board, *column, columns, current)).collect_view();
     let list = list.into_iter().map(|column| column::column_view(board, ui, column)).collect_view();
+    let plain_and_empty = move || board.is_empty() && !board.view.with(BoardView::is_filtered);
     view! {
         <Title text=board.summary.with_value(|summary| summary.name.clone()) />
-        <div class="board" node_ref=root>
-            <BoardHead board />
+        <div
+            class="board"
+            class:is-compact=move || ui.compact.get()
+            class:is-loading=move || board.loading.get()
+            class:is-selecting=move || !board.selection.read().is_empty()
+            node_ref=root
+        >
+            {head::head(board, ui)}
             <div class="col-chips" node_ref=chip_bar role="group" aria-label=t::kanban_columns()>{chips}</div>
             <div class="columns-box">
                 <div class="columns" node_ref=columns>{list}</div>
-                <Show when=move || board.is_empty()>
+                <Show when=plain_and_empty>
                     <div class="board-empty">
                         <EmptyState title=t::kanban_empty_board() hint=t::kanban_empty_board_hint()>
                             <Button kind=ButtonKind::Primary on_press=Callback::new(move |()| new_card.open.set(true))>{t::kanban_new_card()}</Button>
@@ -135,40 +208,17 @@ fn BoardView(page: BoardPage, shown: protocol::BoardView) -> impl IntoView {
                     </div>
                 </Show>
             </div>
+            <Show when=move || !board.selection.read().is_empty()>{later(bulk::bar(board, ui))}</Show>
             <p class="visually-hidden" role="status" aria-live="assertive">{move || board.announced.get()}</p>
         </div>
-        <menu::CardMenu board ui />
+        <menu::BoardMenu board ui />
+        <forms::FormDialog board ui />
         <EditDialog open=ui.edit_open card=ui.edit on_saved=edited />
-        <keyboard::Help open=ui.help_open />
     }
 }
 
-#[component]
-fn BoardHead(board: Board) -> impl IntoView {
-    let summary = board.summary.get_value();
-    let boards = board.boards.get_value();
-    let navigate = use_navigate();
-    let title = if boards.len() > 1 {
-        let options = boards
-            .into_iter()
-            .map(|other| view! { <option value=other.slug.clone() selected=other.id == summary.id>{other.name}</option> })
-            .collect_view();
-        view! {
-            <h1 class="visually-hidden">{summary.name}</h1>
-            <select class="board-switch" aria-label=t::kanban_boards()
-                on:change=move |event| navigate(&format!("/board/{}", event_target_value(&event)), Default::default())>
-                {options}
-            </select>
-        }
-        .into_any()
-    } else {
-        view! { <h1>{summary.name}</h1> }.into_any()
-    };
-    view! { <header class="board-head">{title}<span class="head-slots">{column::slots(board)}</span></header> }
-}
-
 /// Jumps to a column; on a phone also where a lifted card can be dropped.
-fn chip(column: model::Column, columns: NodeRef<html::Div>, current: RwSignal<CardState>) -> AnyView {
+fn chip(board: Board, column: model::Column, columns: NodeRef<html::Div>, current: RwSignal<CardState>) -> AnyView {
     let state = column.state;
     view! {
         <button
@@ -176,11 +226,11 @@ fn chip(column: model::Column, columns: NodeRef<html::Div>, current: RwSignal<Ca
             class="col-chip"
             data-chip=state.as_str()
             aria-pressed=move || if current.get() == state { "true" } else { "false" }
-            hidden=move || state == CardState::Scheduled && column.total.get() == 0
+            hidden=move || column::is_hidden(board, column)
             on:click=move |_| place::show(columns, state)
         >
             {words::state_name(state)}
-            <span class="col-chip-count">{move || column.total.get()}</span>
+            <span class="col-chip-count">{move || column::count(column)}</span>
         </button>
     }
     .into_any()

@@ -8,18 +8,20 @@ use std::time::Duration;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use protocol::{
-    BoardDelta, BoardPage, BoardSummary, BoardView, CardId, CardState, CardWritten, ColumnPageParams, MoveCardParams,
-    Slots, TaskCard, UndoId, UndoResult,
+    BoardDelta, BoardPage, BoardSummary, BoardView, CardId, CardSort, CardState, CardWritten, ColumnPage,
+    ColumnPageParams, MoveCardParams, ProfileSummary, SavedView, Slots, TaskCard, UndoId, UndoResult,
 };
 
 use crate::error::ApiError;
-use crate::features::kanban::server_fns::{move_card, read_board, read_column, undo_write};
+use crate::features::kanban::server_fns::{last_undo, move_card, read_board, read_column, undo_write};
 use crate::features::kanban::words;
 use crate::i18n::t;
 use crate::ui::{Toasts, dom};
 
 /// A write that takes longer shows that it is still on its way.
 const PENDING_AFTER: Duration = Duration::from_millis(400);
+/// Changes that come close together are looked at together where a view hides cards.
+const REFRESH_AFTER: Duration = Duration::from_millis(250);
 
 /// One card.
 #[derive(Debug, Clone)]
@@ -28,13 +30,20 @@ pub struct CardModel {
     pub card: ArcRwSignal<TaskCard>,
     /// A write of it is taking its time.
     pub pending: ArcRwSignal<bool>,
+    /// Whether it is selected.
+    pub selected: ArcRwSignal<bool>,
     /// The revision that an unanswered write was made on; deltas up to it are older than what is shown.
-    guessed_on: ArcStoredValue<Option<i64>>,
+    pub(super) guessed_on: ArcStoredValue<Option<i64>>,
 }
 
 impl CardModel {
     fn new(card: TaskCard) -> Self {
-        Self { card: ArcRwSignal::new(card), pending: ArcRwSignal::new(false), guessed_on: ArcStoredValue::new(None) }
+        Self {
+            card: ArcRwSignal::new(card),
+            pending: ArcRwSignal::new(false),
+            selected: ArcRwSignal::new(false),
+            guessed_on: ArcStoredValue::new(None),
+        }
     }
 }
 
@@ -68,15 +77,38 @@ pub struct Place {
     pub before: Option<CardId>,
 }
 
+/// What belongs to a board beside its cards.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Around {
+    /// All boards.
+    pub boards: Vec<BoardSummary>,
+    /// The soft limits of review and of blocked cards.
+    pub limits: (Option<u32>, Option<u32>),
+    /// Saved views.
+    pub views: Vec<SavedView>,
+    /// Labels in use.
+    pub labels: Vec<String>,
+    /// Tenants in use.
+    pub tenants: Vec<String>,
+    /// Who can be assigned.
+    pub profiles: Vec<ProfileSummary>,
+}
+
 /// The board on screen.
 #[derive(Debug, Clone, Copy)]
 pub struct Board {
     /// Which one it is.
     pub summary: StoredValue<BoardSummary>,
     /// What of it is shown, and in which order.
-    pub view: StoredValue<BoardView>,
-    /// All of them.
-    pub boards: StoredValue<Vec<BoardSummary>>,
+    pub view: RwSignal<BoardView>,
+    /// A view is on its way.
+    pub loading: RwSignal<bool>,
+    /// The selected cards, in the order they were selected.
+    pub selection: RwSignal<Vec<CardId>>,
+    /// The card that the keyboard carries.
+    pub carried: RwSignal<Option<super::moving::Carried>>,
+    /// What belongs to the board beside its cards.
+    pub around: RwSignal<Around>,
     /// Columns in order.
     pub columns: StoredValue<Vec<Column>>,
     /// Worker slots.
@@ -88,7 +120,11 @@ pub struct Board {
     cards: StoredValue<HashMap<CardId, CardModel>>,
     /// The newest sequence number that is on screen.
     seq: StoredValue<i64>,
-    toasts: Toasts,
+    /// A look at what the view hides or shows now is due.
+    refreshing: StoredValue<bool>,
+    /// What does again what was just taken back.
+    pub(super) redo: StoredValue<Option<UndoId>>,
+    pub(super) toasts: Toasts,
 }
 
 impl Board {
@@ -96,7 +132,18 @@ impl Board {
     #[must_use]
     pub fn new(page: BoardPage, view: BoardView, toasts: Toasts) -> Self {
         let mut cards = HashMap::new();
-        let columns = page.columns.into_iter().map(|column| {
+        let around = Around {
+            boards: page.boards,
+            limits: (page.review_limit, page.blocked_limit),
+            views: page.views,
+            labels: page.labels,
+            tenants: page.tenants,
+            profiles: page.profiles,
+        };
+        // The archive has a column, too, which is shown when the view asks for it.
+        let archive = ColumnPage { state: CardState::Archived, total: 0, cards: Vec::new() };
+        let lacks_archive = page.columns.iter().all(|column| column.state != CardState::Archived);
+        let columns = page.columns.into_iter().chain(lacks_archive.then_some(archive)).map(|column| {
             let ids = column.cards.iter().map(|card| card.id).collect();
             cards.extend(column.cards.into_iter().map(|card| (card.id, CardModel::new(card))));
             Column {
@@ -109,13 +156,18 @@ impl Board {
         Self {
             columns: StoredValue::new(columns.collect()),
             summary: StoredValue::new(page.board),
-            view: StoredValue::new(view),
-            boards: StoredValue::new(page.boards),
+            view: RwSignal::new(view),
+            loading: RwSignal::new(false),
+            selection: RwSignal::new(Vec::new()),
+            carried: RwSignal::new(None),
+            around: RwSignal::new(around),
             slots: RwSignal::new(page.slots),
             now: RwSignal::new(page.now),
             announced: RwSignal::new(String::new()),
             seq: StoredValue::new(page.seq),
             cards: StoredValue::new(cards),
+            refreshing: StoredValue::new(false),
+            redo: StoredValue::new(None),
             toasts,
         }
     }
@@ -144,6 +196,39 @@ impl Board {
         self.columns.with_value(|columns| columns.iter().all(|column| column.total.get() == 0))
     }
 
+    /// Whether every card of the board is shown, in the order people gave it: only then what changed can be put into
+    /// its place without asking.
+    fn is_plain(self) -> bool {
+        self.view.with_untracked(|view| !view.is_filtered() && view.sort == CardSort::Manual)
+    }
+
+    /// Shows another view of the board.
+    pub fn show(self, view: BoardView) {
+        if self.view.with_untracked(|shown| *shown == view) {
+            return;
+        }
+        self.clear_selection();
+        self.view.set(view);
+        self.loading.set(true);
+        self.reload(self.seq.get_value());
+    }
+
+    /// Looks soon at what the view shows: what changed may have come into it or left it.
+    fn refresh_soon(self) {
+        if self.refreshing.get_value() {
+            return;
+        }
+        self.refreshing.set_value(true);
+        set_timeout(
+            move || {
+                if self.refreshing.try_set_value(false).is_none() {
+                    self.reload(self.seq.get_value());
+                }
+            },
+            REFRESH_AFTER,
+        );
+    }
+
     /// Says something to screen readers.
     pub fn announce(self, text: String) {
         self.announced.set(text);
@@ -155,6 +240,16 @@ impl Board {
             return;
         }
         self.seq.update_value(|seq| *seq = delta.seq.max(*seq));
+        set_if_new(self.slots, delta.slots);
+        if !self.is_plain() {
+            for card in &delta.cards {
+                self.renew(card);
+            }
+            if !delta.cards.is_empty() || !delta.removed.is_empty() {
+                self.refresh_soon();
+            }
+            return;
+        }
         for card in &delta.cards {
             self.put(card.clone());
         }
@@ -166,7 +261,16 @@ impl Board {
                 set_if_new(column.total, *total);
             }
         }
-        set_if_new(self.slots, delta.slots);
+    }
+
+    /// Shows a card as it is now where it stands.
+    fn renew(self, card: &TaskCard) {
+        if let Some(model) = self.card(card.id)
+            && model.guessed_on.get_value().is_none()
+            && model.card.with_untracked(|shown| card.revision >= shown.revision && card != shown)
+        {
+            model.card.set(card.clone());
+        }
     }
 
     /// Reads the whole board again, as it is at `seq` or later, after too much was missed.
@@ -175,8 +279,13 @@ impl Board {
         self.seq.set_value(seq);
         let slug = self.summary.with_value(|board| board.slug.clone());
         spawn_local(async move {
-            match read_board(slug, self.view.get_value()).await {
-                Ok(_) if self.cards.is_disposed() => {}
+            let view = self.view.get_untracked();
+            let answer = read_board(slug, view.to_query()).await;
+            if self.cards.is_disposed() || self.view.with_untracked(|shown| *shown != view) {
+                return; // the page has gone, or another view is on its way
+            }
+            self.loading.set(false);
+            match answer {
                 // Something newer came while it was on its way: what it lacks would be lost.
                 Ok(page) if page.seq < self.seq.get_value() => self.reload(self.seq.get_value()),
                 Ok(page) => self.replace(page),
@@ -201,6 +310,20 @@ impl Board {
             set_if_new(column.total, fresh.total);
             set_if_new(column.ids, ids);
         }
+        if !self.view.with_untracked(|view| view.archived)
+            && let Some(archive) = self.column(CardState::Archived)
+        {
+            archive.ids.set(Vec::new());
+        }
+        self.around.set(Around {
+            boards: page.boards,
+            limits: (page.review_limit, page.blocked_limit),
+            views: page.views,
+            labels: page.labels,
+            tenants: page.tenants,
+            profiles: page.profiles,
+        });
+        self.summary.set_value(page.board);
         self.now.set(page.now);
         set_if_new(self.slots, page.slots);
     }
@@ -228,7 +351,7 @@ impl Board {
     }
 
     /// Puts a card into the order of its column, and out of any other.
-    fn place(self, card: &TaskCard) {
+    pub(super) fn place(self, card: &TaskCard) {
         for column in self.columns.get_value() {
             let at = column.ids.with_untracked(|ids| ids.iter().position(|id| *id == card.id));
             if column.state != card.state {
@@ -263,6 +386,7 @@ impl Board {
         self.cards.update_value(|cards| {
             cards.remove(&id);
         });
+        self.deselect(id);
     }
 
     /// Loads the next page of a column.
@@ -275,7 +399,7 @@ impl Board {
         let params = ColumnPageParams {
             board_id: self.summary.with_value(|board| board.id),
             state: column.state,
-            view: self.view.get_value(),
+            view: self.view.with_untracked(BoardView::to_query),
             after: after.map(|card| card.id),
         };
         spawn_local(async move {
@@ -326,7 +450,7 @@ impl Board {
         });
     }
 
-    fn guess(self, model: &CardModel, before: &TaskCard, to: CardState, place: Place) {
+    pub(super) fn guess(self, model: &CardModel, before: &TaskCard, to: CardState, place: Place) {
         model.guessed_on.set_value(Some(before.revision));
         let mut guess = before.clone();
         guess.state = to;
@@ -345,7 +469,7 @@ impl Board {
             (None, None) => "~".to_owned(),
         };
         model.card.set(guess.clone());
-        if to == CardState::Archived {
+        if to == CardState::Archived && !self.view.with_untracked(|view| view.archived) {
             self.unlist(guess.id);
         } else {
             self.place(&guess);
@@ -382,7 +506,7 @@ impl Board {
         }
     }
 
-    fn refused(self, model: &CardModel, before: TaskCard, error: &ApiError) {
+    pub(super) fn refused(self, model: &CardModel, before: TaskCard, error: &ApiError) {
         let guess = model.card.get_untracked();
         // Whatever the stream has said of the card meanwhile is newer than what it goes back to.
         if guess.revision == before.revision {
@@ -400,21 +524,43 @@ impl Board {
 
     /// Offers to take a write back, in a toast.
     pub fn offer_undo(self, text: String, undo: UndoId) {
-        let toasts = self.toasts;
-        let take_back = Callback::new(move |()| {
-            spawn_local(async move {
-                match undo_write(undo).await {
-                    Ok(undone) => {
-                        if !self.cards.is_disposed() {
-                            self.accept_undone(&undone);
-                        }
-                        toasts.say(words::undone(&undone));
-                    }
-                    Err(error) => toasts.fail(error.message),
-                }
-            });
+        self.toasts.undoable(text, Callback::new(move |()| self.take_back(undo)));
+    }
+
+    /// Takes the person's newest write back, wherever it was made.
+    pub fn undo_last(self) {
+        spawn_local(async move {
+            match last_undo().await {
+                Ok(Some(undo)) => self.take_back(undo),
+                Ok(None) => self.toasts.say(t::kanban_nothing_to_undo()),
+                Err(error) => self.toasts.fail(error.message),
+            }
         });
-        toasts.undoable(text, take_back);
+    }
+
+    /// Does again what was just taken back.
+    pub fn redo_last(self) {
+        match self.redo.get_value() {
+            Some(redo) => self.take_back(redo),
+            None => self.toasts.say(t::kanban_nothing_to_redo()),
+        }
+    }
+
+    /// Takes a write back.
+    pub fn take_back(self, undo: UndoId) {
+        let toasts = self.toasts;
+        spawn_local(async move {
+            match undo_write(undo).await {
+                Ok(undone) => {
+                    if !self.cards.is_disposed() {
+                        self.accept_undone(&undone);
+                    }
+                    self.redo.try_set_value(undone.redo);
+                    toasts.say(words::undone(&undone));
+                }
+                Err(error) => toasts.fail(error.message),
+            }
+        });
     }
 
     /// Takes over what taking back led to.
@@ -429,7 +575,8 @@ impl Board {
 
     /// Takes over the server's answer to a write. Totals follow with the next delta.
     pub fn accept(self, card: TaskCard) {
-        if card.state == CardState::Archived || card.board_id != self.summary.with_value(|board| board.id) {
+        let archived = card.state == CardState::Archived && !self.view.with_untracked(|view| view.archived);
+        if archived || card.board_id != self.summary.with_value(|board| board.id) {
             self.remove(card.id);
             return;
         }

@@ -32,7 +32,13 @@ pub(super) struct Lifted {
 
 impl Lifted {
     /// Lifts the card of a slot.
-    pub(super) fn new(root: &HtmlElement, slot: &Element, pointer: (f64, f64), card: &TaskCard) -> Option<Self> {
+    pub(super) fn new(
+        root: &HtmlElement,
+        slot: &Element,
+        pointer: (f64, f64),
+        card: &TaskCard,
+        count: usize,
+    ) -> Option<Self> {
         let columns = root.query_selector(".columns").ok()??.dyn_into::<HtmlElement>().ok()?;
         let face = slot.query_selector(".card").ok()??;
         let around = face.get_bounding_client_rect();
@@ -42,6 +48,12 @@ impl Lifted {
         ghost.set_class_name(&format!("{} drag-ghost", face.class_name()));
         // silent-ok: the names are constants; the clone is decoration.
         let _ = ghost.set_attribute("aria-hidden", "true");
+        if count > 1 {
+            let badge = document().create_element("span").ok()?;
+            badge.set_class_name("drag-count");
+            badge.set_text_content(Some(&count.to_string()));
+            ghost.append_child(&badge).ok()?;
+        }
         let body = document().body()?;
         body.append_child(&ghost).ok()?;
         body.append_child(&mark).ok()?;

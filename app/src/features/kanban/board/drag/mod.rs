@@ -11,12 +11,12 @@ use std::time::Duration;
 use leptos::html;
 use leptos::leptos_dom::helpers::TimeoutHandle;
 use leptos::prelude::*;
-use protocol::{CardId, TaskCard};
+use protocol::{CardId, CardSort, TaskCard};
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
 use web_sys::{AddEventListenerOptions, Element, Event, HtmlElement, KeyboardEvent, PointerEvent};
 
-use super::model::Board;
+use super::model::{Board, Place};
 use crate::features::kanban::words;
 use crate::i18n::t;
 use crate::ui::{Toast, Toasts, Tone};
@@ -183,7 +183,8 @@ fn lift_now() {
         drag.hold = None;
         // silent-ok: without the capture the drag ends when the pointer leaves the window.
         let _ = drag.root.set_pointer_capture(drag.pointer);
-        drag.lifted = Some(Lifted::new(&drag.root, &drag.slot, drag.start, &drag.card)?);
+        let count = drag.board.meant_by(drag.card.id).len();
+        drag.lifted = Some(Lifted::new(&drag.root, &drag.slot, drag.start, &drag.card, count)?);
         Some((drag.board, words::label(drag.card.number)))
     });
     if let Some((board, name)) = lifted {
@@ -217,7 +218,12 @@ fn finish(drop: bool) {
     set_timeout(|| SWALLOW_CLICK.set(false), Duration::from_millis(80));
     let target = lifted.put_down();
     match target {
-        Some(Target::Legal { state, place, .. }) if drop => drag.board.move_card(drag.card.id, state, place),
+        Some(Target::Legal { state, place, .. }) if drop => {
+            // In any other order than people's own, a place means nothing.
+            let manual = drag.board.view.with_untracked(|view| view.sort == CardSort::Manual);
+            let place = if manual { place } else { Place::default() };
+            drag.board.move_cards(drag.board.meant_by(drag.card.id), state, place);
+        }
         Some(Target::Illegal { state, element, .. }) if drop => {
             target::shake(&element);
             let text = words::why_not(drag.card.state, state);

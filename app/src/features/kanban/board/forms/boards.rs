@@ -1,0 +1,230 @@
+//! Dialogs about boards: a new one, what is set on one, and those that were put away.
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use protocol::BoardSettings;
+
+use crate::features::kanban::board::BoardUi;
+use crate::features::kanban::board::model::Board;
+use crate::features::kanban::server_fns::{
+    archive_board, create_board, edit_board, read_board_settings, read_boards, restore_board,
+};
+use crate::i18n::t;
+use crate::ui::{Button, ButtonKind, CheckField, ErrorState, TextArea, TextField, Toasts, skeleton_rows};
+
+/// A board's short name as people would make it from its name.
+fn slug_of(name: &str) -> String {
+    let mut slug = String::new();
+    for c in name.trim().to_lowercase().chars() {
+        if c.is_ascii_alphanumeric() {
+            slug.push(c);
+        } else if !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+        }
+    }
+    slug.trim_end_matches('-').chars().take(64).collect()
+}
+
+/// A new board.
+pub(super) fn new_board(ui: BoardUi) -> AnyView {
+    let (name, slug) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
+    let (problem, busy) = (RwSignal::new(String::new()), RwSignal::new(false));
+    Effect::new(move |before: Option<String>| {
+        let made = slug_of(&name.read());
+        // Until somebody writes another one, the short name follows the name.
+        if before.is_none_or(|before| before == *slug.read_untracked()) {
+            slug.set(made.clone());
+        }
+        made
+    });
+    let submit = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        busy.set(true);
+        spawn_local(async move {
+            let answer = create_board(slug.get_untracked(), name.get_untracked()).await;
+            busy.try_set(false);
+            match answer {
+                Ok(board) => {
+                    ui.form_open.try_set(false);
+                    ui.go.try_with_value(|go| go(&format!("/board/{}", board.slug)));
+                }
+                Err(error) => {
+                    problem.try_set(error.message);
+                }
+            }
+        });
+    };
+    view! {
+        <form class="dialog-body" on:submit=submit>
+            <p class="hint">{t::kanban_board_hint()}</p>
+            <TextField label=t::kanban_board_name() value=name autofocus=true />
+            <TextField label=t::kanban_board_slug() value=slug error=problem hint=t::kanban_board_slug_hint() />
+            <div class="dialog-foot btn-row"><Button kind=ButtonKind::Primary submit=true busy>{t::kanban_create_board()}</Button></div>
+        </form>
+    }
+    .into_any()
+}
+
+/// A number as people leave it: empty is none.
+fn number(text: RwSignal<String>) -> Option<u32> {
+    text.read_untracked().trim().parse().ok()
+}
+
+fn text_of(number: Option<u32>) -> RwSignal<String> {
+    RwSignal::new(number.map(|number| number.to_string()).unwrap_or_default())
+}
+
+/// What is set on this board.
+pub(super) fn settings(board: Board, ui: BoardUi) -> AnyView {
+    let slug = board.summary.with_value(|summary| summary.slug.clone());
+    let settings = LocalResource::new(move || read_board_settings(slug.clone()));
+    let retry = Callback::new(move |()| settings.refetch());
+    let form = move || {
+        Suspend::new(async move {
+            match settings.await {
+                Ok(settings) => settings_form(board, ui, settings),
+                Err(error) => view! { <ErrorState error retry /> }.into_any(),
+            }
+        })
+    };
+    view! { <Suspense fallback=move || view! { <div class="dialog-body">{skeleton_rows(4)}</div> }>{form}</Suspense> }
+        .into_any()
+}
+
+fn settings_form(board: Board, ui: BoardUi, old: BoardSettings) -> AnyView {
+    let toasts = expect_context::<Toasts>();
+    let summary = board.summary.get_value();
+    let (name, icon) = (RwSignal::new(old.name.clone()), RwSignal::new(old.icon.clone()));
+    let description = RwSignal::new(old.description.clone());
+    let dir = RwSignal::new(old.default_dir.clone().unwrap_or_default());
+    let orchestrator = RwSignal::new(old.orchestrator.clone().unwrap_or_default());
+    let (slots, review, blocked) = (text_of(old.slots), text_of(old.review_limit), text_of(old.blocked_limit));
+    let auto = RwSignal::new(old.auto_decompose);
+    let (problem, busy) = (RwSignal::new(String::new()), RwSignal::new(false));
+    let color = old.color.clone();
+    let submit = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        let some = |text: RwSignal<String>| Some(text.get_untracked()).filter(|text| !text.trim().is_empty());
+        let settings = BoardSettings {
+            name: name.get_untracked(),
+            description: description.get_untracked(),
+            icon: icon.get_untracked(),
+            color: color.clone(),
+            default_dir: some(dir),
+            slots: number(slots),
+            review_limit: number(review),
+            blocked_limit: number(blocked),
+            auto_decompose: auto.get_untracked(),
+            orchestrator: some(orchestrator),
+        };
+        busy.set(true);
+        spawn_local(async move {
+            let answer = edit_board(summary.id, settings).await;
+            busy.try_set(false);
+            match answer {
+                Ok(fresh) => {
+                    board.summary.try_set_value(fresh);
+                    ui.form_open.try_set(false);
+                    toasts.say(t::kanban_board_saved());
+                    board.reload(0);
+                }
+                Err(error) => {
+                    problem.try_set(error.message);
+                }
+            }
+        });
+    };
+    let slug = summary.slug.clone();
+    let put_away = move || {
+        let slug = slug.clone();
+        spawn_local(async move {
+            match archive_board(slug).await {
+                Ok(gone) => {
+                    ui.form_open.try_set(false);
+                    toasts.say(t::kanban_board_archived(&gone.name));
+                    ui.go.try_with_value(|go| go("/board"));
+                }
+                Err(error) => {
+                    problem.try_set(error.message);
+                }
+            }
+        });
+    };
+    let is_default = summary.slug == "default";
+    view! {
+        <form class="dialog-body" on:submit=submit>
+            <div class="field-pair">
+                <TextField label=t::kanban_board_name() value=name />
+                <TextField label=t::kanban_board_icon() value=icon />
+            </div>
+            <TextArea label=t::kanban_board_description() value=description rows=2 />
+            <TextField label=t::kanban_board_dir() value=dir placeholder="/home/you/project" hint=t::kanban_board_dir_hint() />
+            <div class="field-pair">
+                <TextField label=t::kanban_board_slots() value=slots kind="number" />
+                <TextField label=t::kanban_board_orchestrator() value=orchestrator />
+            </div>
+            <div class="field-pair">
+                <TextField label=t::kanban_review_limit() value=review kind="number" />
+                <TextField label=t::kanban_blocked_limit() value=blocked kind="number" />
+            </div>
+            <CheckField label=t::kanban_auto_decompose() value=auto />
+            <p class="field-error" role="alert">{move || problem.get()}</p>
+            <div class="dialog-foot btn-row">
+                {(!is_default).then(|| view! {
+                    <Button kind=ButtonKind::Quiet on_press=Callback::new(move |()| put_away())>{t::kanban_archive_board()}</Button>
+                })}
+                <Button kind=ButtonKind::Primary submit=true busy>{t::common_save()}</Button>
+            </div>
+        </form>
+    }
+    .into_any()
+}
+
+/// Boards that were put away, each with a way back.
+pub(super) fn archived(ui: BoardUi) -> AnyView {
+    let boards = LocalResource::new(read_boards);
+    let retry = Callback::new(move |()| boards.refetch());
+    let toasts = expect_context::<Toasts>();
+    let list = move || {
+        Suspend::new(async move {
+            let boards = match boards.await {
+                Ok(boards) => boards,
+                Err(error) => return view! { <ErrorState error retry /> }.into_any(),
+            };
+            let gone: Vec<_> = boards.into_iter().filter(|board| board.archived_at.is_some()).collect();
+            if gone.is_empty() {
+                return view! { <p class="hint">{t::kanban_no_archived_boards()}</p> }.into_any();
+            }
+            let row = move |board: protocol::BoardSummary| {
+                let slug = StoredValue::new(board.slug);
+                let restore = Callback::new(move |()| {
+                    spawn_local(async move {
+                        match restore_board(slug.get_value()).await {
+                            Ok(board) => {
+                                ui.form_open.try_set(false);
+                                ui.go.try_with_value(|go| go(&format!("/board/{}", board.slug)));
+                            }
+                            Err(error) => toasts.fail(error.message),
+                        }
+                    });
+                });
+                view! {
+                    <li class="link-row">
+                        <span class="link-title">{board.name}</span>
+                        <Button kind=ButtonKind::Quiet on_press=restore>{t::kanban_restore()}</Button>
+                    </li>
+                }
+            };
+            view! { <ul class="link-list">{gone.into_iter().map(row).collect_view()}</ul> }.into_any()
+        })
+    };
+    view! { <div class="dialog-body"><Suspense fallback=move || skeleton_rows(2)>{list}</Suspense></div> }.into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_name_gives_a_short_name() {
+        assert_eq!(super::slug_of("  Home Lab — 2! "), "home-lab-2");
+        assert_eq!(super::slug_of("日本"), "");
+    }
+}

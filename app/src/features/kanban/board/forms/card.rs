@@ -1,0 +1,257 @@
+//! Dialogs about cards: a label, what it waits for, when it starts, a template.
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use protocol::{BulkChange, CardDetail, CardId, CardLink, CardRef, CreateCardParams, WorkspaceKind};
+
+use crate::features::kanban::board::BoardUi;
+use crate::features::kanban::board::model::Board;
+use crate::features::kanban::server_fns::{link_cards, read_card, save_template, search_cards, unlink_cards};
+use crate::features::kanban::words;
+use crate::i18n::t;
+use crate::ui::{Button, ButtonKind, ErrorState, Icon, TextField, Toasts, dom, icon, skeleton_rows};
+
+const HOUR: i64 = 3_600_000;
+
+/// Adds a label, or takes it away where all cards have it.
+pub(super) fn label(board: Board, ui: BoardUi, cards: Vec<CardId>) -> AnyView {
+    let name = RwSignal::new(String::new());
+    let cards = StoredValue::new(cards);
+    let change = move |label: String| {
+        let all_have = cards.with_value(|cards| {
+            cards.iter().all(|id| board.face(*id).is_some_and(|card| card.labels.contains(&label)))
+        });
+        ui.form_open.set(false);
+        let change = if all_have { BulkChange::RemoveLabel(label) } else { BulkChange::AddLabel(label) };
+        board.change_all(cards.get_value(), change);
+    };
+    let known = board.around.with_untracked(|around| around.labels.clone());
+    let known = known
+        .into_iter()
+        .map(|label| {
+            let on = cards.with_value(|cards| {
+                cards.iter().all(|id| board.face(*id).is_some_and(|card| card.labels.contains(&label)))
+            });
+            let shown = label.clone();
+            view! {
+                <button type="button" class="choice" aria-pressed=if on { "true" } else { "false" }
+                    on:click=move |_| change(label.clone())>{shown}</button>
+            }
+        })
+        .collect_view();
+    let blank = Signal::derive(move || name.read().trim().is_empty());
+    view! {
+        <form class="dialog-body" on:submit=move |event: web_sys::SubmitEvent| {
+            event.prevent_default();
+            if !blank.get_untracked() {
+                change(name.get_untracked().trim().to_owned());
+            }
+        }>
+            <div class="choices">{known}</div>
+            <TextField label=t::kanban_new_label() value=name autofocus=true />
+            <div class="dialog-foot btn-row"><Button kind=ButtonKind::Primary submit=true disabled=blank>{t::kanban_add_label()}</Button></div>
+        </form>
+    }
+    .into_any()
+}
+
+/// When cards start.
+pub(super) fn schedule(board: Board, ui: BoardUi, cards: Vec<CardId>) -> AnyView {
+    let cards = StoredValue::new(cards);
+    let (at, problem) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
+    let start = move |at: i64| {
+        ui.form_open.set(false);
+        board.change_all(cards.get_value(), BulkChange::Schedule(at));
+    };
+    let presets = [
+        (t::kanban_in_an_hour(), HOUR),
+        (t::kanban_in_three_hours(), 3 * HOUR),
+        (t::kanban_tomorrow(), 24 * HOUR),
+        (t::kanban_in_a_week(), 7 * 24 * HOUR),
+    ];
+    let presets = presets
+        .into_iter()
+        .map(|(name, ahead)| {
+            view! { <button type="button" class="choice" on:click=move |_| start(dom::now_ms() + ahead)>{name}</button> }
+        })
+        .collect_view();
+    view! {
+        <form class="dialog-body" on:submit=move |event: web_sys::SubmitEvent| {
+            event.prevent_default();
+            // The browser reads the local time that was picked.
+            let picked = js_sys::Date::parse(&at.get_untracked());
+            if picked.is_nan() {
+                problem.set(t::kanban_choose_time().into());
+            } else {
+                start(picked as i64);
+            }
+        }>
+            <div class="choices">{presets}</div>
+            <TextField label=t::kanban_start_at() value=at kind="datetime-local" error=problem />
+            <div class="dialog-foot btn-row"><Button kind=ButtonKind::Primary submit=true>{t::kanban_schedule()}</Button></div>
+        </form>
+    }
+    .into_any()
+}
+
+/// What a card waits for: the links it has, and a search for another.
+pub(super) fn depends(board: Board, ui: BoardUi, card: CardId) -> AnyView {
+    let detail = LocalResource::new(move || read_card(CardRef::Id(card)));
+    let retry = Callback::new(move |()| detail.refetch());
+    view! {
+        <div class="dialog-body">
+            <Suspense fallback=move || skeleton_rows(2)>
+                {move || Suspend::new(async move {
+                    match detail.await {
+                        Ok(detail) => links(board, ui, detail, retry),
+                        Err(error) => view! { <ErrorState error retry /> }.into_any(),
+                    }
+                })}
+            </Suspense>
+        </div>
+    }
+    .into_any()
+}
+
+fn links(board: Board, ui: BoardUi, detail: CardDetail, changed: Callback<()>) -> AnyView {
+    let toasts = expect_context::<Toasts>();
+    let id = detail.card.id;
+    let problem = RwSignal::new(String::new());
+    let row = move |parent: CardLink| {
+        let label = t::kanban_unlink(&words::label(parent.number));
+        let remove = move |_| {
+            spawn_local(async move {
+                match unlink_cards(CardRef::Id(parent.id), CardRef::Id(id)).await {
+                    Ok(written) => {
+                        changed.run(());
+                        if let Some(undo) = written.undo {
+                            board.offer_undo(t::kanban_unlinked(&words::label(parent.number)), undo);
+                        }
+                    }
+                    Err(error) => toasts.fail(error.message),
+                }
+            });
+        };
+        view! {
+            <li class="link-row">
+                <span class="card-number">{words::label(parent.number)}</span>
+                <span class="link-title">{parent.title.clone()}</span>
+                <button type="button" class="icon-btn" aria-label=label on:click=remove>{icon(Icon::Close)}</button>
+            </li>
+        }
+    };
+    let add = move |parent: CardRef| {
+        spawn_local(async move {
+            match link_cards(parent, CardRef::Id(id)).await {
+                Ok(_) => changed.run(()),
+                Err(error) => {
+                    problem.try_set(error.message);
+                }
+            }
+        });
+    };
+    let none = detail.parents.is_empty();
+    view! {
+        <Show when=move || none><p class="hint">{t::kanban_waits_for_nothing()}</p></Show>
+        <ul class="link-list">{detail.parents.into_iter().map(row).collect_view()}</ul>
+        {finder(id, Callback::new(add), problem)}
+        <div class="dialog-foot btn-row">
+            <Button kind=ButtonKind::Quiet on_press=Callback::new(move |()| ui.form_open.set(false))>{t::common_close()}</Button>
+        </div>
+    }
+    .into_any()
+}
+
+/// Finds a card by its number or words.
+fn finder(own: CardId, chosen: Callback<CardRef>, problem: RwSignal<String>) -> AnyView {
+    let text = RwSignal::new(String::new());
+    let found = LocalResource::new(move || {
+        let text = text.get();
+        async move { if text.trim().len() < 2 { Ok(Vec::new()) } else { search_cards(text).await } }
+    });
+    let hits = move || {
+        Suspend::new(async move {
+            let cards = found.await.unwrap_or_default();
+            let rows = cards.into_iter().filter(|card| card.id != own).take(8).map(|card| {
+                let id = card.id;
+                view! {
+                    <button type="button" class="menu-item" on:click=move |_| chosen.run(CardRef::Id(id))>
+                        {icon(words::state_icon(card.state))}
+                        <span class="card-number">{words::label(card.number)}</span>
+                        <span class="link-title">{card.title}</span>
+                    </button>
+                }
+            });
+            rows.collect_view()
+        })
+    };
+    view! {
+        <TextField label=t::kanban_add_dependency() value=text placeholder=t::kanban_find_card() error=problem autofocus=true />
+        <div class="finder"><Suspense>{hits}</Suspense></div>
+    }
+    .into_any()
+}
+
+/// Keeps what a card says as something new cards can start from.
+pub(super) fn save_as_template(board: Board, ui: BoardUi, card: CardId) -> AnyView {
+    let toasts = expect_context::<Toasts>();
+    let title = board.face(card).map(|card| card.title).unwrap_or_default();
+    let (name, problem, busy) = (RwSignal::new(title), RwSignal::new(String::new()), RwSignal::new(false));
+    let board_id = board.summary.with_value(|summary| summary.id);
+    let submit = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        busy.set(true);
+        spawn_local(async move {
+            let saved = match read_card(CardRef::Id(card)).await {
+                Ok(detail) => save_template(board_id, name.get_untracked(), params_of(detail)).await,
+                Err(error) => Err(error),
+            };
+            busy.try_set(false);
+            match saved {
+                Ok(template) => {
+                    ui.form_open.try_set(false);
+                    toasts.say(t::kanban_template_saved(&template.name));
+                }
+                Err(error) => {
+                    problem.try_set(error.message);
+                }
+            }
+        });
+    };
+    view! {
+        <form class="dialog-body" on:submit=submit>
+            <p class="hint">{t::kanban_template_hint()}</p>
+            <TextField label=t::kanban_template_name() value=name error=problem autofocus=true />
+            <div class="dialog-foot btn-row"><Button kind=ButtonKind::Primary submit=true busy>{t::common_save()}</Button></div>
+        </form>
+    }
+    .into_any()
+}
+
+/// What would make the same card again.
+fn params_of(detail: CardDetail) -> CreateCardParams {
+    let CardDetail { card, body, settings, workspace_kind, workspace_path, .. } = detail;
+    let workspace_path = match workspace_kind {
+        WorkspaceKind::Scratch => None,
+        WorkspaceKind::Dir => workspace_path,
+        WorkspaceKind::Worktree => settings.repository,
+    };
+    CreateCardParams {
+        title: card.title,
+        body,
+        assignee: card.assignee,
+        priority: card.priority,
+        labels: card.labels,
+        tenant: card.tenant,
+        skills: settings.skills,
+        model: settings.model,
+        repeat: settings.repeat,
+        max_attempts: settings.max_attempts,
+        max_runtime_s: settings.max_runtime_s,
+        max_tokens: settings.max_tokens,
+        max_cost_micros: card.max_cost_micros,
+        shared_dir: settings.shared_dir,
+        workspace: workspace_kind,
+        workspace_path,
+        ..CreateCardParams::default()
+    }
+}

@@ -1,0 +1,102 @@
+//! Move mode: a card is carried over the board by the arrow keys, Enter puts it down, Escape takes it back.
+use leptos::prelude::*;
+use protocol::{CardId, CardState, TaskCard};
+
+use super::model::{Board, Place};
+use crate::features::kanban::words;
+use crate::i18n::t;
+
+/// A card that is being carried.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Carried {
+    before: TaskCard,
+    state: CardState,
+    index: usize,
+}
+
+impl Board {
+    /// Begins to carry a card.
+    pub fn pick_up(self, id: CardId) {
+        let Some(card) = self.face(id) else { return };
+        let Some(column) = self.column(card.state) else { return };
+        let index = column.ids.with_untracked(|ids| ids.iter().position(|other| *other == id)).unwrap_or(0);
+        let name = words::label(card.number);
+        self.carried.set(Some(Carried { state: card.state, index, before: card }));
+        self.announce(t::kanban_carrying(&name));
+    }
+
+    /// Carries it a place up or down, or to the next column it may go to.
+    pub fn carry(self, columns: i32, places: i32) {
+        let Some(mut carried) = self.carried.get_untracked() else { return };
+        let id = carried.before.id;
+        if columns != 0 {
+            let may = |state: &CardState| {
+                *state == carried.before.state || carried.before.state.manual_targets().contains(state)
+            };
+            let states: Vec<CardState> = CardState::COLUMNS.iter().copied().filter(may).collect();
+            let at = states.iter().position(|state| *state == carried.state).unwrap_or(0);
+            let next = if columns > 0 { at + 1 } else { at.wrapping_sub(1) };
+            let Some(state) = states.get(next) else { return };
+            carried.state = *state;
+            carried.index = 0;
+        }
+        let Some(column) = self.column(carried.state) else { return };
+        let others = column.ids.with_untracked(|ids| ids.iter().filter(|other| **other != id).count());
+        carried.index = carried.index.saturating_add_signed(places as isize).min(others);
+        self.lay(&carried);
+        let (name, place) = (words::label(carried.before.number), (carried.index + 1).to_string());
+        self.announce(t::kanban_announce_place(
+            &name,
+            words::state_name(carried.state),
+            &place,
+            &(others + 1).to_string(),
+        ));
+        self.carried.set(Some(carried));
+    }
+
+    /// Shows the carried card where it would land.
+    fn lay(self, carried: &Carried) {
+        let id = carried.before.id;
+        for column in self.columns.get_value() {
+            let has = column.ids.with_untracked(|ids| ids.contains(&id));
+            if column.state == carried.state {
+                column.ids.update(|ids| {
+                    ids.retain(|other| *other != id);
+                    ids.insert(carried.index.min(ids.len()), id);
+                });
+            } else if has {
+                column.ids.update(|ids| ids.retain(|other| *other != id));
+            }
+        }
+    }
+
+    /// Puts the carried card down where it is.
+    pub fn put_down(self) {
+        let Some(carried) = self.carried.get_untracked() else { return };
+        self.carried.set(None);
+        let id = carried.before.id;
+        let Some(column) = self.column(carried.state) else { return };
+        let ids = column.ids.get_untracked();
+        let at = ids.iter().position(|other| *other == id).unwrap_or(0);
+        let place = Place {
+            after: at.checked_sub(1).and_then(|above| ids.get(above)).copied(),
+            before: ids.get(at + 1).copied(),
+        };
+        self.place(&carried.before);
+        self.move_card(id, carried.state, place);
+    }
+
+    /// Takes the carried card back to where it was.
+    pub fn carry_back(self) {
+        let Some(carried) = self.carried.get_untracked() else { return };
+        self.carried.set(None);
+        self.place(&carried.before);
+        self.announce(t::kanban_dropped_back(&words::label(carried.before.number)));
+    }
+
+    /// Whether this card is being carried.
+    #[must_use]
+    pub fn carries(self, id: CardId) -> bool {
+        self.carried.with(|carried| carried.as_ref().is_some_and(|carried| carried.before.id == id))
+    }
+}

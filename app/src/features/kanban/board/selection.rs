@@ -1,0 +1,175 @@
+//! Selected cards, and one change to all of them.
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use protocol::{BulkChange, BulkParams, BulkResult, CardId, CardState, TaskCard};
+
+use super::model::{Board, Place};
+use crate::error::ApiError;
+use crate::features::kanban::server_fns::change_cards;
+use crate::features::kanban::words;
+use crate::i18n::t;
+
+/// Refusals that a message tells one by one.
+const TOLD: usize = 3;
+
+impl Board {
+    /// Selects a card, or no longer.
+    pub fn toggle(self, id: CardId) {
+        let Some(model) = self.card(id) else { return };
+        let on = !model.selected.get_untracked();
+        model.selected.set(on);
+        self.selection.update(|selection| {
+            selection.retain(|other| *other != id);
+            if on {
+                selection.push(id);
+            }
+        });
+        let name = model.card.with_untracked(|card| words::label(card.number));
+        let count = i64::try_from(self.selection.read_untracked().len()).unwrap_or(i64::MAX);
+        self.announce(if on { t::kanban_selected(&name, count) } else { t::kanban_deselected(&name) });
+    }
+
+    /// Selects every card from the last selected one to this one, in the same column.
+    pub fn select_to(self, id: CardId) {
+        let last = self.selection.with_untracked(|selection| selection.last().copied());
+        let state = self.face(id).map(|card| card.state);
+        let Some(column) = state.and_then(|state| self.column(state)) else { return };
+        let ids = column.ids.get_untracked();
+        let to = ids.iter().position(|other| *other == id);
+        let from = last.and_then(|last| ids.iter().position(|other| *other == last)).or(to);
+        let (Some(from), Some(to)) = (from, to) else { return };
+        self.select(&ids[from.min(to)..=from.max(to)]);
+    }
+
+    /// Selects every card that is loaded.
+    pub fn select_all(self) {
+        let view = self.view.get_untracked();
+        for column in self.columns.get_value() {
+            if column.state != CardState::Archived || view.archived {
+                self.select(&column.ids.get_untracked());
+            }
+        }
+        let count = i64::try_from(self.selection.read_untracked().len()).unwrap_or(i64::MAX);
+        self.announce(t::kanban_selected_count(count));
+    }
+
+    fn select(self, ids: &[CardId]) {
+        let mut selection = self.selection.get_untracked();
+        for id in ids {
+            let Some(model) = self.card(*id) else { continue };
+            if !model.selected.get_untracked() {
+                model.selected.set(true);
+                selection.push(*id);
+            }
+        }
+        self.selection.set(selection);
+    }
+
+    /// Selects nothing.
+    pub fn clear_selection(self) {
+        let selection = self.selection.get_untracked();
+        if selection.is_empty() {
+            return;
+        }
+        for id in selection {
+            if let Some(model) = self.card(id) {
+                model.selected.set(false);
+            }
+        }
+        self.selection.set(Vec::new());
+    }
+
+    pub(super) fn deselect(self, id: CardId) {
+        if self.selection.with_untracked(|selection| selection.contains(&id)) {
+            self.selection.update(|selection| selection.retain(|other| *other != id));
+        }
+    }
+
+    /// What an action on this card is about: the selection when the card is in it, else the card alone.
+    #[must_use]
+    pub fn meant_by(self, id: CardId) -> Vec<CardId> {
+        self.selection.with_untracked(|selection| if selection.contains(&id) { selection.clone() } else { vec![id] })
+    }
+
+    /// Moves several cards at once, and those back that the server refuses.
+    pub fn move_cards(self, cards: Vec<CardId>, to: CardState, place: Place) {
+        if let [only] = cards.as_slice() {
+            self.move_card(*only, to, place);
+            return;
+        }
+        let mut before = Vec::with_capacity(cards.len());
+        let mut next = place;
+        for id in &cards {
+            let Some(model) = self.card(*id) else { continue };
+            let card = model.card.get_untracked();
+            self.guess(&model, &card, to, next);
+            if next != Place::default() {
+                next = Place { after: Some(*id), before: None };
+            }
+            before.push(card);
+        }
+        self.change(cards, BulkChange::Move { to, after: place.after, before: place.before }, before);
+    }
+
+    /// Makes one change to several cards.
+    pub fn change_all(self, cards: Vec<CardId>, change: BulkChange) {
+        self.change(cards, change, Vec::new());
+    }
+
+    fn change(self, cards: Vec<CardId>, change: BulkChange, before: Vec<TaskCard>) {
+        spawn_local(async move {
+            let wanted = cards.clone();
+            let answer = change_cards(BulkParams { cards, change }).await;
+            if self.selection.is_disposed() {
+                return;
+            }
+            for id in &wanted {
+                if let Some(model) = self.card(*id) {
+                    model.guessed_on.set_value(None);
+                    model.pending.set(false);
+                }
+            }
+            match answer {
+                Ok(result) => self.changed(result, before),
+                Err(error) => self.unchanged(before, &error),
+            }
+        });
+    }
+
+    fn changed(self, result: BulkResult, before: Vec<TaskCard>) {
+        for card in result.changed {
+            self.accept(card);
+        }
+        let count = before.len();
+        for card in before {
+            let refused = result.refused.iter().find(|refused| refused.id == card.id);
+            if let (Some(_), Some(model)) = (refused, self.card(card.id)) {
+                model.card.set(card.clone());
+                self.place(&card);
+            }
+        }
+        let done = self.selection.read_untracked().len().max(count).saturating_sub(result.refused.len());
+        let done = i64::try_from(done).unwrap_or(i64::MAX);
+        self.clear_selection();
+        let reasons: Vec<String> = result.refused.iter().take(TOLD).map(|refused| refused.reason.clone()).collect();
+        let text = match result.refused.len() {
+            0 => t::kanban_changed(done),
+            refused => t::kanban_changed_some(&done.to_string(), &refused.to_string(), &reasons.join("; ")),
+        };
+        self.announce(text.clone());
+        match result.undo {
+            Some(undo) => self.offer_undo(text, undo),
+            None => self.toasts.fail(text),
+        }
+    }
+
+    fn unchanged(self, before: Vec<TaskCard>, error: &ApiError) {
+        for card in before {
+            if let Some(model) = self.card(card.id) {
+                model.card.set(card.clone());
+                self.place(&card);
+            }
+        }
+        self.toasts.fail(error.message.clone());
+    }
+}

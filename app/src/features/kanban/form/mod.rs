@@ -1,0 +1,111 @@
+//! Writing a card: a new one, or what an existing one says. What was typed is never lost: a refusal leaves the form
+//! as it is and says why. The forms' code is fetched when the first of them opens.
+mod edit_card;
+mod more;
+mod new_card;
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use protocol::{CardId, ExecutorKind, ProfileSummary, TaskCard};
+
+use super::server_fns::{read_profiles, undo_write};
+use super::words;
+use crate::i18n::t;
+use crate::layout::NewCard;
+use crate::ui::{Dialog, SelectField, Toasts, later};
+
+pub use edit_card::EditForm;
+
+/// What a new card starts with.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NewCardDefaults {
+    /// In triage instead of ready.
+    pub triage: bool,
+}
+
+/// The dialog for a new card.
+#[component]
+pub fn NewCardDialog(
+    /// Its state.
+    new_card: NewCard,
+) -> impl IntoView {
+    view! {
+        <Dialog open=new_card.open title=t::kanban_new_card()>
+            {later(new_card::form(new_card))}
+        </Dialog>
+    }
+}
+
+/// The dialog that edits a card from the board.
+#[component]
+pub fn EditDialog(
+    /// Whether it is open.
+    open: RwSignal<bool>,
+    /// Which card.
+    card: RwSignal<Option<CardId>>,
+    /// Told about the card as it is then.
+    on_saved: Callback<TaskCard>,
+) -> impl IntoView {
+    let title = Signal::derive(|| t::kanban_edit().to_owned());
+    let saved = Callback::new(move |card| {
+        open.set(false);
+        on_saved.run(card);
+    });
+    view! {
+        <Dialog open title>
+            {card.get_untracked().map(|id| later(edit_card::loader(id, saved)))}
+        </Dialog>
+    }
+}
+
+/// Takes a write back and says so.
+pub(crate) fn undo_later(toasts: Toasts, undo: protocol::UndoId) -> Callback<()> {
+    Callback::new(move |()| {
+        spawn_local(async move {
+            match undo_write(undo).await {
+                Ok(undone) => toasts.say(words::undone(&undone)),
+                Err(error) => toasts.fail(error.message),
+            }
+        });
+    })
+}
+
+/// Who works on it.
+#[component]
+fn AssigneeField(value: RwSignal<String>) -> impl IntoView {
+    let profiles = LocalResource::new(read_profiles);
+    view! {
+        <Suspense fallback=move || assignee_select(value, Vec::new())>
+            {move || Suspend::new(async move { assignee_select(value, profiles.await.unwrap_or_default()) })}
+        </Suspense>
+    }
+}
+
+fn assignee_select(value: RwSignal<String>, profiles: Vec<ProfileSummary>) -> AnyView {
+    let mut options = vec![(String::new(), t::kanban_unassigned().to_owned())];
+    options.extend(profiles.into_iter().map(|profile| {
+        let executor = match profile.executor {
+            ExecutorKind::Agent => t::kanban_agent(),
+            ExecutorKind::Command => t::kanban_command(),
+        };
+        (profile.id.clone(), format!("{} · {executor}", profile.id))
+    }));
+    let chosen = value.get_untracked();
+    if !options.iter().any(|(key, _)| *key == chosen) {
+        options.push((chosen.clone(), chosen));
+    }
+    view! { <SelectField label=t::kanban_assignee() value options /> }.into_any()
+}
+
+/// How important it is.
+#[component]
+fn PriorityField(value: RwSignal<String>) -> impl IntoView {
+    let names = [(2, t::kanban_urgent()), (1, t::kanban_high()), (0, t::kanban_normal()), (-1, t::kanban_low())];
+    let mut options: Vec<(String, String)> =
+        names.into_iter().map(|(number, name)| (number.to_string(), name.to_owned())).collect();
+    let chosen = value.get_untracked();
+    if !options.iter().any(|(key, _)| *key == chosen) {
+        options.push((chosen.clone(), chosen));
+    }
+    view! { <SelectField label=t::kanban_priority() value options /> }
+}

@@ -1,0 +1,224 @@
+//! What most cards never need: labels, workspace, time, repetition, model, budgets.
+use leptos::prelude::*;
+use protocol::{CardDetail, CreateCardParams, EditCardParams, WorkspaceKind};
+
+use crate::i18n::t;
+use crate::ui::{SelectField, TextField};
+
+/// The fields, as text.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct More {
+    labels: RwSignal<String>,
+    tenant: RwSignal<String>,
+    skills: RwSignal<String>,
+    model: RwSignal<String>,
+    workspace: RwSignal<String>,
+    path: RwSignal<String>,
+    start_at: RwSignal<String>,
+    due_at: RwSignal<String>,
+    repeat: RwSignal<String>,
+    attempts: RwSignal<String>,
+    minutes: RwSignal<String>,
+    tokens: RwSignal<String>,
+    dollars: RwSignal<String>,
+}
+
+fn text(value: impl Into<String>) -> RwSignal<String> {
+    RwSignal::new(value.into())
+}
+
+fn number<T: ToString>(value: Option<T>) -> String {
+    value.map(|number| number.to_string()).unwrap_or_default()
+}
+
+/// As a `datetime-local` field wants it: local time without a zone.
+fn local_time(at: Option<i64>) -> String {
+    let Some(at) = at else { return String::new() };
+    let date = js_sys::Date::new(&wasm_bindgen::JsValue::from_f64(at as f64));
+    let offset = date.get_timezone_offset() * 60_000.0;
+    let local = js_sys::Date::new(&wasm_bindgen::JsValue::from_f64(at as f64 - offset));
+    String::from(local.to_iso_string()).chars().take(16).collect()
+}
+
+fn dollars_of(micros: Option<i64>) -> String {
+    micros.map(|micros| format!("{}.{:02}", micros / 1_000_000, micros % 1_000_000 / 10_000)).unwrap_or_default()
+}
+
+impl More {
+    pub(super) fn new() -> Self {
+        Self {
+            labels: text(""),
+            tenant: text(""),
+            skills: text(""),
+            model: text(""),
+            workspace: text(WorkspaceKind::Scratch.as_str()),
+            path: text(""),
+            start_at: text(""),
+            due_at: text(""),
+            repeat: text(""),
+            attempts: text(""),
+            minutes: text(""),
+            tokens: text(""),
+            dollars: text(""),
+        }
+    }
+
+    pub(super) fn of(detail: &CardDetail) -> Self {
+        let (card, set) = (&detail.card, &detail.settings);
+        let this = Self::new();
+        this.labels.set(card.labels.join(", "));
+        this.tenant.set(card.tenant.clone().unwrap_or_default());
+        this.skills.set(set.skills.join(", "));
+        this.model.set(set.model.clone().unwrap_or_default());
+        // Only in a browser is there a local time; the form is never rendered elsewhere.
+        if cfg!(target_family = "wasm") {
+            this.due_at.set(local_time(card.due_at));
+        }
+        this.repeat.set(set.repeat.clone().unwrap_or_default());
+        this.attempts.set(number(set.max_attempts));
+        this.minutes.set(number(set.max_runtime_s.map(|seconds| seconds.div_ceil(60))));
+        this.tokens.set(number(set.max_tokens));
+        this.dollars.set(dollars_of(card.max_cost_micros));
+        this
+    }
+
+    /// Takes over what a template says.
+    pub(super) fn fill(self, params: &CreateCardParams) {
+        self.labels.set(params.labels.join(", "));
+        self.tenant.set(params.tenant.clone().unwrap_or_default());
+        self.skills.set(params.skills.join(", "));
+        self.model.set(params.model.clone().unwrap_or_default());
+        self.workspace.set(params.workspace.to_string());
+        self.path.set(params.workspace_path.clone().unwrap_or_default());
+        self.repeat.set(params.repeat.clone().unwrap_or_default());
+        self.attempts.set(number(params.max_attempts));
+        self.minutes.set(number(params.max_runtime_s.map(|seconds| seconds.div_ceil(60))));
+        self.tokens.set(number(params.max_tokens));
+        self.dollars.set(dollars_of(params.max_cost_micros));
+    }
+
+    /// What a new card gets; the error says which field makes no sense.
+    pub(super) fn create(self) -> Result<CreateCardParams, String> {
+        let some = |text: RwSignal<String>| Some(text.get_untracked()).filter(|text| !text.trim().is_empty());
+        Ok(CreateCardParams {
+            labels: words(self.labels),
+            tenant: some(self.tenant),
+            skills: words(self.skills),
+            model: some(self.model),
+            workspace: self.workspace.read_untracked().parse().unwrap_or_default(),
+            workspace_path: some(self.path),
+            scheduled_at: time(self.start_at)?,
+            due_at: time(self.due_at)?,
+            repeat: some(self.repeat),
+            max_attempts: parsed(self.attempts, t::kanban_max_attempts())?,
+            max_runtime_s: parsed::<u32>(self.minutes, t::kanban_max_minutes())?
+                .map(|minutes| minutes.saturating_mul(60)),
+            max_tokens: parsed(self.tokens, t::kanban_max_tokens())?,
+            max_cost_micros: micros(self.dollars)?,
+            ..CreateCardParams::default()
+        })
+    }
+
+    /// What of a card changes; an emptied field is cleared.
+    pub(super) fn edit(self, before: &CardDetail) -> Result<EditCardParams, String> {
+        let (card, set) = (&before.card, &before.settings);
+        let changed = |now: RwSignal<String>, before: Option<&String>| {
+            let now = now.get_untracked();
+            (now.trim() != before.map_or("", String::as_str)).then_some(now)
+        };
+        let labels = words(self.labels);
+        let skills = words(self.skills);
+        let minutes = parsed::<u32>(self.minutes, t::kanban_max_minutes())?;
+        let due = time(self.due_at)?;
+        let same_due = *self.due_at.read_untracked() == local_time(card.due_at);
+        let attempts = parsed(self.attempts, t::kanban_max_attempts())?;
+        let tokens = parsed(self.tokens, t::kanban_max_tokens())?;
+        let cost = micros(self.dollars)?;
+        Ok(EditCardParams {
+            labels: (labels != card.labels).then_some(labels),
+            tenant: changed(self.tenant, card.tenant.as_ref()),
+            skills: (skills != set.skills).then_some(skills),
+            model: changed(self.model, set.model.as_ref()),
+            due_at: (!same_due).then(|| due.unwrap_or(0)),
+            repeat: changed(self.repeat, set.repeat.as_ref()),
+            max_attempts: (attempts != set.max_attempts).then(|| attempts.unwrap_or(0)),
+            max_runtime_s: (minutes != set.max_runtime_s.map(|seconds| seconds.div_ceil(60)))
+                .then(|| minutes.unwrap_or(0).saturating_mul(60)),
+            max_tokens: (tokens != set.max_tokens).then(|| tokens.unwrap_or(0)),
+            max_cost_micros: (dollars_of(cost) != dollars_of(card.max_cost_micros)).then(|| cost.unwrap_or(0)),
+            ..EditCardParams::of(card.id, card.revision)
+        })
+    }
+
+    /// The fields, folded away. A new card can also be given a workspace and a time to start.
+    pub(super) fn fields(self, is_new: bool) -> AnyView {
+        let kinds = [
+            (WorkspaceKind::Scratch, t::kanban_workspace_scratch()),
+            (WorkspaceKind::Dir, t::kanban_workspace_dir()),
+            (WorkspaceKind::Worktree, t::kanban_workspace_worktree()),
+        ];
+        let kinds = kinds.map(|(kind, name)| (kind.to_string(), name.to_owned())).to_vec();
+        let needs_path = move || *self.workspace.read() != WorkspaceKind::Scratch.as_str();
+        let place = is_new.then(|| view! {
+            <SelectField label=t::kanban_workspace() value=self.workspace options=kinds.clone() />
+            <Show when=needs_path>
+                <TextField label=t::kanban_workspace_path() value=self.path placeholder="/home/you/project" hint=t::kanban_workspace_hint() />
+            </Show>
+            <TextField label=t::kanban_not_before() value=self.start_at kind="datetime-local" />
+        });
+        view! {
+            <details class="more-fields">
+                <summary>{t::kanban_more_options()}</summary>
+                <div class="more-body">
+                    <TextField label=t::kanban_labels() value=self.labels placeholder=t::kanban_by_commas() />
+                    {place}
+                    <div class="field-pair">
+                        <TextField label=t::kanban_due() value=self.due_at kind="datetime-local" />
+                        <TextField label=t::kanban_repeat() value=self.repeat placeholder=t::kanban_repeat_placeholder() />
+                    </div>
+                    <div class="field-pair">
+                        <TextField label=t::kanban_max_dollars() value=self.dollars placeholder="1.50" />
+                        <TextField label=t::kanban_max_tokens() value=self.tokens kind="number" />
+                    </div>
+                    <div class="field-pair">
+                        <TextField label=t::kanban_max_minutes() value=self.minutes kind="number" />
+                        <TextField label=t::kanban_max_attempts() value=self.attempts kind="number" />
+                    </div>
+                    <div class="field-pair">
+                        <TextField label=t::kanban_model() value=self.model />
+                        <TextField label=t::kanban_tenant() value=self.tenant />
+                    </div>
+                    <TextField label=t::kanban_skills() value=self.skills placeholder=t::kanban_by_commas() />
+                </div>
+            </details>
+        }
+        .into_any()
+    }
+}
+
+fn words(text: RwSignal<String>) -> Vec<String> {
+    let text = text.read_untracked();
+    text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+fn parsed<T: std::str::FromStr>(text: RwSignal<String>, name: &str) -> Result<Option<T>, String> {
+    let text = text.read_untracked();
+    match text.trim() {
+        "" => Ok(None),
+        text => text.parse().map(Some).map_err(|_| t::kanban_no_number(name)),
+    }
+}
+
+fn micros(text: RwSignal<String>) -> Result<Option<i64>, String> {
+    let dollars: Option<f64> = parsed(text, t::kanban_max_dollars())?;
+    Ok(dollars.map(|dollars| (dollars * 1e6).round() as i64))
+}
+
+fn time(text: RwSignal<String>) -> Result<Option<i64>, String> {
+    let text = text.get_untracked();
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    let at = js_sys::Date::parse(&text);
+    if at.is_nan() { Err(t::kanban_choose_time().to_owned()) } else { Ok(Some(at as i64)) }
+}

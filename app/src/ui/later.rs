@@ -1,0 +1,27 @@
+//! Views whose code is fetched when they are first needed.
+use std::future::Future;
+
+use leptos::prelude::*;
+use leptos::reactive::spawn_local_scoped;
+
+use super::skeleton_rows;
+
+/// Shows what a `#[lazy]` function makes as soon as its code is there. Only below something that opens in the browser:
+/// the server never renders it.
+pub fn later<F>(load: F) -> AnyView
+where
+    F: Future<Output = AnyView> + 'static,
+{
+    let made = StoredValue::new_local(None::<AnyView>);
+    let ready = RwSignal::new(false);
+    spawn_local_scoped(async move {
+        let view = load.await;
+        made.try_set_value(Some(view));
+        ready.try_set(true);
+    });
+    (move || match ready.get() {
+        true => made.try_update_value(Option::take).flatten().into_any(),
+        false => view! { <div class="dialog-body">{skeleton_rows(3)}</div> }.into_any(),
+    })
+    .into_any()
+}
