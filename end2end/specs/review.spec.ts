@@ -37,6 +37,8 @@ async function untilReview(hermes: Hermes, number: number): Promise<string> {
 }
 
 test('changes are read, a line is commented, the second try is approved and merged', async ({ page, world, isMobile }) => {
+  // Two runs of a program, and the five seconds in which an answer can be taken back.
+  test.setTimeout(90_000);
   const { hermes } = world;
   const repo = repository();
   const title = `Mend the notes ${Date.now()}`;

@@ -12,7 +12,8 @@ use crate::ui::{Button, Dialog, Icon, Toasts, icon};
 
 /// Files, and adding some.
 #[component]
-pub(super) fn Files(desk: Desk, place: Place) -> impl IntoView {
+pub(super) fn Files(desk: Desk) -> impl IntoView {
+    let place = desk.place;
     let toasts = expect_context::<Toasts>();
     let files = Memo::new(move |_| {
         desk.evidence.with(|found| found.as_ref().map(|found| found.files.clone()).unwrap_or_default())

@@ -3,8 +3,8 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use protocol::{MergeCardParams, MergeState, MergeVerdict};
 
-use super::Desk;
 use super::server_fns::merge_card;
+use super::{Desk, Place};
 use crate::i18n::t;
 use crate::ui::{Button, ButtonKind, Icon, Toasts, icon};
 
@@ -20,6 +20,8 @@ fn merge_view(desk: Desk, state: MergeState) -> AnyView {
     let toasts = expect_context::<Toasts>();
     let busy = RwSignal::new(false);
     let commit = state.verdict == MergeVerdict::Uncommitted;
+    // On a decision's page the one main action is the answer.
+    let kind = if desk.place == Place::Card { ButtonKind::Primary } else { ButtonKind::Secondary };
     let can = commit || state.verdict == MergeVerdict::Ready;
     let press = Callback::new(move |()| {
         busy.set(true);
@@ -54,7 +56,7 @@ fn merge_view(desk: Desk, state: MergeState) -> AnyView {
                 <p class=format!("merge-verdict {tone}")><span class="icon-s">{icon(sign)}</span>{verdict(&state)}</p>
                 <p class="muted merge-facts">{facts.join(" · ")}</p>
             </div>
-            {can.then(|| view! { <Button kind=ButtonKind::Primary busy on_press=press>{label}</Button> })}
+            {can.then(|| view! { <Button kind busy on_press=press>{label}</Button> })}
         </div>
     }
     .into_any()

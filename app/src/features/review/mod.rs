@@ -31,6 +31,7 @@ pub enum Place {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Desk {
     card: CardId,
+    place: Place,
     /// `None` until the server has answered.
     evidence: RwSignal<Option<CardEvidence>>,
     problem: RwSignal<String>,
@@ -91,6 +92,7 @@ pub fn Review(
 fn review_view(card: CardId, look_again: Signal<()>, place: Place) -> AnyView {
     let desk = Desk {
         card,
+        place,
         evidence: RwSignal::new(None),
         problem: RwSignal::new(String::new()),
         current: RwSignal::new(0),
@@ -109,16 +111,23 @@ fn review_view(card: CardId, look_again: Signal<()>, place: Place) -> AnyView {
         told.unwrap_or_else(|| desk.problem.get())
     });
     view! {
-        <files::Files desk place />
+        <files::Files desk />
         <p class="field-error" role="status" hidden=move || trouble.read().is_empty()>{move || trouble.get()}</p>
-        <Show when=move || has_merge.get()>
-            <section class="section review" aria-label=t::review_changes()>
-                <Head desk />
-                <merge::Merge desk />
-                <List desk />
-                <Files desk />
-            </section>
-        </Show>
+        <Show when=move || has_merge.get()>{later(changes_view(desk))}</Show>
+    }
+    .into_any()
+}
+
+/// What changed. Apart from the files, because most cards have no worktree.
+#[lazy]
+fn changes_view(desk: Desk) -> AnyView {
+    view! {
+        <section class="section review" aria-label=t::review_changes()>
+            <Head desk />
+            <merge::Merge desk />
+            <List desk />
+            <Files desk />
+        </section>
     }
     .into_any()
 }
