@@ -11,9 +11,16 @@ import type { Hermes } from '../hermes.ts';
 
 test.use({ worldName: 'working' });
 
+const repositories: string[] = [];
+
+test.afterAll(() => {
+  for (const directory of repositories) fs.rmSync(directory, { recursive: true, force: true });
+});
+
 /** A repository with one commit on `main`. */
 function repository(): string {
   const directory = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'hermes-repo-')));
+  repositories.push(directory);
   git(directory, 'init', '-q', '-b', 'main');
   fs.writeFileSync(path.join(directory, 'notes.txt'), 'alpha\nbeta\ngamma\n');
   git(directory, 'add', '-A');
