@@ -19,11 +19,32 @@ const PROGRAM = [
   'hermes kanban block "$HERMES_KANBAN_TASK" "review-required: Are three words enough?"',
 ].join('\n');
 
+/** One red pixel. */
+const PIXEL =
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==';
+
+/** What a program does in a git worktree: a first try, and a second one that follows the comment on a line. */
+const CODER = [
+  'set -e',
+  'if [ "$(git rev-list --count HEAD)" = 1 ]; then',
+  '  printf "alpha\\nBETA\\ngamma\\n" > notes.txt',
+  '  printf "more\\n" > extra.txt',
+  `  echo ${PIXEL} | base64 -d > chart.png`,
+  'else',
+  // Comments on lines come with file and line.
+  `  at=$(grep -o '"anchor":{[^}]*}' "$HERMES_TASK_FILE" | head -1 | sed 's/.*"line":\\([0-9]*\\).*"path":"\\([^"]*\\)".*/\\2 \\1/')`,
+  '  printf "alpha\\nbeta, as asked at %s\\ngamma\\n" "$at" > notes.txt',
+  'fi',
+  'git add -A',
+  'git -c user.name=Coder -c user.email=coder@example.org commit -qm work',
+  'hermes kanban block "$HERMES_KANBAN_TASK" "review-required: Are the notes right?" --artifact chart.png',
+].join('\n');
+
 const WORLDS = {
   /** Without a provider, so nothing moves by itself. */
   quiet: { provider: false },
   /** With a model and a program. */
-  working: { provider: true, programs: { counter: PROGRAM } },
+  working: { provider: true, programs: { counter: PROGRAM, coder: CODER } },
   /** For guessing passwords: locks do not hit the other tests. */
   locked: { provider: false },
   /** For settings, which change what everybody sees. */

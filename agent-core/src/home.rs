@@ -51,7 +51,9 @@ impl Home {
     /// When a directory cannot be made.
     pub fn create(&self) -> Result<(), HomeError> {
         use std::os::unix::fs::DirBuilderExt;
-        for path in [self.root.clone(), self.workspaces(), self.logs(), self.profiles(), self.keys()] {
+        for path in
+            [self.root.clone(), self.workspaces(), self.attachments(), self.logs(), self.profiles(), self.keys()]
+        {
             std::fs::DirBuilder::new()
                 .recursive(true)
                 .mode(0o700)
@@ -81,10 +83,15 @@ impl Home {
     pub fn env_file(&self) -> PathBuf {
         self.root.join(".env")
     }
-    /// Scratch workspaces, one directory per card.
+    /// Scratch directories and worktrees, one directory per card.
     #[must_use]
     pub fn workspaces(&self) -> PathBuf {
         self.root.join("workspaces")
+    }
+    /// Files of cards, each named by its id.
+    #[must_use]
+    pub fn attachments(&self) -> PathBuf {
+        self.root.join("attachments")
     }
     /// Logs of workers and of the server.
     #[must_use]

@@ -11,6 +11,7 @@ mod core;
 mod home;
 mod http_client;
 mod task_spawn;
+mod workspaces;
 
 pub mod accounts;
 pub mod audit;

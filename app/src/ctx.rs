@@ -70,7 +70,8 @@ fn missing(what: &str) -> ApiError {
 }
 
 /// Names a browser by its User-Agent. Order matters: every browser claims to be several others.
-fn device_name(agent: &str) -> String {
+#[must_use]
+pub fn device_name(agent: &str) -> String {
     let pick =
         |list: &[(&str, &'static str)]| list.iter().find(|(sign, _)| agent.contains(sign)).map(|(_, name)| *name);
     if let Some(device) = pick(&[("iPhone", "iPhone"), ("iPad", "iPad")]) {

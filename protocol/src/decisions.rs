@@ -55,6 +55,16 @@ closed_enum! {
     }
 }
 
+closed_enum! {
+    /// What the approval of a review leads to.
+    AfterApproval {
+        /// The card is done.
+        Finish => "finish",
+        /// Its worker goes on.
+        Continue => "continue",
+    }
+}
+
 impl DecisionVerb {
     /// Whether the verb is refused without a comment.
     #[must_use]
@@ -127,6 +137,9 @@ pub struct DecisionView {
     pub created_at: i64,
     /// Set once settled.
     pub settlement: Option<Settlement>,
+    /// An approval lets its worker go on, instead of the card being done.
+    #[serde(default)]
+    pub then_continue: bool,
 }
 
 /// The inbox.

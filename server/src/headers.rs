@@ -13,6 +13,7 @@ use leptos::prelude::use_context;
 use leptos_axum::ResponseOptions;
 use protocol::ErrorCode;
 
+use crate::attachments::UPLOAD_PATH;
 use crate::guard::Scheme;
 use crate::reply::problem;
 
@@ -20,6 +21,8 @@ use crate::reply::problem;
 pub const MAX_BODY_BYTES: usize = 1_200_000;
 /// Longest wait for an answer to begin.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest wait for a file to arrive over a slow line.
+const UPLOAD_TIMEOUT: Duration = Duration::from_secs(600);
 
 const CSP_OTHER: &str = "default-src 'none'; frame-ancestors 'none'";
 /// The offline page brings its own script, style and icon.
@@ -81,8 +84,11 @@ fn too_large() -> Response {
     )
 }
 
-/// Middleware: reads the body whole, up to the limit.
+/// Middleware: reads the body whole, up to the limit. Files are read by their handler, which has a limit of its own.
 pub(crate) async fn limit_body(request: Request, next: Next) -> Response {
+    if request.uri().path() == UPLOAD_PATH {
+        return next.run(request).await;
+    }
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     if announced.is_some_and(|length| length.parse::<usize>().is_ok_and(|length| length > MAX_BODY_BYTES)) {
         return too_large();
@@ -102,12 +108,13 @@ pub(crate) async fn limit_time(request: Request, next: Next) -> Response {
     if request.uri().path() == "/stream" {
         return next.run(request).await;
     }
-    match tokio::time::timeout(TIMEOUT, next.run(request)).await {
+    let patience = if request.uri().path() == UPLOAD_PATH { UPLOAD_TIMEOUT } else { TIMEOUT };
+    match tokio::time::timeout(patience, next.run(request)).await {
         Ok(response) => response,
         Err(_) => problem(
             StatusCode::SERVICE_UNAVAILABLE,
             ErrorCode::Unavailable,
-            "Hermes took longer than 30 s and gave up. Look whether it happened before you try again.",
+            "Hermes waited too long and gave up. Look whether it happened before you try again.",
         ),
     }
 }

@@ -6,6 +6,7 @@
 #![recursion_limit = "512"]
 
 mod assets;
+mod attachments;
 mod guard;
 mod headers;
 mod pwa;

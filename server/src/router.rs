@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::extract::{FromRef, Request, State};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 use http::StatusCode;
 use leptos::WasmSplitManifest;
 use leptos::prelude::{ArcStoredValue, LeptosOptions, provide_context};
@@ -20,7 +20,7 @@ use tower_http::compression::CompressionLayer;
 use crate::guard::SignedIn;
 use crate::session::SessionLayers;
 use crate::sse::Streams;
-use crate::{assets, guard, headers, pwa, reply, session, sse};
+use crate::{assets, attachments, guard, headers, pwa, reply, session, sse};
 
 /// The client's module that loads the code of lazy routes.
 const SPLIT_LOADER: &str = "__wasm_split.js";
@@ -113,6 +113,8 @@ impl FromRef<AppState> for LeptosOptions {
 pub enum Method {
     /// GET, and HEAD with it.
     Get,
+    /// POST.
+    Post,
     /// Whatever the server function at that address asks for.
     Any,
 }
@@ -142,6 +144,8 @@ enum Target {
     FaviconIco,
     ClientFile,
     Stream,
+    Attachment,
+    Upload,
     UnknownFn,
 }
 
@@ -163,6 +167,8 @@ pub const ROUTES: &[RouteSpec] = &[
     public("/favicon.ico", Target::FaviconIco),
     public("/pkg/{hash}/{file}", Target::ClientFile),
     RouteSpec { path: "/stream", method: Method::Get, public: false, target: Target::Stream },
+    RouteSpec { path: "/attachments/{id}", method: Method::Get, public: false, target: Target::Attachment },
+    RouteSpec { path: attachments::UPLOAD_PATH, method: Method::Post, public: false, target: Target::Upload },
     RouteSpec { path: "/api/{*fn}", method: Method::Any, public: false, target: Target::UnknownFn },
 ];
 
@@ -179,6 +185,8 @@ fn mount(router: Router<AppState>, route: &RouteSpec) -> Router<AppState> {
         Target::FaviconIco => get(pwa::favicon_ico),
         Target::ClientFile => get(pwa::client_file),
         Target::Stream => get(sse::stream),
+        Target::Attachment => get(attachments::read),
+        Target::Upload => post(attachments::upload),
         Target::UnknownFn => any(unknown_fn),
     };
     router.route(route.path, handler)

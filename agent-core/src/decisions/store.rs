@@ -16,7 +16,7 @@ macro_rules! view_columns {
     () => {
         "SELECT d.id AS decision_id, d.version, d.kind, d.state AS decision_state, substr(d.ask, 1, ?1) AS ask,
                 substr(d.summary, 1, ?1) AS summary, d.options, d.profile, d.created_at, d.verb, d.comment,
-                d.settled_by, d.device, d.settled_at, d.undo_id, b.slug AS board, c.id, c.number, c.title, c.state,
+                d.settled_by, d.device, d.settled_at, d.undo_id, d.then_continue, b.slug AS board, c.id, c.number, c.title, c.state,
                 r.cost_micros, CASE WHEN r.started_at IS NULL THEN NULL
                     ELSE max(COALESCE(r.ended_at, r.heartbeat_at, r.started_at) - r.started_at, 0) / 1000
                 END AS run_seconds
@@ -169,6 +169,7 @@ fn decision_view(row: &SqliteRow, now: i64) -> Result<DecisionView, sqlx::Error>
         run_seconds: row.try_get("run_seconds")?,
         created_at: row.try_get("created_at")?,
         settlement,
+        then_continue: row.try_get("then_continue")?,
     })
 }
 

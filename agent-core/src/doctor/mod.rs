@@ -1,6 +1,6 @@
 //! Looks at everything Hermes needs and says, for each thing, how it is and the one step that mends it.
 //!
-//! It repairs nothing itself. It opens the database as every command does, which may bring it up to date, but never
+//! It repairs nothing itself; [`crate::kanban::housekeeping::tidy`] removes what is safe to remove. It opens the database as every command does, which may bring it up to date, but never
 //! makes a home that is not there. It must never print a key.
 
 mod machine;
@@ -11,13 +11,15 @@ use std::time::Duration;
 use protocol::{ExecutorKind, ProviderTest, SaveProviderParams};
 use serde::Serialize;
 
-use crate::kanban::dispatcher;
+use crate::kanban::{dispatcher, housekeeping};
 use crate::process::{self, Identity};
 use crate::store::StoreError;
 use crate::{Config, Core, Home, OpenOptions, accounts, audit, llm, profiles};
 
 /// A provider that has not answered by then is reported as silent.
 const PROVIDER_PATIENCE: Duration = Duration::from_secs(15);
+/// Directories of finished cards that are named one by one.
+const MAX_LEFTOVERS: usize = 10;
 
 /// How a thing is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -109,8 +111,33 @@ async fn core_rows(core: &Core) -> Vec<Row> {
         },
         workers(core, alive).await.unwrap_or_else(|error| failed("workers", &error)),
     ];
+    rows.push(workspaces(core).await);
     rows.push(public_url(core.config().server.public_url.as_deref()));
     rows
+}
+
+/// Directories of finished cards that hold work nobody has taken yet.
+async fn workspaces(core: &Core) -> Row {
+    let kept = match housekeeping::leftovers(core).await {
+        Ok(kept) => kept,
+        Err(error) => return Row::bad("workspaces", Health::Warning, error.to_string(), "look at that folder"),
+    };
+    if kept.is_empty() {
+        return Row::ok("workspaces", "no directory of a finished card is left over");
+    }
+    let named: Vec<String> = kept
+        .iter()
+        .take(MAX_LEFTOVERS)
+        .map(|left| format!("{} ({}): {}", left.path.display(), machine::size_in_words(left.bytes), left.why))
+        .collect();
+    let more = kept.len() - named.len();
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    Row::bad(
+        "workspaces",
+        Health::Note,
+        format!("finished cards keep {}{more}", named.join("; ")),
+        "merge or push what is worth it; `hermes doctor --fix` then removes what is safe to remove",
+    )
 }
 
 fn failed(name: &'static str, error: &StoreError) -> Row {

@@ -15,7 +15,8 @@ macro_rules! card_columns {
          c.max_runtime_s, c.failures, c.last_error, c.attempts, c.fence, c.current_run_id, c.open_decision_id,
          c.summary, c.comment_count, c.cost_micros, c.revision, c.demo, c.created_at, c.state_at, c.deleted_at,
          c.branch, c.base_commit, c.repository, c.shared_dir, c.tenant, c.skills, c.model, c.max_tokens,
-         c.max_cost_micros, c.tokens, c.tokens_before, c.cost_micros_before, c.due_at, c.repeat, c.stale, c.done_at"
+         c.max_cost_micros, c.tokens, c.tokens_before, c.cost_micros_before, c.due_at, c.repeat, c.stale, c.done_at,
+         c.head_commit"
     };
 }
 pub(super) use card_columns;
@@ -74,6 +75,8 @@ pub(crate) struct CardRow {
     pub(crate) repeat: Option<String>,
     pub(crate) stale: bool,
     pub(crate) done_at: Option<i64>,
+    /// The last commit of a branch whose worktree is gone.
+    pub(crate) head_commit: Option<String>,
 }
 
 impl CardRow {
@@ -154,6 +157,7 @@ impl FromRow<'_, SqliteRow> for CardRow {
             repeat: row.try_get("repeat")?,
             stale: row.try_get("stale")?,
             done_at: row.try_get("done_at")?,
+            head_commit: row.try_get("head_commit")?,
         })
     }
 }

@@ -13,6 +13,7 @@ const MAX_COMMENT: usize = 2 * 1024;
 const ATTEMPTS: usize = 10;
 const COMMENTS: usize = 30;
 const PARENTS: i64 = 20;
+const FILES: usize = 30;
 
 const PARENT_RESULTS: &str = "SELECT p.number, p.title, substr(p.summary, 1, ?2) AS summary, p.state_at
       FROM kanban_link l JOIN kanban_card p ON p.id = l.parent_id
@@ -44,10 +45,33 @@ pub(super) async fn text(
         out.push_str(&clip(&card.body, MAX_BODY));
         out.push('\n');
     }
+    push_files(core, connection, card, &mut out).await?;
     push_attempts(connection, card, &mut out).await?;
     push_parents(connection, card.id, now, &mut out).await?;
     push_comments(connection, card.id, now, &mut out).await?;
     Ok(out)
+}
+
+async fn push_files(
+    core: &Core,
+    connection: &mut SqliteConnection,
+    card: &CardRow,
+    out: &mut String,
+) -> Result<(), KanbanError> {
+    let files = view::attachments(connection, card.id).await?;
+    if files.is_empty() {
+        return Ok(());
+    }
+    out.push_str("\n## Files of the card\n\n");
+    for file in files.iter().take(FILES) {
+        let at = core.home().attachments().join(file.id.to_string());
+        let name: String = file.name.chars().filter(|c| *c != '`').collect();
+        out.push_str(&format!("- `{name}` ({}, {} bytes): {}\n", file.media_type, file.bytes, at.display()));
+    }
+    if files.len() > FILES {
+        out.push_str(&format!("- {} more\n", files.len() - FILES));
+    }
+    Ok(())
 }
 
 async fn push_attempts(connection: &mut SqliteConnection, card: &CardRow, out: &mut String) -> Result<(), KanbanError> {
@@ -162,6 +186,14 @@ pub(super) async fn json(
         })
         .collect();
     let labels = super::store::labels_of(connection, card.id).await?;
+    let files: Vec<_> = view::attachments(connection, card.id)
+        .await?
+        .into_iter()
+        .map(|file| {
+            serde_json::json!({ "id": file.id, "name": file.name, "media_type": file.media_type, "bytes": file.bytes,
+                "path": core.home().attachments().join(file.id.to_string()) })
+        })
+        .collect();
     let (parents, children) = view::family(connection, card.id).await?;
     Ok(serde_json::json!({
         "id": card.id, "number": card.number, "ref": card.label(), "title": card.title, "body": card.body,
@@ -170,7 +202,7 @@ pub(super) async fn json(
         "last_error": card.last_error.as_deref().map(|error| text::excerpt(error, 2000)), "summary": card.summary,
         "workspace_path": card.workspace_path, "workspace": card.workspace_kind, "branch": card.branch,
         "repository": card.repository, "tenant": card.tenant, "skills": card.skill_names(), "model": card.model,
-        "labels": labels, "max_tokens": card.max_tokens, "tokens": card.tokens,
+        "base_commit": card.base_commit, "labels": labels, "attachments": files, "max_tokens": card.max_tokens, "tokens": card.tokens,
         "max_cost_micros": card.max_cost_micros, "cost_micros": card.cost_micros, "due_at": card.due_at, "parents": parents, "children": children, "comments": comments,
         "runs": runs, "now": core.now_ms(),
     }))

@@ -3,6 +3,7 @@
 //! Every change is one transaction that compares and sets, and writes the event, the audit row and any push message
 //! with it. Nothing outside this module writes a `kanban_` table.
 
+pub mod attachments;
 mod board_store;
 mod boards;
 mod bulk;
@@ -14,6 +15,7 @@ mod create;
 mod edit;
 mod error;
 mod event;
+pub mod housekeeping;
 pub(crate) mod import_rows;
 mod input;
 mod links;
@@ -23,6 +25,7 @@ mod readiness;
 mod recovery;
 mod repeat;
 mod report;
+mod review;
 mod store;
 mod transition;
 mod undo;
@@ -45,6 +48,7 @@ pub use links::{link, unlink};
 pub use moves::{block_card, complete_card, delete_card, edit_result, move_card, reclaim_card, schedule_card};
 pub use recovery::reap;
 pub use report::{diagnostics, events, newest_event, stats, worker_context, worker_logs};
+pub use review::{CommitFirst, card_changes, card_evidence, file_diff, merge_card};
 pub use undo::{last_undo, undo};
 pub use view::{
     board_delta, board_page, board_pulse, card, card_changed, card_detail, cards, column_page, last_seq, list_cards,
@@ -86,6 +90,9 @@ mod tests {
             super::readiness::ALL_SQL,
             super::report::ALL_SQL,
             super::import_rows::ALL_SQL,
+            super::attachments::ALL_SQL,
+            super::review::ALL_SQL,
+            super::housekeeping::ALL_SQL,
         ] {
             crate::store::tests::prepare_all(statements).await;
         }

@@ -1,6 +1,6 @@
 //! Taking a write back: the inverse operation is stored with the write, for ten minutes, usable from any device.
 
-use protocol::{BulkRefusal, CardId, CardRef, CardState, CommentId, DecisionId, UndoId, UndoResult};
+use protocol::{AttachmentId, BulkRefusal, CardId, CardRef, CardState, CommentId, DecisionId, UndoId, UndoResult};
 use serde::{Deserialize, Serialize};
 use sqlx::{Connection, SqliteConnection};
 
@@ -8,7 +8,7 @@ use super::card_row::{self, CardRow};
 use super::edit::{changed_meanwhile, write_fields};
 use super::event::{self, NewEvent};
 use super::transition::{self, Cause, Failures, Place, Transition};
-use super::{KanbanError, links, store, view};
+use super::{KanbanError, attachments, links, store, view};
 use crate::{Actor, Core, decisions};
 
 /// How long a write can be taken back.
@@ -26,6 +26,16 @@ pub(crate) enum Inverse {
     Uncomment {
         /// The comment.
         comment: CommentId,
+    },
+    /// The file was not there before.
+    Detach {
+        /// The file.
+        attachment: AttachmentId,
+    },
+    /// The file was there before.
+    Attach {
+        /// The file.
+        attachment: AttachmentId,
     },
     /// The link was there before.
     Link {
@@ -243,6 +253,14 @@ async fn take_back(
             store::delete_comment(tx, card_id, comment).await?;
             undone(tx, actor, &card, now).await?;
             None
+        }
+        Inverse::Detach { attachment } => {
+            attachments::undo_in(core, tx, actor, &card, attachment, true).await?;
+            Some(Inverse::Attach { attachment })
+        }
+        Inverse::Attach { attachment } => {
+            attachments::undo_in(core, tx, actor, &card, attachment, false).await?;
+            Some(Inverse::Detach { attachment })
         }
         Inverse::Link { parent, child } => {
             let (parent_row, child_row) = ends(tx, parent, child).await?;

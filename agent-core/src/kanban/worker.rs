@@ -1,6 +1,9 @@
 //! What a worker may do with its own card, and nothing else. Every call names the run and its fencing token;
 //! a late one is refused and changes nothing.
 
+mod files;
+mod start;
+
 use std::path::PathBuf;
 
 use protocol::{
@@ -11,11 +14,13 @@ use sqlx::{Row, SqliteConnection};
 use uuid::Uuid;
 
 use super::card_row::{self, CardRow, load, word};
-use super::event::{self, NewEvent};
 use super::transition::{self, Cause, Failures, RunEnd, Transition};
-use super::{KanbanError, claim, comments, context, input, recovery, store};
-use crate::process::Identity;
-use crate::{Actor, Core, decisions, profiles, text};
+use super::{KanbanError, comments, context, input, recovery, store};
+use crate::{Actor, Core, decisions, text};
+
+pub use files::{attach, detach};
+use files::{keep, stage};
+pub use start::start;
 
 /// Longest entry of a run's activity, in bytes.
 const MAX_EVENT_BYTES: usize = 16 * 1024;
@@ -33,8 +38,6 @@ const ENDED_BY_ITSELF: &str = "SELECT r.events FROM kanban_run r JOIN kanban_car
      WHERE r.id = ?1 AND r.fence = ?2 AND c.fence = r.fence AND r.outcome IN ('completed', 'review', 'blocked')
        AND r.ended_at > ?3";
 const RUN_STATE: &str = "SELECT outcome, error FROM kanban_run WHERE id = ?1";
-const START: &str = "UPDATE kanban_run
-    SET started_at = COALESCE(started_at, ?2), heartbeat_at = ?2, lease_until = ?3, workspace = ?4 WHERE id = ?1";
 const RENEW: &str = "UPDATE kanban_run SET heartbeat_at = ?2, lease_until = ?3 WHERE id = ?1";
 const INSERT_EVENT: &str =
     "INSERT INTO kanban_run_event (run_id, seq, kind, name, detail, ok, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
@@ -44,8 +47,6 @@ const ADD_USAGE: &str = "UPDATE kanban_run SET tokens_in = tokens_in + ?2, token
 const ADD_CARD_USAGE: &str = "UPDATE kanban_card
     SET tokens = tokens + ?2,
         cost_micros = CASE WHEN ?3 IS NULL THEN cost_micros ELSE COALESCE(cost_micros, 0) + ?3 END WHERE id = ?1";
-const SET_MODEL: &str = "UPDATE kanban_run SET model = ?2 WHERE id = ?1";
-const SET_WORKSPACE: &str = "UPDATE kanban_card SET workspace_path = ?2 WHERE id = ?1";
 
 /// A worker's proof that the card is its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,99 +168,6 @@ async fn fenced(tx: &mut SqliteConnection, ticket: RunTicket) -> Result<KanbanEr
 
 fn lease_until(core: &Core) -> i64 {
     core.now_ms() + i64::from(core.config().kanban.claim_ttl_seconds) * 1000
-}
-
-/// The worker's first words: takes the lease over from the dispatcher and returns what to do.
-/// `pid` and `pid_started` are those of the calling process (see [`crate::process`]).
-///
-/// # Errors
-/// `Fenced` when the card is no longer this run's; `Invalid` when its workspace or profile cannot be used.
-pub async fn start(core: &Core, ticket: RunTicket, pid: u32, pid_started: i64) -> Result<Assignment, KanbanError> {
-    let mut tx = core.write().await?;
-    let owned = own(&mut tx, ticket).await?;
-    let process = Identity { pid, started: pid_started };
-    claim::remember_process_in(&mut tx, ticket.run, owned.card.id.0, process).await?;
-    let workspace = prepare_workspace(core, &owned.card)?;
-    let shown = workspace.to_string_lossy().into_owned();
-    sqlx::query(START)
-        .bind(ticket.run.0)
-        .bind(core.now_ms())
-        .bind(lease_until(core))
-        .bind(&shown)
-        .execute(&mut *tx)
-        .await?;
-    sqlx::query(SET_WORKSPACE).bind(owned.card.id.0).bind(&shown).execute(&mut *tx).await?;
-    if owned.executor == ExecutorKind::Agent {
-        let config = core.config();
-        let model = owned.card.model.as_deref().unwrap_or(&config.model.default);
-        sqlx::query(SET_MODEL).bind(ticket.run.0).bind(model).execute(&mut *tx).await?;
-    }
-    let started = NewRunEvent { kind: RunEventKind::Started, name: String::new(), detail: shown, ok: true };
-    append(core, &mut tx, ticket, owned.events, vec![started]).await?;
-    let actor = owned.actor(ticket);
-    let event = NewEvent {
-        card: &owned.card,
-        run: Some(ticket.run),
-        kind: "started",
-        actor: &actor,
-        detail: serde_json::json!({ "attempt": owned.card.attempts }),
-        at: core.now_ms(),
-    };
-    event::append(&mut tx, event).await?;
-    let board = super::board_store::by_id(&mut tx, owned.card.board_id).await?;
-    let context = context::text(core, &mut tx, &owned.card, &owned.profile).await?;
-    let card_json = context::json(core, &mut tx, &owned.card).await?;
-    tx.commit().await?;
-    let profile = profiles::find(core.home(), &owned.profile)
-        .map_err(|error| KanbanError::Invalid(error.to_string()))?
-        .ok_or_else(|| KanbanError::Invalid(format!("there is no profile \"{}\" on this machine", owned.profile)))?;
-    let kanban = &core.config().kanban;
-    let runtime = owned.card.max_runtime_s.unwrap_or(kanban.max_runtime_seconds);
-    Ok(Assignment {
-        ticket,
-        number: owned.card.number,
-        attempt: owned.card.attempts,
-        title: owned.card.title,
-        body: owned.card.body,
-        board: board.slug,
-        profile: owned.profile,
-        executor: owned.executor,
-        command: profile.command,
-        workspace,
-        workspace_kind: owned.card.workspace_kind,
-        session: owned.session,
-        context,
-        card_json,
-        deadline: owned.claimed_at + i64::from(runtime) * 1000,
-        model: owned.card.model,
-        max_turns: kanban.max_turns,
-        lease_seconds: kanban.claim_ttl_seconds,
-    })
-}
-
-/// The directory to work in. A scratch directory is made; somebody's directory must exist.
-fn prepare_workspace(core: &Core, card: &CardRow) -> Result<PathBuf, KanbanError> {
-    use std::os::unix::fs::DirBuilderExt;
-    match card.workspace_kind {
-        WorkspaceKind::Dir => {
-            let path = PathBuf::from(card.workspace_path.as_deref().unwrap_or_default());
-            if path.is_absolute() && path.is_dir() {
-                return Ok(path);
-            }
-            Err(KanbanError::Invalid(format!(
-                "the card's directory {} is gone; make it again or edit the card",
-                path.display()
-            )))
-        }
-        WorkspaceKind::Worktree => Err(KanbanError::Invalid("worktrees are not made yet".into())),
-        WorkspaceKind::Scratch => {
-            let path = core.home().workspaces().join(card.label());
-            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(|error| {
-                KanbanError::Invalid(format!("the workspace {} cannot be made: {error}", path.display()))
-            })?;
-            Ok(path)
-        }
-    }
 }
 
 /// Renews the lease.
@@ -426,6 +334,15 @@ pub async fn comment(core: &Core, ticket: RunTicket, card: CardRef, body: &str) 
     Ok(())
 }
 
+/// What a worker hands over with its card.
+#[derive(Debug, Clone, Default)]
+pub struct Handover {
+    /// Files of its workspace that become files of the card.
+    pub artifacts: Vec<PathBuf>,
+    /// After an approval the worker goes on, instead of the card being done.
+    pub then_continue: bool,
+}
+
 /// Finishes the card.
 ///
 /// # Errors
@@ -436,10 +353,27 @@ pub async fn complete(
     summary: &str,
     metadata: Option<serde_json::Value>,
 ) -> Result<(), KanbanError> {
+    complete_with(core, ticket, summary, metadata, &Handover::default()).await
+}
+
+/// Finishes the card and keeps files of the workspace with it.
+///
+/// # Errors
+/// `Fenced`, or `Invalid` for a blank summary or a file that is missing, outside the workspace or too big; nothing is
+/// changed then.
+pub async fn complete_with(
+    core: &Core,
+    ticket: RunTicket,
+    summary: &str,
+    metadata: Option<serde_json::Value>,
+    handover: &Handover,
+) -> Result<(), KanbanError> {
     let summary = text::redact(input::needed_text("summary", summary)?);
     let metadata = check_metadata(metadata)?;
+    let files = stage(core, ticket, &handover.artifacts).await?;
     let mut tx = core.write().await?;
-    let owned = own(&mut tx, ticket).await?;
+    let mut owned = own(&mut tx, ticket).await?;
+    let kept = keep(core, &mut tx, ticket, &mut owned, files).await?;
     let mut transition = Transition::new(Cause::Complete, CardState::Done, "completed");
     transition.failures = Failures::Reset;
     transition.summary = Some(summary.clone());
@@ -447,6 +381,7 @@ pub async fn complete(
     transition.run_end = Some(RunEnd { outcome: RunOutcome::Completed, summary: Some(summary), error: None, metadata });
     finish(core, &mut tx, ticket, &owned, transition, RunOutcome::Completed).await?;
     tx.commit().await?;
+    kept.done();
     Ok(())
 }
 
@@ -493,6 +428,35 @@ pub async fn block(
     summary: &str,
     options: Vec<String>,
 ) -> Result<BlockKind, KanbanError> {
+    let words = BlockWords { kind, reason, summary, options: &options };
+    block_with(core, ticket, words, &Handover::default()).await
+}
+
+/// Why a worker stops, in its words.
+#[derive(Debug, Clone, Copy)]
+pub struct BlockWords<'a> {
+    /// What it needs; a question when it does not say.
+    pub kind: Option<BlockKind>,
+    /// What it asks, not blank.
+    pub reason: &'a str,
+    /// What it did so far.
+    pub summary: &'a str,
+    /// Answers to choose from.
+    pub options: &'a [String],
+}
+
+/// The same, with files of the workspace, and with what an approval leads to.
+///
+/// # Errors
+/// As [`block`]; `Invalid` for a file that is missing, outside the workspace or too big, and when anything but a
+/// review shall go on after an approval. Nothing is changed then.
+pub async fn block_with(
+    core: &Core,
+    ticket: RunTicket,
+    words: BlockWords<'_>,
+    handover: &Handover,
+) -> Result<BlockKind, KanbanError> {
+    let BlockWords { kind, reason, summary, options } = words;
     let reason = text::redact(input::needed_text("reason", reason)?.trim());
     let summary = text::redact(input::long_text("summary", summary)?.trim());
     let (kind, reason) = match reason.strip_prefix("review-required:") {
@@ -501,8 +465,15 @@ pub async fn block(
         }
         None => (kind.unwrap_or(BlockKind::NeedsInput), reason),
     };
+    if handover.then_continue && kind != BlockKind::Review {
+        return Err(KanbanError::Invalid(
+            "only a review says what follows an approval; any other answer brings the card back to you".into(),
+        ));
+    }
+    let files = stage(core, ticket, &handover.artifacts).await?;
     let mut tx = core.write().await?;
-    let owned = own(&mut tx, ticket).await?;
+    let mut owned = own(&mut tx, ticket).await?;
+    let kept = keep(core, &mut tx, ticket, &mut owned, files).await?;
     let waits = store::has_unfinished_parent(&mut tx, owned.card.id).await?;
     let kind = if kind == BlockKind::Dependency && !waits { BlockKind::NeedsInput } else { kind };
     let (cause, to, outcome) = match kind {
@@ -526,12 +497,13 @@ pub async fn block(
             profile: &owned.profile,
             ask: &reason,
             summary: &summary,
-            options: &options,
-            then_continue: false,
+            options,
+            then_continue: handover.then_continue,
         };
         decisions::open(core, &mut tx, new).await?;
     }
     tx.commit().await?;
+    kept.done();
     Ok(kind)
 }
 
@@ -611,14 +583,14 @@ pub(super) const ALL_SQL: &[&str] = &[
     OWNED,
     ENDED_BY_ITSELF,
     RUN_STATE,
-    START,
+    start::START,
     RENEW,
     INSERT_EVENT,
     COUNT_EVENTS,
     ADD_USAGE,
     ADD_CARD_USAGE,
-    SET_MODEL,
-    SET_WORKSPACE,
+    start::SET_MODEL,
+    start::SET_WORKSPACE,
 ];
 
 #[cfg(test)]

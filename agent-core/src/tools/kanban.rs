@@ -1,10 +1,13 @@
 //! Tools with which an agent speaks about its card. Writes touch its own card only, fenced by its run.
 
-use protocol::{BlockKind, CardRef};
+use std::path::PathBuf;
+
+use protocol::{AfterApproval, BlockKind, CardRef};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Tool, ToolContext, ToolOutcome, ToolStatus, output, parse};
+use crate::kanban::worker::{BlockWords, Handover};
 use crate::kanban::{KanbanError, worker};
 use crate::llm::ToolSpec;
 use crate::worker::StopReason;
@@ -13,7 +16,7 @@ const MAX_OPTIONS: usize = 6;
 const MAX_OPTION_CHARS: usize = 80;
 
 pub(super) fn tools() -> Vec<Box<dyn Tool>> {
-    vec![Box::new(Show), Box::new(Comment), Box::new(Heartbeat), Box::new(Complete), Box::new(Block)]
+    vec![Box::new(Show), Box::new(Comment), Box::new(Heartbeat), Box::new(Complete), Box::new(Block), Box::new(Attach)]
 }
 
 /// Turns an error of the board into a text for the model; a lost card stops the run.
@@ -146,6 +149,8 @@ struct CompleteArguments {
     result: Option<String>,
     #[serde(default)]
     metadata: Option<Value>,
+    #[serde(default)]
+    artifacts: Vec<PathBuf>,
 }
 
 #[async_trait::async_trait]
@@ -156,7 +161,8 @@ impl Tool for Complete {
             description: "Finishes your card. Call it once, when everything that was asked is done and checked. It ends your run.",
             parameters: json!({ "type": "object", "properties": {
                 "summary": { "type": "string", "description": "Markdown: what was done, where the results are, what was checked." },
-                "metadata": { "type": "object", "description": "Facts for cards that follow, for instance changed files." } },
+                "metadata": { "type": "object", "description": "Facts for cards that follow, for instance changed files." },
+                "artifacts": artifacts_parameter() },
                 "required": ["summary"] }),
         }
     }
@@ -169,7 +175,8 @@ impl Tool for Complete {
         let summary = arguments.summary.or(arguments.result).unwrap_or_default();
         let metadata = arguments.metadata.map(|metadata| redacted(cx, metadata));
         cx.activity.flush().await;
-        match worker::complete(&cx.core, cx.ticket, &cx.redactor.exact(&summary), metadata).await {
+        let handover = Handover { artifacts: arguments.artifacts, then_continue: false };
+        match worker::complete_with(&cx.core, cx.ticket, &cx.redactor.exact(&summary), metadata, &handover).await {
             Ok(()) => handed_over("the card is done"),
             Err(error) => failed(cx, error),
         }
@@ -187,6 +194,10 @@ struct BlockArguments {
     summary: String,
     #[serde(default)]
     options: Vec<String>,
+    #[serde(default)]
+    artifacts: Vec<PathBuf>,
+    #[serde(default)]
+    then: Option<AfterApproval>,
 }
 
 #[async_trait::async_trait]
@@ -203,7 +214,11 @@ impl Tool for Block {
                 "kind": { "type": "string", "enum": BlockKind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>() },
                 "summary": { "type": "string", "description": "Markdown: what was done so far and what there is to look at." },
                 "options": { "type": "array", "items": { "type": "string" }, "maxItems": MAX_OPTIONS,
-                    "description": "Short answers to choose from, when there are any." } },
+                    "description": "Short answers to choose from, when there are any." },
+                "artifacts": artifacts_parameter(),
+                "then": { "type": "string", "enum": AfterApproval::ALL.iter().map(|then| then.as_str()).collect::<Vec<_>>(),
+                    "description": "For a review: what an approval leads to. finish (the default) when all is done, continue \
+                        when you have more to do after it." } },
                 "required": ["reason"] }),
         }
     }
@@ -221,8 +236,50 @@ impl Tool for Block {
         }
         let (reason, summary) = (cx.redactor.exact(&arguments.reason), cx.redactor.exact(&arguments.summary));
         cx.activity.flush().await;
-        match worker::block(&cx.core, cx.ticket, arguments.kind, &reason, &summary, options).await {
+        let words = BlockWords { kind: arguments.kind, reason: &reason, summary: &summary, options: &options };
+        let then_continue = arguments.then == Some(AfterApproval::Continue);
+        let handover = Handover { artifacts: arguments.artifacts, then_continue };
+        match worker::block_with(&cx.core, cx.ticket, words, &handover).await {
             Ok(kind) => handed_over(&format!("the card waits for a person ({kind})")),
+            Err(error) => failed(cx, error),
+        }
+    }
+}
+
+fn artifacts_parameter() -> Value {
+    json!({ "type": "array", "items": { "type": "string" },
+        "description": "Files of your workspace that people shall get: reports, pictures, data. At most 25 MiB each." })
+}
+
+struct Attach;
+
+#[derive(Deserialize)]
+struct AttachArguments {
+    path: PathBuf,
+    #[serde(default)]
+    name: Option<String>,
+}
+
+#[async_trait::async_trait]
+impl Tool for Attach {
+    fn spec(&self) -> ToolSpec {
+        ToolSpec {
+            name: "kanban_attach",
+            description: "Keeps a file of your workspace with your card, for people to look at. At most 25 MiB.",
+            parameters: json!({ "type": "object", "properties": {
+                "path": { "type": "string", "description": "Within your workspace." },
+                "name": { "type": "string", "description": "Another name than the file has." } },
+                "required": ["path"] }),
+        }
+    }
+
+    async fn run(&self, cx: &ToolContext, arguments: Value) -> ToolOutcome {
+        let arguments: AttachArguments = match parse(arguments) {
+            Ok(arguments) => arguments,
+            Err(outcome) => return outcome,
+        };
+        match worker::attach(&cx.core, cx.ticket, &arguments.path, arguments.name.as_deref()).await {
+            Ok(file) => ToolOutcome::done(format!("{} is kept with the card ({} bytes)", file.name, file.bytes)),
             Err(error) => failed(cx, error),
         }
     }

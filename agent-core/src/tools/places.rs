@@ -3,7 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 /// Directories below `HERMES_HOME` that workers may see; everything else in it is private.
-const OPEN_IN_HOME: &[&str] = &["workspaces", "skills", "memories"];
+const OPEN_IN_HOME: &[&str] = &["workspaces", "attachments", "skills", "memories"];
 /// Files and directories of the user that hold keys.
 const USER_SECRETS: &[&str] = &[
     ".ssh",

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests await the tasks they spawn, so no panic is lost")]
 
 mod accounts;
+mod attachments;
 mod board_rules;
 mod import;
 mod kanban;
@@ -16,6 +17,7 @@ mod text;
 mod tools;
 mod turn;
 mod worker;
+mod workspaces;
 
 /// Waits for a condition; fails when it does not come true within 20 s.
 async fn eventually<F, R>(mut condition: F)

@@ -7,4 +7,5 @@ pub mod inbox;
 pub mod kanban;
 pub mod palette;
 pub mod push;
+pub mod review;
 pub mod settings;

@@ -6,11 +6,23 @@ use wasm_bindgen::JsValue;
 /// The open overlays, bottom first. One for the whole app, in the context.
 #[derive(Debug, Clone, Copy)]
 pub struct Overlays {
-    open: StoredValue<Vec<RwSignal<bool>>>,
+    open: StoredValue<Vec<Open>>,
     /// `popstate` events that our own `history.back()` is about to cause.
     expected: StoredValue<u32>,
     /// History entries of overlays that opened while such a `back` was on its way: it would take the new entry.
     owed: StoredValue<u32>,
+}
+
+/// An open overlay.
+#[derive(Debug, Clone)]
+struct Open {
+    overlay: RwSignal<bool>,
+    /// The address it opened at.
+    address: String,
+}
+
+fn address() -> String {
+    window().location().href().unwrap_or_default()
 }
 
 impl Overlays {
@@ -32,7 +44,7 @@ impl Overlays {
     }
 
     pub(super) fn opened(self, overlay: RwSignal<bool>) {
-        self.open.update_value(|open| open.push(overlay));
+        self.open.update_value(|open| open.push(Open { overlay, address: address() }));
         if self.expected.get_value() > 0 {
             self.owed.update_value(|owed| *owed += 1);
         } else {
@@ -42,7 +54,9 @@ impl Overlays {
 
     /// Closed by hand: its history entry goes.
     pub(super) fn closed(self, overlay: RwSignal<bool>) {
-        if !self.forget(overlay) {
+        let Some(opened_at) = self.take(overlay) else { return };
+        // What was done in it led to another address, in the place of its entry: going back would take that away.
+        if opened_at != address() {
             return;
         }
         self.expected.update_value(|expected| *expected += 1);
@@ -53,13 +67,25 @@ impl Overlays {
     }
 
     /// Gone with its page: the history has moved on already.
-    pub(super) fn forget(self, overlay: RwSignal<bool>) -> bool {
-        self.open
-            .try_update_value(|open| {
-                let place = open.iter().position(|other| *other == overlay);
-                place.map(|place| open.remove(place)).is_some()
-            })
-            .unwrap_or(false)
+    pub(super) fn forget(self, overlay: RwSignal<bool>) {
+        self.take(overlay);
+    }
+
+    fn take(self, overlay: RwSignal<bool>) -> Option<String> {
+        let found = self.open.try_update_value(|open| {
+            let place = open.iter().position(|other| other.overlay == overlay);
+            place.map(|place| open.remove(place).address)
+        });
+        found.flatten()
+    }
+
+    /// Closes everything because the person goes to another address, which must replace this one: the topmost
+    /// overlay's entry becomes the new page's.
+    pub fn leave(self) {
+        let open = self.open.try_update_value(std::mem::take).unwrap_or_default();
+        for open in open {
+            open.overlay.try_set(false);
+        }
     }
 
     fn went_back(self) {
@@ -73,7 +99,7 @@ impl Overlays {
         }
         let top = self.open.try_update_value(Vec::pop).flatten();
         if let Some(top) = top {
-            top.try_set(false);
+            top.overlay.try_set(false);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod board;
 mod card;
+mod diff;
 mod params;
 mod report;
 mod view;
@@ -9,6 +10,7 @@ mod words;
 
 pub use board::*;
 pub use card::*;
+pub use diff::*;
 pub use params::*;
 pub use report::*;
 pub use view::*;
@@ -27,3 +29,5 @@ pub const MAX_BULK: usize = 1000;
 pub const MAX_LABELS: usize = 20;
 /// Largest file of a card, in bytes (25 MiB, as the Python product has it).
 pub const MAX_ATTACHMENT_BYTES: i64 = 25 * 1024 * 1024;
+/// Files of one card.
+pub const MAX_ATTACHMENTS: usize = 100;

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CardState, CommentView, LineAnchor, TaskCard, WorkspaceKind};
+use super::{AttachmentView, CardState, CommentView, LineAnchor, TaskCard, WorkspaceKind};
 use crate::{BoardId, CardId, UndoId};
 
 /// How a caller names a card: by id, or by number (`T-142` or `142`).
@@ -289,6 +289,15 @@ pub struct CommentAdded {
     /// The comment.
     pub comment: CommentView,
     /// Present for 10 minutes after a person's comment.
+    pub undo: Option<UndoId>,
+}
+
+/// A file that was added or taken away, and how to take that back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttachmentWritten {
+    /// The file.
+    pub attachment: AttachmentView,
+    /// Present for 10 minutes after a person's write.
     pub undo: Option<UndoId>,
 }
 

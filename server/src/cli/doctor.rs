@@ -4,11 +4,23 @@ use std::process::ExitCode;
 
 use agent_core::Home;
 use agent_core::doctor::{self, Health, Row};
+use agent_core::kanban::housekeeping;
 
 use super::error::CliError;
 use super::output::{Out, Style, one_line};
 
-pub(super) async fn run(out: Out) -> Result<ExitCode, CliError> {
+pub(super) async fn run(out: Out, fix: bool) -> Result<ExitCode, CliError> {
+    if fix {
+        super::Caller::only_people("tidy up")?;
+        let core = super::open_core().await?;
+        let done = housekeeping::tidy(&core).await;
+        core.close().await;
+        let done = done?;
+        out.hint(&format!(
+            "Removed {} directories, {} files, {} logs and {} deleted cards.",
+            done.directories, done.files, done.logs, done.cards
+        ));
+    }
     let rows = doctor::examine(&Home::from_env()?).await;
     let code = if rows.iter().any(|row| row.health == Health::Broken) { ExitCode::from(1) } else { ExitCode::SUCCESS };
     if out.is_json() {

@@ -47,7 +47,11 @@ enum Command {
     /// Worker identities.
     Profile(profile::ProfileArgs),
     /// Check that everything Hermes needs is there.
-    Doctor,
+    Doctor {
+        /// Remove first what finished and deleted cards left behind, as far as it is safe.
+        #[arg(long)]
+        fix: bool,
+    },
     /// Fill a board with sample cards, or take them away again.
     Demo(demo::DemoArgs),
     Import(import::ImportArgs),
@@ -121,7 +125,7 @@ impl Cli {
             Command::SetupLink(args) => args.run(out).await.map(|()| ExitCode::SUCCESS),
             Command::Kanban(args) => args.run(out).await,
             Command::Profile(args) => args.run(out).map(|()| ExitCode::SUCCESS),
-            Command::Doctor => doctor::run(out).await,
+            Command::Doctor { fix } => doctor::run(out, fix).await,
             Command::Demo(args) => args.run(out).await.map(|()| ExitCode::SUCCESS),
             Command::Import(args) => args.run(out).await,
             Command::Worker(args) => args.run().await,

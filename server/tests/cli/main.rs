@@ -3,6 +3,7 @@
 
 mod demo;
 mod failures;
+mod files;
 mod home;
 mod import;
 mod serve;

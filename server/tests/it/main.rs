@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod accounts;
+mod attachments;
 mod guard;
 mod routes;
 mod serve;

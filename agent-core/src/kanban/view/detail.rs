@@ -32,7 +32,7 @@ const RUN_EVENTS_AFTER: &str = "SELECT seq, kind, name, detail, ok, at FROM kanb
 const RUN_EVENTS_LAST: &str = "SELECT seq, kind, name, detail, ok, at FROM kanban_run_event
     WHERE run_id = ?1 ORDER BY seq DESC LIMIT ?2";
 const ATTACHMENTS: &str = "SELECT id, name, media_type, bytes, author, by_worker, created_at FROM kanban_attachment
-    WHERE card_id = ?1 ORDER BY id LIMIT 100";
+    WHERE card_id = ?1 AND removed_at IS NULL ORDER BY id LIMIT 100";
 
 /// Everything the card page shows.
 ///
@@ -176,7 +176,10 @@ pub(in crate::kanban) async fn raw_comments(
     Ok(comments)
 }
 
-async fn comments(connection: &mut SqliteConnection, card: CardId) -> Result<Vec<CommentView>, KanbanError> {
+pub(in crate::kanban) async fn comments(
+    connection: &mut SqliteConnection,
+    card: CardId,
+) -> Result<Vec<CommentView>, KanbanError> {
     let rows = raw_comments(connection, card).await?;
     Ok(rows
         .into_iter()
@@ -192,7 +195,10 @@ async fn comments(connection: &mut SqliteConnection, card: CardId) -> Result<Vec
 }
 
 /// Files of a card, oldest first, at most 100.
-async fn attachments(connection: &mut SqliteConnection, card: CardId) -> Result<Vec<AttachmentView>, KanbanError> {
+pub(in crate::kanban) async fn attachments(
+    connection: &mut SqliteConnection,
+    card: CardId,
+) -> Result<Vec<AttachmentView>, KanbanError> {
     let rows = sqlx::query(ATTACHMENTS).bind(card.0).fetch_all(connection).await?;
     let files = rows
         .iter()

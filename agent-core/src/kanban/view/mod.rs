@@ -22,8 +22,8 @@ use faces::{Face, face_columns, face_from, into_cards};
 use filter::Column;
 
 pub(crate) use detail::link_from_row;
+pub(super) use detail::{attachments, comments, family, raw_comments, runs};
 pub use detail::{card_detail, open_decision_of, run_events};
-pub(super) use detail::{family, raw_comments, runs};
 pub(super) use faces::unfinished_parents;
 
 /// More changed cards than this are not sent one by one: the page is read again.

@@ -11,6 +11,7 @@ use super::server_fns::read_decision;
 use super::settled::Strip;
 use super::words::{KindChip, card_label, cost, kind_word};
 use crate::error::ApiError;
+use crate::features::review::{Place, Review};
 use crate::i18n::t;
 use crate::live::Live;
 use crate::ui::{ErrorState, Icon, icon, time};
@@ -106,6 +107,9 @@ fn Decision(first: DecisionView, table: Table) -> impl IntoView {
     keep_fresh(desk);
     let kind = desk.view.read_untracked().kind;
     let slides = table.last.read_untracked().is_some();
+    let card = desk.view.read_untracked().card.id;
+    let state = Memo::new(move |_| desk.view.with(|view| (view.state, view.version)));
+    let look_again = Signal::derive(move || state.track());
     let checking = move || !desk.fresh.get() && desk.view.read().state == DecisionState::Open;
     view! {
         <leptos_meta::Title text=move || format!("{}: {}", kind_word(kind), card_label(&desk.view.read())) />
@@ -121,6 +125,10 @@ fn Decision(first: DecisionView, table: Table) -> impl IntoView {
                 <CardLine desk />
                 <Summary desk />
                 <Evidence desk />
+                <Show when=move || desk.view.read().then_continue>
+                    <p class="decision-then">{t::review_then_continue()}</p>
+                </Show>
+                <Review card look_again place=Place::Decision />
             </article>
             <Bar desk />
         </div>

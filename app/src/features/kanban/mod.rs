@@ -8,5 +8,6 @@ pub mod words;
 
 pub use board::BoardRoute;
 pub use card::CardRoute;
+pub(crate) use form::undo_later;
 pub use form::{EditDialog, EditForm, NewCardDefaults, NewCardDialog};
 pub use server_fns::*;

@@ -108,11 +108,11 @@ pub(super) fn list(open: RwSignal<bool>, go: StoredValue<Go>, new_card: NewCard)
         hits.extend(cards.read().iter().take(MAX_CARDS).map(card_hit));
         hits
     });
-    let act = move |hit: Hit| {
-        open.set(false);
-        match hit.action {
-            Action::Go(address) => go.with_value(|go| go(&address)),
-            Action::NewCard => new_card.open.set(true),
+    let act = move |hit: Hit| match hit.action {
+        Action::Go(address) => go.with_value(|go| go(&address)),
+        Action::NewCard => {
+            open.set(false);
+            new_card.open.set(true);
         }
     };
     let keys = move |event: web_sys::KeyboardEvent| {

@@ -5,6 +5,7 @@ mod list;
 use std::cell::Cell;
 
 use leptos::prelude::*;
+use leptos_router::NavigateOptions;
 use leptos_router::hooks::use_navigate;
 
 use crate::i18n::t;
@@ -32,9 +33,14 @@ pub fn Palette(
 ) -> impl IntoView {
     let open = RwSignal::new(false);
     let navigate = use_navigate();
-    let go: Go = Box::new(move |address: &str| navigate(address, Default::default()));
-    let go = StoredValue::new(go);
     let overlays = expect_context::<Overlays>();
+    let go: Go = Box::new(move |address: &str| {
+        // The palette's own entry in the history becomes the page's.
+        let replace = overlays.any();
+        overlays.leave();
+        navigate(address, NavigateOptions { replace, ..NavigateOptions::default() });
+    });
+    let go = StoredValue::new(go);
     Effect::new(move |_| {
         let handle = window_event_listener(leptos::ev::keydown, move |event| {
             if bare.get_untracked() {

@@ -2,6 +2,7 @@
 
 mod boards;
 mod create;
+mod files;
 mod follow;
 mod read;
 mod report;
@@ -13,7 +14,7 @@ use std::process::ExitCode;
 
 use agent_core::Core;
 use clap::{Args, Subcommand};
-use protocol::{BlockKind, CardRef, CardState, Severity, UndoId};
+use protocol::{AfterApproval, BlockKind, CardRef, CardState, Severity, UndoId};
 
 use super::error::CliError;
 use super::output::Out;
@@ -62,6 +63,11 @@ enum Verb {
         /// A suggested answer (workers); may be repeated.
         #[arg(long = "option", value_name = "ANSWER")]
         options: Vec<String>,
+        #[command(flatten)]
+        handover: files::HandoverArgs,
+        /// What an approval leads to (workers, reviews only): finish or continue.
+        #[arg(long, value_name = "WORD")]
+        then: Option<AfterApproval>,
     },
     /// Settle what a card asks: approve finished work so that it goes on, answer, or try again.
     Unblock {
@@ -83,7 +89,32 @@ enum Verb {
         /// A JSON object kept with the run (workers).
         #[arg(long, value_name = "JSON")]
         metadata: Option<String>,
+        #[command(flatten)]
+        handover: files::HandoverArgs,
     },
+    /// Keep a file with a card.
+    Attach {
+        /// Card and file; a worker may leave out its own card.
+        #[arg(required = true, value_name = "CARD> <PATH", num_args = 1..=2)]
+        words: Vec<String>,
+        /// Another name than the file has.
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// List a card's files.
+    Attachments {
+        /// Card; a worker's own when left out.
+        #[arg(value_parser = parse::card)]
+        card: Option<CardRef>,
+    },
+    /// Take a file of a card away.
+    AttachRm {
+        /// Card and file, by its number in the list or its id; a worker may leave out its own card.
+        #[arg(required = true, value_name = "CARD> <FILE", num_args = 1..=2)]
+        words: Vec<String>,
+    },
+    /// Remove what finished and deleted cards left behind, as the server does every hour.
+    Gc,
     /// Put cards away; children stop waiting for them.
     Archive {
         /// Cards.
@@ -269,6 +300,7 @@ impl Verb {
             }
             Self::List(_)
             | Self::Show { .. }
+            | Self::Attachments { .. }
             | Self::Runs { .. }
             | Self::Log { .. }
             | Self::Context { .. }
@@ -311,11 +343,18 @@ async fn run(core: &Core, verb: Verb, board: Option<String>, out: Out) -> Result
         Verb::List(args) => args.run(&cx).await?,
         Verb::Show { card } => show::run(&cx, card).await?,
         Verb::Comment { words } => write::comment(&cx, &words).await?,
-        Verb::Block { words, kind, summary, options } => write::block(&cx, &words, kind, &summary, options).await?,
-        Verb::Unblock { cards, reason } => return write::unblock(&cx, &cards, &reason).await,
-        Verb::Complete { cards, summary, metadata } => {
-            return write::complete(&cx, &cards, &summary, metadata.as_deref()).await;
+        Verb::Block { words, kind, summary, options, handover, then } => {
+            let handover = handover.with(then);
+            write::block(&cx, &words, kind, &summary, options, handover).await?;
         }
+        Verb::Unblock { cards, reason } => return write::unblock(&cx, &cards, &reason).await,
+        Verb::Complete { cards, summary, metadata, handover } => {
+            return write::complete(&cx, &cards, &summary, metadata.as_deref(), handover.with(None)).await;
+        }
+        Verb::Attach { words, name } => files::attach(&cx, &words, name.as_deref()).await?,
+        Verb::Attachments { card } => files::list(&cx, card).await?,
+        Verb::AttachRm { words } => files::remove(&cx, &words).await?,
+        Verb::Gc => files::gc(&cx).await?,
         Verb::Archive { cards, rm } => return write::archive(&cx, &cards, rm).await,
         Verb::Link { parent, child } => write::link(&cx, parent, child).await?,
         Verb::Unlink { parent, child } => write::unlink(&cx, parent, child).await?,

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use agent_core::kanban::worker::{self, Holder, RunTicket};
+use agent_core::kanban::worker::{self, BlockWords, Handover, Holder, RunTicket};
 use agent_core::{decisions, kanban};
 use clap::Args;
 use protocol::{
@@ -60,6 +60,7 @@ pub(super) async fn block(
     kind: Option<BlockKind>,
     summary: &str,
     options: Vec<String>,
+    handover: Handover,
 ) -> Result<(), CliError> {
     let (card, words) = card_and_words(cx, words)?;
     let reason = parse::words(words)?;
@@ -67,7 +68,8 @@ pub(super) async fn block(
         Caller::Worker { ticket, holder } => {
             Caller::check_own(&cx.core, holder, card).await?;
             let summary = parse::text(summary)?;
-            let kind = worker::block(&cx.core, *ticket, kind, &reason, &summary, options).await?;
+            let words = BlockWords { kind, reason: &reason, summary: &summary, options: &options };
+            let kind = worker::block_with(&cx.core, *ticket, words, &handover).await?;
             let written = as_written(cx, CardRef::Id(holder.card)).await?;
             if cx.out.is_json() {
                 return cx.out.json(&Blocked { written, kind });
@@ -75,9 +77,10 @@ pub(super) async fn block(
             cx.out.line(&format!("{} is {} now ({kind})", card_label(&written.card), written.card.state))
         }
         Caller::Person(actor) => {
-            if kind.is_some() || !summary.is_empty() || !options.is_empty() {
+            let more = !handover.artifacts.is_empty() || handover.then_continue;
+            if kind.is_some() || !summary.is_empty() || !options.is_empty() || more {
                 return Err(CliError::Usage(
-                    "--kind, --summary and --option are for workers; give the reason alone".into(),
+                    "--kind, --summary, --option, --artifact and --then are for workers; give the reason alone".into(),
                 ));
             }
             let written = kanban::block_card(&cx.core, actor, needed(card)?, &reason).await?;
@@ -129,6 +132,7 @@ pub(super) async fn complete(
     cards: &[CardRef],
     summary: &str,
     metadata: Option<&str>,
+    handover: Handover,
 ) -> Result<ExitCode, CliError> {
     if cards.len() > 1 && !summary.is_empty() {
         return Err(CliError::Usage("one summary cannot stand for several cards; complete them one by one".into()));
@@ -136,13 +140,18 @@ pub(super) async fn complete(
     let summary = parse::text(summary)?;
     match &cx.caller {
         Caller::Worker { ticket, holder } => {
-            complete_own(cx, *ticket, holder, cards, &summary, metadata).await?;
+            complete_own(cx, (*ticket, holder), cards, &summary, metadata, &handover).await?;
             Ok(ExitCode::SUCCESS)
         }
         Caller::Person(actor) => {
             if cards.is_empty() {
                 return Err(CliError::Usage(
                     "name the card to complete, for instance `hermes kanban complete T-12`".into(),
+                ));
+            }
+            if !handover.artifacts.is_empty() {
+                return Err(CliError::Usage(
+                    "--artifact is for workers; keep files with `hermes kanban attach T-12 PATH` instead".into(),
                 ));
             }
             if metadata.is_some() {
@@ -159,11 +168,11 @@ pub(super) async fn complete(
 
 async fn complete_own(
     cx: &Cx,
-    ticket: RunTicket,
-    holder: &Holder,
+    (ticket, holder): (RunTicket, &Holder),
     cards: &[CardRef],
     summary: &str,
     metadata: Option<&str>,
+    handover: &Handover,
 ) -> Result<(), CliError> {
     for card in cards {
         Caller::check_own(&cx.core, holder, Some(*card)).await?;
@@ -172,7 +181,7 @@ async fn complete_own(
         .map(serde_json::from_str)
         .transpose()
         .map_err(|error| CliError::failed("invalid", format!("--metadata is not JSON: {error}")))?;
-    worker::complete(&cx.core, ticket, summary, metadata).await?;
+    worker::complete_with(&cx.core, ticket, summary, metadata, handover).await?;
     done(cx, CardRef::Id(holder.card), "Completed").await
 }
 
@@ -403,7 +412,7 @@ fn card_and_words<'a>(cx: &Cx, words: &'a [String]) -> Result<(Option<CardRef>, 
     }
 }
 
-fn needed(card: Option<CardRef>) -> Result<CardRef, CliError> {
+pub(super) fn needed(card: Option<CardRef>) -> Result<CardRef, CliError> {
     card.ok_or_else(|| CliError::Usage("name the card, for instance T-12".into()))
 }
 
@@ -429,7 +438,7 @@ fn wrote(cx: &Cx, written: &CardWritten, what: &str) -> Result<(), CliError> {
     Ok(())
 }
 
-fn undo_hint(cx: &Cx, undo: UndoId) {
+pub(super) fn undo_hint(cx: &Cx, undo: UndoId) {
     cx.out.hint(&format!("Take it back within 10 minutes: hermes kanban undo {undo}"));
 }
 

@@ -129,7 +129,7 @@ fn saved_views(board: Board, ui: BoardUi) -> AnyView {
             <button type="button" class="view-chip" aria-pressed=move || if is_shown.get() { "true" } else { "false" }
                 on:click=move |_| {
                     let view = if is_shown.get_untracked() { BoardView::default() } else { BoardView::from_query(&query) };
-                    ui.look_at(board, &view);
+                    ui.look_at(&view);
                 }>
                 {saved.name}
             </button>
@@ -189,7 +189,7 @@ fn active_filters(board: Board, ui: BoardUi) -> AnyView {
             .map(|(name, without)| {
                 let label = t::kanban_remove_filter(&name);
                 view! {
-                    <button type="button" class="filter-chip" aria-label=label on:click=move |_| ui.look_at(board, &without)>
+                    <button type="button" class="filter-chip" aria-label=label on:click=move |_| ui.look_at(&without)>
                         {name}{icon(Icon::Close)}
                     </button>
                 }

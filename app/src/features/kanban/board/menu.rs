@@ -172,7 +172,7 @@ fn boards(board: Board, ui: BoardUi) -> Vec<MenuItem> {
             let sign = if other.id == here { Icon::Check } else { Icon::Board };
             let name = if other.icon.is_empty() { other.name } else { format!("{} {}", other.icon, other.name) };
             let slug = other.slug;
-            item(name, sign, "", move || ui.go.with_value(|go| go(&format!("/board/{slug}"))))
+            item(name, sign, "", move || ui.open_board(&slug))
         })
         .collect();
     items.push(item(t::kanban_new_board(), Icon::Plus, "", move || ui.open_form(Form::NewBoard)));

@@ -25,7 +25,7 @@ use super::{EditDialog, NewCardDefaults, words};
 use crate::i18n::t;
 use crate::layout::NewCard;
 use crate::live::{Live, Watch};
-use crate::ui::{Button, ButtonKind, EmptyState, ErrorState, MenuItem, Toasts, dom, later, skeleton_rows};
+use crate::ui::{Button, ButtonKind, EmptyState, ErrorState, MenuItem, Overlays, Toasts, dom, later, skeleton_rows};
 use forms::Form;
 use lanes::Folded;
 use menu::MenuFor;
@@ -55,6 +55,7 @@ pub struct BoardUi {
     compact: RwSignal<bool>,
     folded: Folded,
     new_card: NewCard,
+    overlays: Overlays,
     go: StoredValue<Go>,
 }
 
@@ -91,6 +92,7 @@ impl BoardUi {
             compact,
             folded: Folded::of(board),
             new_card: expect_context::<NewCard>(),
+            overlays: expect_context::<Overlays>(),
             go: StoredValue::new(go),
         }
     }
@@ -111,19 +113,26 @@ impl BoardUi {
         self.new_card.open.set(true);
     }
 
+    /// Goes to another board.
+    fn open_board(self, slug: &str) {
+        // Overlays that are open would go back from where this leads.
+        self.overlays.leave();
+        self.go.try_with_value(|go| go(&format!("/board/{slug}")));
+    }
+
     /// Shows another view of the board; it stands in the address, so that a link shows the same.
-    fn look_at(self, board: Board, view: &BoardView) {
-        let slug = board.summary.with_value(|summary| summary.slug.clone());
+    fn look_at(self, view: &BoardView) {
+        let path = window().location().pathname().unwrap_or_default();
         let query = view.to_query();
         let sign = if query.is_empty() { "" } else { "?" };
-        self.go.with_value(|go| go(&format!("/board/{slug}{sign}{query}")));
+        self.go.with_value(|go| go(&format!("{path}{sign}{query}")));
     }
 
     /// Changes the view that is shown.
     fn adjust(self, board: Board, change: impl FnOnce(&mut BoardView)) {
         let mut view = board.view.get_untracked();
         change(&mut view);
-        self.look_at(board, &view);
+        self.look_at(&view);
     }
 }
 

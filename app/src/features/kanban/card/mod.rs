@@ -13,6 +13,7 @@ use protocol::{CardDetail, CardRef, CardState, ErrorCode, StreamMessage};
 use super::server_fns::read_card;
 use super::{EditForm, words};
 use crate::error::ApiError;
+use crate::features::review::{Place, Review};
 use crate::i18n::t;
 use crate::live::Live;
 use crate::ui::{Chip, ErrorState, Icon, Menu, MenuItem, Toasts, icon, skeleton_rows};
@@ -69,6 +70,13 @@ fn CardView(detail: CardDetail) -> impl IntoView {
     let title = Memo::new(move |_| page.detail.with(|detail| detail.card.title.clone()));
     let has_run = Memo::new(move |_| page.detail.with(|detail| !detail.runs.is_empty()));
     let running = Memo::new(move |_| page.detail.with(|detail| detail.card.state == CardState::Running));
+    let look_again = Memo::new(move |_| {
+        page.detail
+            .with(|detail| (detail.card.state, detail.runs.len(), detail.comments.len(), detail.attachments.len()))
+    });
+    let look_again = Signal::derive(move || {
+        look_again.track();
+    });
     let heading = Signal::derive(move || {
         let attempt = page.detail.with(|detail| detail.runs.first().map_or(0, |run| run.attempt));
         t::card_activity_of(&attempt.to_string())
@@ -86,6 +94,7 @@ fn CardView(detail: CardDetail) -> impl IntoView {
                 <Show when=move || has_run.get()>
                     <ActivityView activity=page.activity heading running />
                 </Show>
+                <Review card=id look_again place=Place::Card />
                 <Show when=move || !editing.get()>{sections::description(page)}</Show>
                 {sections::dependencies(page)}
                 {sections::runs(page)}

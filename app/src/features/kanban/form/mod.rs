@@ -59,7 +59,7 @@ pub fn EditDialog(
 }
 
 /// Takes a write back and says so.
-pub(super) fn undo_later(toasts: Toasts, undo: protocol::UndoId) -> Callback<()> {
+pub(crate) fn undo_later(toasts: Toasts, undo: protocol::UndoId) -> Callback<()> {
     Callback::new(move |()| {
         spawn_local(async move {
             match undo_write(undo).await {

@@ -44,8 +44,7 @@ pub(super) fn new_board(ui: BoardUi) -> AnyView {
             busy.try_set(false);
             match answer {
                 Ok(board) => {
-                    ui.form_open.try_set(false);
-                    ui.go.try_with_value(|go| go(&format!("/board/{}", board.slug)));
+                    ui.open_board(&board.slug);
                 }
                 Err(error) => {
                     problem.try_set(error.message);
@@ -139,9 +138,8 @@ fn settings_form(board: Board, ui: BoardUi, old: BoardSettings) -> AnyView {
         spawn_local(async move {
             match archive_board(slug).await {
                 Ok(gone) => {
-                    ui.form_open.try_set(false);
                     toasts.say(t::kanban_board_archived(&gone.name));
-                    ui.go.try_with_value(|go| go("/board"));
+                    ui.open_board("default");
                 }
                 Err(error) => {
                     problem.try_set(error.message);
@@ -200,8 +198,7 @@ pub(super) fn archived(ui: BoardUi) -> AnyView {
                     spawn_local(async move {
                         match restore_board(slug.get_value()).await {
                             Ok(board) => {
-                                ui.form_open.try_set(false);
-                                ui.go.try_with_value(|go| go(&format!("/board/{}", board.slug)));
+                                ui.open_board(&board.slug);
                             }
                             Err(error) => toasts.fail(error.message),
                         }

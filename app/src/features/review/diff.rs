@@ -1,0 +1,336 @@
+//! One file's changes: lines with numbers and signs, comments under their line, and the place to write one.
+use leptos::html;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use protocol::{
+    AddCommentParams, ChangedFile, CommentView, DiffHunk, DiffLine, FileDiff, FileDiffParams, FileStatus, LineAnchor,
+};
+use wasm_bindgen::JsCast;
+
+use super::server_fns::read_file_diff;
+use super::{Desk, stat_view, status_sign, viewed};
+use crate::features::kanban::add_comment;
+use crate::i18n::t;
+use crate::ui::{Button, ButtonKind, Icon, Toasts, dom, icon};
+
+/// Files whose lines are fetched without being asked for.
+const OPEN_FILES: usize = 12;
+
+/// A file on the page.
+#[derive(Clone, Copy)]
+struct Sheet {
+    desk: Desk,
+    path: StoredValue<String>,
+    /// Where a comment is being written: a line's number, or none for the whole file.
+    composing: RwSignal<Option<Option<u32>>>,
+}
+
+impl Sheet {
+    /// Comments on this file whose line satisfies the condition.
+    fn comments(self, wanted: impl Fn(Option<u32>) -> bool) -> Vec<CommentView> {
+        let path = self.path.get_value();
+        self.desk.evidence.with(|found| {
+            let comments = found.as_ref().map(|found| found.comments.as_slice()).unwrap_or_default();
+            let here = comments.iter().filter(|comment| {
+                comment.anchor.as_ref().is_some_and(|anchor| anchor.path == path && wanted(anchor.line))
+            });
+            here.cloned().collect()
+        })
+    }
+}
+
+#[component]
+pub(super) fn File(desk: Desk, file: ChangedFile, place: usize) -> impl IntoView {
+    let key = StoredValue::new(viewed::key(&file));
+    let path = file.path.clone();
+    let sheet = Sheet { desk, path: StoredValue::new(path.clone()), composing: RwSignal::new(None) };
+    let seen = Memo::new(move |_| key.with_value(|key| desk.viewed.has(key)));
+    let closed = RwSignal::new(None::<bool>);
+    let shut = Memo::new(move |_| closed.get().unwrap_or_else(|| seen.get()));
+    let diff = RwSignal::new(None::<FileDiff>);
+    let problem = RwSignal::new(String::new());
+    let params =
+        StoredValue::new(FileDiffParams { id: desk.card, path: file.path.clone(), old_path: file.old_path.clone() });
+    let asked = StoredValue::new(false);
+    let wanted = Memo::new(move |_| {
+        let on_screen = desk.current.get() == place;
+        on_screen || (!shut.get() && dom::is_wide() && (place < OPEN_FILES || closed.get() == Some(false)))
+    });
+    Effect::new(move |_| {
+        if !wanted.get() || asked.get_value() {
+            return;
+        }
+        asked.set_value(true);
+        spawn_local(async move {
+            match read_file_diff(params.get_value()).await {
+                Ok(found) => {
+                    diff.try_set(Some(found));
+                }
+                Err(error) => {
+                    problem.try_set(error.message);
+                }
+            }
+        });
+    });
+    // Comments on lines that the changes do not show, and on the file.
+    let shown_lines = Memo::new(move |_| {
+        diff.with(|diff| {
+            let lines = diff.iter().flat_map(|diff| &diff.hunks).flat_map(|hunk| &hunk.lines);
+            lines.filter_map(|line| line.new).collect::<Vec<u32>>()
+        })
+    });
+    let elsewhere = Memo::new(move |_| {
+        let shown = shown_lines.read();
+        sheet.comments(|line| line.is_none_or(|line| shown.binary_search(&line).is_err()))
+    });
+    let toggle = move |_| closed.set(Some(!shut.get_untracked()));
+    let label = {
+        let path = path.clone();
+        move || if shut.get() { t::review_show_file(&path) } else { t::review_hide_file(&path) }
+    };
+    let old = file.old_path.clone().map(|old| t::review_renamed_from(&old));
+    let (check_label, named) = (t::review_viewed_file(&path), path.clone());
+    view! {
+        <article class="diff-file" class:is-current=move || desk.current.get() == place id=format!("diff-{place}") tabindex="-1" aria-label=named>
+            <header class="diff-head">
+                <button type="button" class="icon-btn diff-fold" class:is-shut=move || shut.get() aria-expanded=move || (!shut.get()).to_string() aria-label=label on:click=toggle>
+                    {icon(Icon::Down)}
+                </button>
+                {status_sign(file.status)}
+                <span class="diff-name">
+                    <bdi>{path}</bdi>
+                    {old.map(|old| view! { <span class="muted">{old}</span> })}
+                </span>
+                <span class="diff-stat">{stat_view(file.added, file.removed)}</span>
+                <label class="diff-check">
+                    <input
+                        type="checkbox"
+                        aria-label=check_label
+                        prop:checked=move || seen.get()
+                        on:change=move |event| {
+                            key.with_value(|key| desk.viewed.set(key, event_target_checked(&event)));
+                            closed.set(None);
+                        }
+                    />
+                    <span aria-hidden="true">{t::review_viewed()}</span>
+                </label>
+                <button type="button" class="icon-btn" aria-label=t::review_comment_on_file() on:click=move |_| sheet.composing.set(Some(None))>
+                    {icon(Icon::Comment)}
+                </button>
+            </header>
+            <div hidden=move || shut.get()>
+                {move || remarks(elsewhere.get(), true)}
+                <Show when=move || sheet.composing.get() == Some(None)><Composer sheet line=None /></Show>
+                <p class="field-error" role="status" hidden=move || problem.read().is_empty()>{move || problem.get()}</p>
+                {move || match diff.get() {
+                    None if problem.read().is_empty() => view! { <p class="diff-note muted">{t::review_comparing()}</p> }.into_any(),
+                    None => ().into_any(),
+                    Some(diff) => lines_view(sheet, diff, file.status),
+                }}
+            </div>
+        </article>
+    }
+}
+
+fn lines_view(sheet: Sheet, diff: FileDiff, status: FileStatus) -> AnyView {
+    if diff.binary {
+        return view! { <p class="diff-note muted">{t::review_binary()}</p> }.into_any();
+    }
+    if diff.hunks.is_empty() {
+        return view! { <p class="diff-note muted">{t::review_no_lines()}</p> }.into_any();
+    }
+    let can_comment = status != FileStatus::Deleted;
+    view! {
+        <div class="diff-scroll" on:keydown=walk>
+            {diff.hunks.into_iter().enumerate().map(|(at, hunk)| hunk_view(sheet, hunk, at == 0, can_comment)).collect_view()}
+        </div>
+        {diff.cut.then(|| view! { <p class="diff-note muted">{t::review_cut()}</p> })}
+    }
+    .into_any()
+}
+
+/// Arrow keys go from line to line; the Tab key passes all of them at once.
+fn walk(event: web_sys::KeyboardEvent) {
+    let forward = match event.key().as_str() {
+        "ArrowDown" => true,
+        "ArrowUp" => false,
+        _ => return,
+    };
+    let Some(active) = document().active_element().filter(|active| active.class_list().contains("diff-line-no")) else {
+        return;
+    };
+    let Some(around) = event.current_target().and_then(|target| target.dyn_into::<web_sys::Element>().ok()) else {
+        return;
+    };
+    let Ok(all) = around.query_selector_all(".diff-line-no") else { return };
+    let found = (0..all.length()).find(|at| all.item(*at).is_some_and(|node| node.is_same_node(Some(&active))));
+    let Some(at) = found else { return };
+    let to = if forward { at.saturating_add(1) } else { at.saturating_sub(1) };
+    if let Some(next) = all.item(to).and_then(|node| node.dyn_into::<web_sys::Element>().ok()) {
+        event.prevent_default();
+        dom::focus(&next);
+    }
+}
+
+/// The lines of a hunk. Written anew when a comment of one of them comes or goes, and only then.
+fn hunk_view(sheet: Sheet, hunk: DiffHunk, first: bool, can_comment: bool) -> AnyView {
+    let mut numbers: Vec<u32> = hunk.lines.iter().filter_map(|line| line.new).collect();
+    numbers.dedup();
+    let numbers = StoredValue::new(numbers);
+    let inside = move |line: u32| numbers.with_value(|numbers| numbers.binary_search(&line).is_ok());
+    let comments = Memo::new(move |_| sheet.comments(|line| line.is_some_and(inside)));
+    let composing = Memo::new(move |_| sheet.composing.get().flatten().filter(|line| inside(*line)));
+    let lines = StoredValue::new(hunk.lines);
+    let context = hunk.context;
+    view! {
+        <div class="diff-hunk">
+            {(!first || !context.is_empty()).then(|| view! { <p class="diff-context">{if context.is_empty() { "⋯".to_owned() } else { context }}</p> })}
+            {move || {
+                let (comments, composing) = (comments.get(), composing.get());
+                let focusable = numbers.with_value(|numbers| numbers.first().copied());
+                let row = |line: &DiffLine| {
+                    let here = line.new.filter(|_| can_comment);
+                    let said: Vec<CommentView> = comments
+                        .iter()
+                        .filter(|comment| here.is_some() && comment.anchor.as_ref().and_then(|anchor| anchor.line) == here)
+                        .cloned()
+                        .collect();
+                    let writes = here.is_some() && composing == here;
+                    view! {
+                        {line_view(sheet, line, here, here == focusable)}
+                        {remarks(said, false)}
+                        {writes.then(|| view! { <Composer sheet line=here /> })}
+                    }
+                    .into_any()
+                };
+                lines.with_value(|lines| lines.iter().map(row).collect_view())
+            }}
+        </div>
+    }
+    .into_any()
+}
+
+fn line_view(sheet: Sheet, line: &DiffLine, here: Option<u32>, focusable: bool) -> AnyView {
+    let (class, sign) = match (line.old, line.new) {
+        (None, _) => ("diff-line is-added", "+"),
+        (_, None) => ("diff-line is-removed", "−"),
+        _ => ("diff-line", " "),
+    };
+    let number = |number: Option<u32>| number.map(|number| number.to_string()).unwrap_or_default();
+    let open = move |_| {
+        let selecting = window().get_selection().ok().flatten().is_some_and(|selection| !selection.is_collapsed());
+        if here.is_some() && !selecting {
+            sheet.composing.set(Some(here));
+        }
+    };
+    view! {
+        <div class=class on:click=open>
+            <span class="diff-no" aria-hidden="true">{number(line.old)}</span>
+            {match here {
+                Some(at) => view! {
+                    <button type="button" class="diff-no diff-line-no" tabindex=if focusable { "0" } else { "-1" } aria-label=t::review_comment_on(&at.to_string())>{at}</button>
+                }.into_any(),
+                None => view! { <span class="diff-no" aria-hidden="true">{number(line.new)}</span> }.into_any(),
+            }}
+            <span class="diff-sign">{sign}</span>
+            <code class="diff-text">{line.text.clone()}</code>
+        </div>
+    }
+    .into_any()
+}
+
+/// Comments under their line, or above the lines when theirs is not shown.
+fn remarks(comments: Vec<CommentView>, with_line: bool) -> AnyView {
+    if comments.is_empty() {
+        return ().into_any();
+    }
+    let remark = |comment: CommentView| {
+        let line = comment.anchor.and_then(|anchor| anchor.line).filter(|_| with_line);
+        view! {
+            <li class="diff-remark">
+                <p class="comment-head">
+                    <strong>{comment.author}</strong>
+                    {line.map(|line| view! { <span class="muted">{t::review_line(&line.to_string())}</span> })}
+                </p>
+                <div class="prose" inner_html=comment.html></div>
+            </li>
+        }
+        .into_any()
+    };
+    view! { <ol class="diff-remarks">{comments.into_iter().map(remark).collect_view()}</ol> }.into_any()
+}
+
+#[component]
+fn Composer(sheet: Sheet, line: Option<u32>) -> impl IntoView {
+    let toasts = expect_context::<Toasts>();
+    let (body, busy) = (RwSignal::new(String::new()), RwSignal::new(false));
+    let field = NodeRef::<html::Textarea>::new();
+    Effect::new(move |_| {
+        if let Some(field) = field.get() {
+            // silent-ok: without the focus it can still be typed into.
+            let _ = field.focus();
+        }
+    });
+    let close = move || sheet.composing.set(None);
+    let send = move || {
+        let text = body.get_untracked();
+        if text.trim().is_empty() || busy.get_untracked() {
+            return;
+        }
+        busy.set(true);
+        let anchor = Some(LineAnchor { path: sheet.path.get_value(), line });
+        spawn_local(async move {
+            match add_comment(AddCommentParams { id: sheet.desk.card, body: text, anchor }).await {
+                Ok(added) => {
+                    sheet.desk.evidence.try_update(|found| {
+                        if let Some(found) = found {
+                            found.comments.push(added.comment);
+                        }
+                    });
+                    sheet.composing.try_set(None);
+                    if let Some(undo) = added.undo {
+                        toasts.undoable(t::review_comment_added(), sheet.desk.undo(toasts, undo));
+                    }
+                }
+                Err(error) => {
+                    busy.try_set(false);
+                    toasts.fail(error.message);
+                }
+            }
+        });
+    };
+    let label = sheet.path.with_value(|path| match line {
+        Some(line) => t::review_comment_label(&line.to_string(), path),
+        None => t::review_comment_file_label(path),
+    });
+    view! {
+        <form class="diff-composer" on:submit=move |event| {
+            event.prevent_default();
+            send();
+        }>
+            <textarea
+                node_ref=field
+                class="input"
+                rows="2"
+                aria-label=label
+                placeholder=t::review_comment_placeholder()
+                bind:value=body
+                on:keydown=move |event| {
+                    if event.key() == "Escape" {
+                        event.stop_propagation();
+                        close();
+                    } else if event.key() == "Enter" && (event.meta_key() || event.ctrl_key()) && !event.is_composing() {
+                        event.prevent_default();
+                        send();
+                    }
+                }
+            ></textarea>
+            <div class="btn-row">
+                <Button kind=ButtonKind::Quiet on_press=move |()| close()>{t::review_cancel()}</Button>
+                <Button kind=ButtonKind::Primary submit=true busy disabled=Signal::derive(move || body.read().trim().is_empty())>
+                    {t::review_comment()}
+                </Button>
+            </div>
+        </form>
+    }
+}

@@ -1,0 +1,149 @@
+//! The verbs for files of cards, and for removing what cards left behind.
+
+use std::path::{Path, PathBuf};
+
+use agent_core::kanban::worker::{self, Handover};
+use agent_core::kanban::{attachments, housekeeping};
+use clap::Args;
+use protocol::{AfterApproval, AttachmentId, AttachmentView, CardRef};
+
+use super::Cx;
+use super::write::{needed, undo_hint};
+use crate::cli::Caller;
+use crate::cli::error::CliError;
+use crate::cli::output::{Style, one_line};
+use crate::cli::parse;
+
+/// What a worker hands over with its card.
+#[derive(Debug, Args)]
+pub(super) struct HandoverArgs {
+    /// A file of the workspace to keep with the card (workers); may be repeated.
+    #[arg(long = "artifact", value_name = "PATH")]
+    artifacts: Vec<PathBuf>,
+}
+
+impl HandoverArgs {
+    pub(super) fn with(self, then: Option<AfterApproval>) -> Handover {
+        let artifacts = self.artifacts.iter().map(|path| absolute(path)).collect();
+        Handover { artifacts, then_continue: then == Some(AfterApproval::Continue) }
+    }
+}
+
+/// From where the command runs, which need not be the top of the workspace.
+fn absolute(path: &Path) -> PathBuf {
+    std::env::current_dir().map_or_else(|_| path.to_path_buf(), |directory| directory.join(path))
+}
+
+/// A card and one word after it, or the word alone for a worker.
+fn card_and_word<'a>(cx: &Cx, words: &'a [String]) -> Result<(Option<CardRef>, &'a str), CliError> {
+    match words {
+        [card, word] => Ok((Some(parse::card(card).map_err(CliError::Usage)?), word)),
+        [word] if cx.caller.own_card().is_some() => Ok((None, word)),
+        _ => Err(CliError::Usage("name the card and the file, for instance `T-12 report.pdf`".into())),
+    }
+}
+
+pub(super) async fn attach(cx: &Cx, words: &[String], name: Option<&str>) -> Result<(), CliError> {
+    let (card, path) = card_and_word(cx, words)?;
+    let path = absolute(Path::new(path));
+    let (file, undo) = match &cx.caller {
+        Caller::Worker { ticket, holder } => {
+            Caller::check_own(&cx.core, holder, card).await?;
+            (worker::attach(&cx.core, *ticket, &path, name).await?, None)
+        }
+        Caller::Person(actor) => {
+            let card = needed(card)?;
+            let staged = attachments::stage_file(&cx.core, &path, name).await?;
+            let written = attachments::add(&cx.core, actor, card, staged).await?;
+            (written.attachment, written.undo)
+        }
+    };
+    tell(cx, &file, "Attached")?;
+    if let Some(undo) = undo {
+        undo_hint(cx, undo);
+    }
+    Ok(())
+}
+
+fn tell(cx: &Cx, file: &AttachmentView, what: &str) -> Result<(), CliError> {
+    if cx.out.is_json() {
+        return cx.out.json(file);
+    }
+    cx.out.line(&format!("{what} {}  ({} bytes)", one_line(&file.name), file.bytes))
+}
+
+fn own_or_named(cx: &Cx, card: Option<CardRef>) -> Result<CardRef, CliError> {
+    match (card, cx.caller.own_card()) {
+        (Some(card), _) => Ok(card),
+        (None, Some(own)) => Ok(CardRef::Id(own)),
+        (None, None) => needed(None),
+    }
+}
+
+pub(super) async fn list(cx: &Cx, card: Option<CardRef>) -> Result<(), CliError> {
+    let files = attachments::list(&cx.core, own_or_named(cx, card)?).await?;
+    if cx.out.is_json() {
+        return cx.out.json(&files);
+    }
+    if files.is_empty() {
+        return cx.out.line("The card has no files.");
+    }
+    let rows: Vec<Vec<(Style, String)>> = files
+        .iter()
+        .enumerate()
+        .map(|(at, file)| {
+            vec![
+                (Style::Bold, (at + 1).to_string()),
+                (Style::Plain, file.bytes.to_string()),
+                (Style::Dim, file.media_type.clone()),
+                (Style::Plain, file.author.clone()),
+                (Style::Plain, file.name.clone()),
+            ]
+        })
+        .collect();
+    cx.out.table(&["N", "BYTES", "TYPE", "BY", "NAME"], &rows)
+}
+
+pub(super) async fn remove(cx: &Cx, words: &[String]) -> Result<(), CliError> {
+    let (card, word) = card_and_word(cx, words)?;
+    let files = attachments::list(&cx.core, own_or_named(cx, card)?).await?;
+    let by_place = word.parse::<usize>().ok().and_then(|place| files.get(place.checked_sub(1)?));
+    let by_id = || word.parse::<AttachmentId>().ok().and_then(|id| files.iter().find(|file| file.id == id));
+    let Some(found) = by_place.or_else(by_id) else {
+        return Err(CliError::failed(
+            "not_found",
+            format!("the card has no file \"{}\"; `hermes kanban attachments` numbers them", word.escape_debug()),
+        ));
+    };
+    match &cx.caller {
+        Caller::Worker { ticket, holder } => {
+            Caller::check_own(&cx.core, holder, card).await?;
+            let file = worker::detach(&cx.core, *ticket, found.id).await?;
+            tell(cx, &file, "Took away")
+        }
+        Caller::Person(actor) => {
+            let written = attachments::remove(&cx.core, actor, found.id).await?;
+            tell(cx, &written.attachment, "Took away")?;
+            if let Some(undo) = written.undo {
+                undo_hint(cx, undo);
+            }
+            Ok(())
+        }
+    }
+}
+
+pub(super) async fn gc(cx: &Cx) -> Result<(), CliError> {
+    cx.caller.person("remove what cards left behind")?;
+    let done = housekeeping::tidy(&cx.core).await?;
+    if cx.out.is_json() {
+        return cx.out.json(&done);
+    }
+    cx.out.line(&format!(
+        "Removed {} directories, {} files, {} logs and {} cards that were deleted 30 days ago.",
+        done.directories, done.files, done.logs, done.cards
+    ))?;
+    for kept in &done.kept {
+        cx.out.line(&format!("Kept {}: {}", one_line(&kept.path.to_string_lossy()), one_line(&kept.why)))?;
+    }
+    Ok(())
+}
