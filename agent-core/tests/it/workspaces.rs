@@ -295,7 +295,7 @@ async fn merging_is_refused_until_both_sides_are_clean_and_then_it_is_done_once(
     let card = worktree_card(&world, &repo).await;
     let ticket = world.claim_and_start().await;
     let at = tree(&world, &card);
-    let merge = |commit| kanban::merge_card(&world.core, &ada_ref(), card.id, commit);
+    let merge = |commit| kanban::merge_card(&world.core, ada_ref(), card.id, commit);
     let refused = |result: Result<protocol::MergeOutcome, KanbanError>| match result {
         Err(KanbanError::Conflict(why)) => why,
         other => panic!("{other:?}"),
