@@ -490,7 +490,12 @@ impl Work<'_> {
             let Some(id) = self.ids[*child].filter(|_| self.links_left[*child] == 0 && seen.insert(*child)) else {
                 continue;
             };
-            let card = kanban::load_card(tx, CardRef::Id(id)).await?;
+            let card = match kanban::load_card(tx, CardRef::Id(id)).await {
+                Ok(card) => card,
+                // Somebody deleted it since the import began.
+                Err(KanbanError::NotFound(_)) => continue,
+                Err(error) => return Err(error.into()),
+            };
             let waits = kanban::has_unfinished_parent(tx, id).await?;
             let transition = match card.state {
                 CardState::Ready if waits => Transition::new(Cause::Demote, CardState::Todo, "demoted"),

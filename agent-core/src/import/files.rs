@@ -62,30 +62,41 @@ impl Shelf {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.target)?;
         let name = id.as_hyphenated().to_string();
         let part = self.target.join(format!(".{name}.part"));
-        let mut source = File::open(from)?;
-        let mut copy = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
-        let mut hasher = Sha256::new();
-        let mut buffer = vec![0; 1 << 16];
-        let mut bytes = 0_u64;
-        loop {
-            let read = match source.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(read) => read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
-            };
-            hasher.update(&buffer[..read]);
-            copy.write_all(&buffer[..read])?;
-            bytes += read as u64;
+        let kept = copy_into(from, &part).and_then(|kept| {
+            std::fs::rename(&part, self.target.join(name))?;
+            Ok(kept)
+        });
+        if kept.is_err() {
+            // silent-ok: what is left is half a copy, and why there is one is told already
+            let _ = std::fs::remove_file(&part);
         }
-        copy.sync_all()?;
-        let sha256 = hasher.finalize().to_vec();
-        if digest(&part)? != sha256 {
-            return Err(io::Error::other("the copy is not what was read"));
-        }
-        std::fs::rename(&part, self.target.join(name))?;
-        Ok(Kept { bytes, sha256 })
+        kept
     }
+}
+
+fn copy_into(from: &Path, part: &Path) -> io::Result<Kept> {
+    let mut source = File::open(from)?;
+    let mut copy = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(part)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    let mut bytes = 0_u64;
+    loop {
+        let read = match source.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        hasher.update(&buffer[..read]);
+        copy.write_all(&buffer[..read])?;
+        bytes += read as u64;
+    }
+    copy.sync_all()?;
+    let sha256 = hasher.finalize().to_vec();
+    if digest(part)? != sha256 {
+        return Err(io::Error::other("the copy is not what was read"));
+    }
+    Ok(Kept { bytes, sha256 })
 }
 
 fn digest(path: &Path) -> io::Result<Vec<u8>> {

@@ -109,6 +109,10 @@ pub(super) fn card(
     let (title, body) = title_and_body(raw, &mut remarks);
     let id = new_card_id(setting, &raw.id, bone.created_at, raw.rowid);
     let workspace = workspace(setting, raw, placed.state, &mut remarks);
+    let branch = raw.branch.clone().filter(|_| workspace.kind == "worktree");
+    if let (None, Some(branch)) = (&branch, &raw.branch) {
+        remarks.push(format!("its branch {branch} was left out: only a worktree has one"));
+    }
     let finished = placed.state.is_finished();
     let last_at = last_at.map_or(created_at, |at| moment(Some(at), now));
     let asked_at = bone.block.as_ref().and_then(|block| block.at);
@@ -141,7 +145,7 @@ pub(super) fn card(
         workspace_kind: workspace.kind,
         workspace_path: workspace.path,
         repository: workspace.repository,
-        branch: raw.branch.clone(),
+        branch,
         scheduled_at,
         max_attempts: raw.max_retries.and_then(positive),
         max_runtime_s: raw.max_runtime.and_then(positive),

@@ -200,6 +200,7 @@ async fn a_workspace_is_never_our_own_home() {
         )
         .await;
     }
+    old.sql("", "UPDATE tasks SET branch_name = 'x/y' WHERE id = 't_6'").await;
     let report = import(&world, &old, Start::Held).await;
     for (id, kind, part) in [
         ("t_1", "scratch", "Hermes's own data"),
@@ -214,9 +215,12 @@ async fn a_workspace_is_never_our_own_home() {
     }
     // Where worktrees are known, the repository is found from the old layout; elsewhere the directory is used.
     if protocol::WorkspaceKind::ALL.iter().any(|kind| kind.as_str() == "worktree") {
-        let row: String =
-            value(&world, "SELECT repository || ' ' || workspace_kind FROM kanban_card WHERE number = 6").await;
-        assert_eq!(row, format!("{repository} worktree"));
+        let row: String = value(
+            &world,
+            "SELECT repository || ' ' || workspace_kind || ' ' || branch FROM kanban_card WHERE number = 6",
+        )
+        .await;
+        assert_eq!(row, format!("{repository} worktree x/y"));
     } else {
         assert_eq!(detail(&world, "t_6").await.workspace_kind.as_str(), "dir");
         assert!(said(&report.changed, "t_6").contains("worktree"));

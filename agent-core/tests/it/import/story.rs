@@ -54,6 +54,8 @@ async fn a_card_comes_with_everything() {
     assert_eq!((report.known, report.held, report.complete()), (Counts::default(), 0, true));
     assert!(said(&report.left_out, "1 signs of life").contains("heartbeats"), "{report:?}");
 
+    assert!(said(&report.changed, "t_00000001").contains("branch x/y"), "only a worktree has one: {report:?}");
+
     let card = detail(&world, "t_00000001").await;
     assert_eq!((card.card.title.as_str(), card.body.as_str()), ("修好登录 🎉", "see t_00000002"));
     assert_eq!((card.card.number, card.card.state, card.card.priority), (1, CardState::Done, 7));
@@ -75,7 +77,6 @@ async fn a_card_comes_with_everything() {
     assert_eq!(card.card.comments, 3);
 
     for (column, wanted) in [
-        ("branch", "x/y"),
         ("tenant", "acme"),
         ("skills", "[\"a\",\"b\"]"),
         ("model", "gpt-x"),
@@ -242,9 +243,9 @@ async fn cards_that_ask_open_decisions_and_call_nobody() {
     // A device listens: it must stay silent.
     let mut tx = world.core.write().await.unwrap();
     sqlx::raw_sql(
-        "INSERT INTO account_user (id, name, password_hash, created_at) VALUES (x'01', 'Ada', '', 0);
+        "INSERT INTO account_user (id, name, password_hash, created_at) VALUES (zeroblob(16), 'Ada', '', 0);
          INSERT INTO push_subscription (id, user_id, endpoint, p256dh, auth, device, created_at)
-           VALUES (x'02', x'01', 'https://push.example/x', x'', x'', 'iPhone', 0);",
+           VALUES (zeroblob(16), zeroblob(16), 'https://push.example/x', x'', x'', 'iPhone', 0);",
     )
     .execute(&mut *tx)
     .await
