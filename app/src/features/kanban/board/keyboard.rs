@@ -1,6 +1,7 @@
 //! The board by keyboard: the focus walks over the cards, single keys act on the focused one.
 use leptos::ev;
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 use protocol::{CardId, CardState};
 use wasm_bindgen::JsCast;
 use web_sys::{Element, KeyboardEvent};
@@ -13,41 +14,61 @@ use crate::features::kanban::words;
 use crate::i18n::t;
 use crate::ui::{Overlays, Toasts, dom};
 
-/// Listens while the board is on screen.
+/// A key, without the event that brought it.
+#[derive(Debug, Clone)]
+struct Key {
+    name: String,
+    /// Ctrl or ⌘.
+    command: bool,
+    shift: bool,
+}
+
+/// Listens while the board is on screen. What keys do is fetched when the first one is pressed.
 pub fn listen(board: Board, ui: BoardUi) {
     let (overlays, toasts) = (expect_context::<Overlays>(), expect_context::<Toasts>());
     Effect::new(move |_| {
-        let handle = window_event_listener(ev::keydown, move |event| {
-            if !overlays.any() && !dom::is_typing() && press(board, ui, toasts, &event) {
+        let handle = window_event_listener(ev::keydown, move |event: KeyboardEvent| {
+            if overlays.any() || dom::is_typing() || event.alt_key() {
+                return;
+            }
+            let key =
+                Key { name: event.key(), command: event.ctrl_key() || event.meta_key(), shift: event.shift_key() };
+            // The browser would scroll, select the page or look for text.
+            let taken = match key.name.as_str() {
+                "z" | "Z" | "a" => key.command,
+                "/" | "ArrowUp" | "ArrowDown" | "ArrowLeft" | "ArrowRight" => !key.command,
+                "Enter" | " " => board.carried.with_untracked(Option::is_some),
+                _ => false,
+            };
+            if taken {
                 event.prevent_default();
             }
+            spawn_local(press(board, ui, toasts, key));
         });
         on_cleanup(move || handle.remove());
     });
 }
 
-/// Whether the key meant something here.
-fn press(board: Board, ui: BoardUi, toasts: Toasts, event: &KeyboardEvent) -> bool {
+/// Does what a key means.
+#[lazy]
+fn press(board: Board, ui: BoardUi, toasts: Toasts, key: Key) {
     if board.carried.with_untracked(Option::is_some) {
-        return carry(board, event);
+        carry(board, &key);
+        return;
     }
-    let key = event.key();
-    if event.ctrl_key() || event.meta_key() {
-        match (key.as_str(), event.shift_key()) {
+    if key.command {
+        match (key.name.as_str(), key.shift) {
             ("z" | "Z", true) => board.redo_last(),
             ("z", false) => match toasts.newest_action() {
                 Some(undo) => undo.run(()),
                 None => board.undo_last(),
             },
             ("a", false) => board.select_all(),
-            _ => return false,
+            _ => {}
         }
-        return true;
+        return;
     }
-    if event.alt_key() {
-        return false;
-    }
-    match key.as_str() {
+    match key.name.as_str() {
         "J" => extend(board, 1),
         "K" => extend(board, -1),
         "j" | "ArrowDown" => step(board, 1),
@@ -69,8 +90,8 @@ fn press(board: Board, ui: BoardUi, toasts: Toasts, event: &KeyboardEvent) -> bo
             board.clear_selection();
             true
         }
-        key => act(board, ui, key),
-    }
+        name => act(board, ui, name),
+    };
 }
 
 /// Keys that act on the focused card, or on the selection when it is part of it.
@@ -98,23 +119,16 @@ fn act(board: Board, ui: BoardUi, key: &str) -> bool {
 }
 
 /// While a card is carried, the arrows move it.
-fn carry(board: Board, event: &KeyboardEvent) -> bool {
-    match event.key().as_str() {
+fn carry(board: Board, key: &Key) {
+    match key.name.as_str() {
         "ArrowLeft" | "h" => board.carry(-1, 0),
         "ArrowRight" | "l" => board.carry(1, 0),
         "ArrowUp" | "k" => board.carry(0, -1),
         "ArrowDown" | "j" => board.carry(0, 1),
-        "Enter" | " " => {
-            board.put_down();
-        }
-        "Escape" => board.carry_back(),
-        "Tab" => {
-            board.carry_back();
-            return false;
-        }
+        "Enter" | " " => board.put_down(),
+        "Escape" | "Tab" => board.carry_back(),
         _ => {}
     }
-    true
 }
 
 /// Selects the focused card and the next one, and goes there.
