@@ -1,6 +1,7 @@
 //! The command line as people and scripts use it: the real binary on a real home.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
 
+mod board;
 mod demo;
 mod failures;
 mod files;

@@ -1,0 +1,132 @@
+//! The verbs of the whole board: filters, time, boards, reports. Each answers in JSON, and refuses with exit code 1.
+
+use protocol::{
+    BoardEvent, BoardStats, BoardSummary, CardDetail, CardState, CardWritten, Diagnosis, RunSummary, TaskCard,
+};
+use serde_json::Value;
+
+use crate::home::Home;
+
+#[test]
+fn everything_a_card_can_be_given_comes_back() {
+    let home = Home::new();
+    let written: CardWritten = home.json(&[
+        "kanban",
+        "create",
+        "all of it",
+        "--label",
+        "ui",
+        "--label",
+        "bug",
+        "--tenant",
+        "acme",
+        "--skill",
+        "a",
+        "--model",
+        "m-1",
+        "--at",
+        "2h",
+        "--repeat",
+        "every 1d",
+        "--max-tokens",
+        "5000",
+        "--max-cost",
+        "1.50",
+        "--max-runtime",
+        "30m",
+        "--priority",
+        "2",
+    ]);
+    let card = written.card;
+    assert_eq!(
+        (card.state, card.labels.as_slice()),
+        (CardState::Scheduled, ["bug".to_owned(), "ui".into()].as_slice())
+    );
+    let number = card.number.to_string();
+    let detail: CardDetail = home.json(&["kanban", "show", &number]);
+    assert_eq!(detail.settings.max_tokens, Some(5000));
+    assert_eq!(detail.card.max_cost_micros, Some(1_500_000));
+    assert_eq!((detail.settings.model.as_deref(), detail.settings.repeat.as_deref()), (Some("m-1"), Some("every 1d")));
+    let edited: CardWritten =
+        home.json(&["kanban", "edit", &number, "--labels", "", "--max-tokens", "0", "--repeat", "", "--title", "less"]);
+    assert!(edited.card.labels.is_empty() && !edited.card.repeats && edited.card.title == "less");
+    let model: CardWritten = home.json(&["kanban", "set-model", &number, "none"]);
+    assert_eq!(model.card.number, card.number);
+    let promoted: CardWritten = home.json(&["kanban", "promote", &number]);
+    assert_eq!(promoted.card.state, CardState::Ready);
+    let later: CardWritten = home.json(&["kanban", "schedule", "30m", &number]);
+    assert_eq!(later.card.state, CardState::Scheduled);
+    assert_eq!(home.run(&["kanban", "schedule", "yesterday", &number]).code, 2);
+    assert_eq!(home.run(&["kanban", "edit", &number]).code, 2, "nothing to change");
+    assert_eq!(home.run(&["kanban", "edit", &number, "--result", "x"]).code, 1, "it is not finished");
+    assert_eq!(home.run(&["kanban", "reclaim", &number]).code, 1, "nobody has it");
+    assert_eq!(home.run(&["kanban", "create", "x", "--repeat", "soon"]).code, 1);
+}
+
+#[test]
+fn lists_are_filtered_and_sorted() {
+    let home = Home::new();
+    for (title, label, priority) in [("alpha", "x", "0"), ("beta", "y", "2"), ("gamma", "x", "1")] {
+        home.run(&["kanban", "create", title, "--label", label, "--priority", priority]);
+    }
+    let list = |args: &[&str]| -> Vec<String> {
+        let cards: Vec<TaskCard> = home.json(&[&["kanban", "list"], args].concat());
+        cards.into_iter().map(|card| card.title).collect()
+    };
+    assert_eq!(list(&["--label", "x"]), ["alpha", "gamma"]);
+    assert_eq!(list(&["--search", "bet"]), ["beta"]);
+    assert_eq!(list(&["--sort", "priority"]), ["beta", "gamma", "alpha"]);
+    assert_eq!(list(&["--limit", "2"]).len(), 2);
+    assert!(list(&["--failing"]).is_empty() && list(&["--needs-me"]).is_empty());
+}
+
+#[test]
+fn a_board_is_made_used_set_and_put_away() {
+    let home = Home::new();
+    let made: BoardSummary = home.json(&["kanban", "boards", "create", "home-lab", "--slots", "1", "--switch"]);
+    assert_eq!(made.name, "Home Lab");
+    let written: CardWritten = home.json(&["kanban", "create", "there"]);
+    assert_eq!(written.card.board_id, made.id, "the board that was switched to");
+    let current: BoardSummary = home.json(&["kanban", "boards", "current"]);
+    assert_eq!(current.slug, "home-lab");
+    let shown: Value = home.json(&["kanban", "boards", "show"]);
+    assert_eq!(shown["settings"]["slots"], 1);
+    let renamed: BoardSummary = home.json(&["kanban", "boards", "rename", "home-lab", "Lab"]);
+    assert_eq!(renamed.name, "Lab");
+    assert_eq!(home.run(&["kanban", "boards", "set", "home-lab", "--color", "pink"]).code, 1);
+    home.json::<BoardSummary>(&["kanban", "boards", "archive", "home-lab"]);
+    let refused = home.run(&["kanban", "create", "late"]);
+    assert!(refused.code == 1 && refused.stderr.contains("restore"), "{refused:?}");
+    let all: Vec<BoardSummary> = home.json(&["kanban", "boards", "list", "--all"]);
+    assert!(all.iter().any(|board| board.slug == "home-lab" && board.archived_at.is_some()));
+    home.json::<BoardSummary>(&["kanban", "boards", "restore", "home-lab"]);
+    home.json::<BoardSummary>(&["kanban", "boards", "switch", "default"]);
+    assert_eq!(home.run(&["kanban", "boards", "switch", "nope"]).code, 1);
+}
+
+#[test]
+fn reports_tell_what_there_is() {
+    let home = Home::new();
+    let card = home.card("look at me");
+    let stats: BoardStats = home.json(&["kanban", "stats"]);
+    assert_eq!(stats.by_state, [(CardState::Ready, 1)]);
+    let assignees: Value = home.json(&["kanban", "assignees"]);
+    assert!(assignees.get("default").is_some());
+    assert!(home.json::<Vec<RunSummary>>(&["kanban", "runs", &card]).is_empty());
+    assert_eq!(home.run(&["kanban", "log", &card]).code, 1, "it has not run");
+    let context: Value = home.json(&["kanban", "context", &card]);
+    assert!(context["context"].as_str().unwrap().contains("look at me"));
+    let found: Vec<Diagnosis> = home.json(&["kanban", "diagnostics"]);
+    assert_eq!(found.len(), 1, "no model is set up: {found:?}");
+    let next: Value = home.json(&["kanban", "dispatch"]);
+    assert_eq!(next["waiting"].as_array().unwrap().len(), 1);
+    let ran = home.run(&["kanban", "tail", &card, "--no-follow", "--json"]);
+    let events: Vec<BoardEvent> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(events.iter().map(|event| event.kind.as_str()).collect::<Vec<_>>(), ["created"]);
+    for verb in ["runs", "log", "context", "tail", "reclaim"] {
+        let ran = home.run(&["kanban", verb, "99"]);
+        assert!(ran.code == 1 && ran.stderr.contains("T-99"), "{verb}: {ran:?}");
+    }
+    let refused = home.run(&["kanban", "create", "x", "--workspace", "worktree:/nowhere"]);
+    assert!(refused.code == 1 && refused.stderr.contains("/nowhere"), "{refused:?}");
+}
