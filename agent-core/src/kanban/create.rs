@@ -206,7 +206,7 @@ pub(super) async fn create_next_occurrence(
     done: &CardRow,
 ) -> Result<(), KanbanError> {
     let Some(rule) = &done.repeat else { return Ok(()) };
-    if store::next_occurrence(tx, done.id).await?.is_some() {
+    if store::has_come_again(tx, done.id).await? {
         return Ok(()); // finished, brought back and finished again
     }
     let now = core.now_ms();
