@@ -178,7 +178,7 @@ pub(super) async fn sweep_runs(core: &Core) -> Result<(), KanbanError> {
     Ok(())
 }
 
-fn duration_in_words(seconds: u32) -> String {
+pub(super) fn duration_in_words(seconds: u32) -> String {
     match seconds {
         0..=119 => format!("{seconds} s"),
         120..=7199 => format!("{} min", seconds / 60),
