@@ -144,8 +144,15 @@ pub(super) async fn extend_leases(core: &Core) -> Result<(), KanbanError> {
 
 /// Looks at every open run of this machine: dead, quiet and overlong ones are ended. Cost grows with the runs under
 /// way, not with the board.
-pub(super) async fn sweep_runs(core: &Core) -> Result<(), KanbanError> {
-    let now = core.now_ms();
+///
+/// # Errors
+/// When the database fails.
+pub async fn sweep_runs(core: &Core) -> Result<(), KanbanError> {
+    sweep_runs_at(core, core.now_ms()).await
+}
+
+/// The same by a time of which the caller knows that the machine has not slept since its workers could last report.
+pub(super) async fn sweep_runs_at(core: &Core, now: i64) -> Result<(), KanbanError> {
     let rows = sqlx::query(OVERDUE).fetch_all(core.store().reader()).await?;
     for row in rows {
         let run = RunId(row.try_get("id")?);
