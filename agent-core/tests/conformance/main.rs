@@ -8,6 +8,7 @@
 
 mod concurrency;
 mod dependencies;
+mod lifecycle;
 mod structure;
 #[path = "../it/support.rs"]
 mod support;
