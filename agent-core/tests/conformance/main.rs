@@ -8,6 +8,7 @@
 
 mod concurrency;
 mod dependencies;
+mod dispatcher;
 mod lifecycle;
 mod structure;
 #[path = "../it/support.rs"]
