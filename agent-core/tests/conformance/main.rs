@@ -13,6 +13,7 @@ mod lifecycle;
 mod structure;
 #[path = "../it/support.rs"]
 mod support;
+mod workspaces_boards_logs;
 
 use std::fmt::Debug;
 use std::time::{Duration, Instant};
