@@ -7,6 +7,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests await the tasks they spawn, so no panic is lost")]
 
 mod concurrency;
+mod context_and_tools;
 mod dependencies;
 mod dispatcher;
 mod lifecycle;
