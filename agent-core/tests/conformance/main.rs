@@ -11,6 +11,7 @@ mod context_and_tools;
 mod dependencies;
 mod dispatcher;
 mod lifecycle;
+mod notifications;
 mod structure;
 #[path = "../it/support.rs"]
 mod support;
