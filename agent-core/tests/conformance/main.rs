@@ -6,6 +6,7 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
 #![allow(clippy::disallowed_methods, reason = "tests await the tasks they spawn, so no panic is lost")]
 
+mod atypical;
 mod concurrency;
 mod context_and_tools;
 mod dependencies;
