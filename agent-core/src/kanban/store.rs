@@ -88,8 +88,7 @@ const END_RUN: &str = "UPDATE kanban_run
     WHERE id = ?1 AND ended_at IS NULL";
 const NEXT_OCCURRENCE: &str = "SELECT id FROM kanban_card
     WHERE previous = ?1 AND deleted_at IS NULL AND attempts = 0 AND state IN ('scheduled', 'todo', 'ready')";
-const HAS_COME_AGAIN: &str =
-    "SELECT EXISTS (SELECT 1 FROM kanban_card WHERE previous = ?1 AND deleted_at IS NULL)";
+const HAS_COME_AGAIN: &str = "SELECT EXISTS (SELECT 1 FROM kanban_card WHERE previous = ?1 AND deleted_at IS NULL)";
 const CHILDREN_IN: &str = concat!(
     "SELECT ",
     card_columns!(),
