@@ -38,6 +38,7 @@ impl World {
     }
 
     /// Sets the clock back. From here on what happened later may carry an earlier time.
+    #[allow(dead_code, reason = "the conformance suite shares this file")]
     pub fn turn_clock_back_ms(&self, by: i64) {
         self.clock_went_back.store(true, Ordering::SeqCst);
         self.clock.advance_ms(-by);
