@@ -41,6 +41,34 @@ pub struct Config {
     pub server: ServerConfig,
     /// Push messages.
     pub push: PushConfig,
+    /// Models for small tasks beside the work itself.
+    pub auxiliary: AuxiliaryConfig,
+}
+
+/// Models for small tasks; without them the provider's model does them. The names are those of the Python product.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct AuxiliaryConfig {
+    /// Writes out cards in triage.
+    pub triage_specifier: AuxiliaryModel,
+    /// Takes cards in triage apart.
+    pub kanban_decomposer: AuxiliaryModel,
+}
+
+/// A model for a small task.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct AuxiliaryModel {
+    /// Name, as the provider writes it.
+    pub model: Option<String>,
+}
+
+impl AuxiliaryModel {
+    /// The model to use; `None` for the provider's own.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.model.as_deref().map(str::trim).filter(|name| !name.is_empty())
+    }
 }
 
 /// The model provider.

@@ -18,6 +18,7 @@ pub const DEFAULT_PROFILE: &str = "default";
 pub const MAX_PROFILES: usize = 500;
 /// Longest configuration of a profile, in bytes.
 const MAX_CONFIG_BYTES: u64 = 256 * 1024;
+const MAX_DESCRIPTION_CHARS: usize = 300;
 /// Names that would be mistaken for something else.
 const RESERVED: &[&str] = &["hermes", "test", "tmp", "root", "sudo"];
 
@@ -37,6 +38,8 @@ pub struct Profile {
     pub soul: Option<PathBuf>,
     /// Model of its own; `None` means the home's.
     pub model: Option<String>,
+    /// What it is good at, at most 300 characters; whoever hands out work chooses by it.
+    pub description: Option<String>,
     /// Why it cannot be used, in a sentence for people.
     pub problem: Option<String>,
 }
@@ -195,6 +198,7 @@ struct ProfileFile {
     executor: Option<String>,
     command: Option<CommandField>,
     model: Option<ModelField>,
+    description: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -224,6 +228,7 @@ fn read(id: &str, dir: PathBuf) -> Profile {
         command: Vec::new(),
         soul,
         model: None,
+        description: None,
         problem: None,
     };
     if !is_valid_id(id) {
@@ -242,6 +247,9 @@ fn read(id: &str, dir: PathBuf) -> Profile {
             return profile;
         }
     };
+    let description = file.description.map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
+    profile.description =
+        description.filter(|text| !text.is_empty()).map(|text| text.chars().take(MAX_DESCRIPTION_CHARS).collect());
     profile.model = file.model.and_then(|model| match model {
         ModelField::Name(name) => Some(name),
         ModelField::Section { default } => default,

@@ -40,6 +40,7 @@ pub struct DispatcherOptions {
 /// Runs until shutdown. Workers are left running: they are adopted again by the next dispatcher.
 pub fn start(core: Core, tasks: &Tasks, options: DispatcherOptions) {
     super::housekeeping::start(core.clone(), tasks);
+    super::triage::start_automatic(core.clone(), tasks);
     let stop = tasks.stopping();
     let watchers = tasks.clone();
     tasks.spawn("dispatcher", async move {

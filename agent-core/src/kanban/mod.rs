@@ -20,6 +20,7 @@ pub(crate) mod import_rows;
 mod input;
 mod links;
 mod moves;
+pub(crate) mod pause;
 mod rank;
 mod readiness;
 mod recovery;
@@ -28,6 +29,7 @@ mod report;
 mod review;
 mod store;
 mod transition;
+pub mod triage;
 mod undo;
 mod view;
 
@@ -93,6 +95,9 @@ mod tests {
             super::attachments::ALL_SQL,
             super::review::ALL_SQL,
             super::housekeeping::ALL_SQL,
+            super::triage::ALL_SQL,
+            super::pause::ALL_SQL,
+            super::worker::PLANNING_SQL,
         ] {
             crate::store::tests::prepare_all(statements).await;
         }

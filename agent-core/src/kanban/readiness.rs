@@ -6,8 +6,8 @@ use protocol::{BoardId, CardState, ExecutorKind, ProfileSummary, Slots, WaitReas
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
-use super::KanbanError;
 use super::card_row::CardRow;
+use super::{KanbanError, pause};
 use crate::{Core, llm, profiles};
 
 // Sample cards hold no slot. As many rows as runs are under way, at most.
@@ -34,6 +34,8 @@ pub(super) struct Readiness {
     boards: HashMap<BoardId, u32>,
     used_on_board: HashMap<BoardId, u32>,
     used_by_profile: HashMap<String, u32>,
+    /// Profiles that rest, and until when.
+    paused: HashMap<String, i64>,
 }
 
 /// What of a card decides whether it can start.
@@ -76,6 +78,7 @@ impl Readiness {
             boards: HashMap::new(),
             used_on_board: HashMap::new(),
             used_by_profile: HashMap::new(),
+            paused: HashMap::new(),
         };
         let runs: Vec<(Uuid, String, u32)> = sqlx::query_as(OPEN_RUNS).fetch_all(&mut *connection).await?;
         for (board, profile, count) in runs {
@@ -83,11 +86,13 @@ impl Readiness {
             *this.used_on_board.entry(BoardId(board)).or_default() += count;
             *this.used_by_profile.entry(profile).or_default() += count;
         }
-        let limited: Vec<(Uuid, Option<u32>, bool)> = sqlx::query_as(LIMITED_BOARDS).fetch_all(connection).await?;
+        let limited: Vec<(Uuid, Option<u32>, bool)> = sqlx::query_as(LIMITED_BOARDS).fetch_all(&mut *connection).await?;
         for (board, slots, archived) in limited {
             let limit = if archived { Some(0) } else { slots };
             this.boards.extend(limit.map(|limit| (BoardId(board), limit)));
         }
+        let paused: Vec<(String, i64)> = sqlx::query_as(pause::PAUSED).bind(this.now).fetch_all(connection).await?;
+        this.paused = paused.into_iter().collect();
         Ok(this)
     }
 
@@ -109,7 +114,7 @@ impl Readiness {
         self.profiles
             .iter()
             .filter(|(_, executor)| **executor == ExecutorKind::Command || self.provider_ready)
-            .filter(|(id, _)| self.busy_profile(id).is_none())
+            .filter(|(id, _)| self.busy_profile(id).is_none() && !self.paused.contains_key(*id))
             .map(|(id, _)| id.as_str())
             .collect()
     }
@@ -174,6 +179,9 @@ impl Readiness {
         }
         if card.over_budget {
             return Some(WaitReason::OverBudget);
+        }
+        if let Some(until) = self.paused.get(profile) {
+            return Some(WaitReason::ProfilePaused { profile: profile.to_owned(), until: *until });
         }
         if let Some(until) = card.backoff_until.filter(|until| self.is_pause(*until)) {
             return Some(WaitReason::BackingOff { until });

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::card_row::{CardRow, load};
 use super::transition::{self, Cause, Failures, RunEnd, Transition};
+use super::pause::{self, Verdict};
 use super::{KanbanError, store, worker};
 use crate::process::{self, Identity};
 use crate::{Actor, Core, decisions, text};
@@ -55,8 +56,14 @@ pub(super) async fn fail_in(
     let now = core.now_ms();
     let card = failed.card;
     let limit = card.max_attempts.unwrap_or(core.config().kanban.failure_limit).max(1);
-    let failures = card.failures + u32::from(outcome.is_failure());
-    let gives_up = outcome == RunOutcome::Budget || (outcome.is_failure() && failures >= limit);
+    let verdict = match outcome.is_failure() {
+        true => pause::judge(tx, failed.run, card, failed.profile, error, now).await?,
+        false => Verdict::OfTheCard,
+    };
+    let counted = outcome.is_failure() && verdict != Verdict::Known;
+    let failures = card.failures + u32::from(counted);
+    let systemic = matches!(verdict, Verdict::PausesProfile { .. });
+    let gives_up = outcome == RunOutcome::Budget || systemic || (counted && failures >= limit);
     let seq = failed.events + 1;
     worker::insert_event(tx, failed.run, seq, RunEventKind::Ended, outcome.as_str(), error, false, now).await?;
     sqlx::query(COUNT_EVENTS).bind(failed.run.0).bind(seq).execute(&mut *tx).await?;
@@ -74,7 +81,7 @@ pub(super) async fn fail_in(
         "outcome": outcome.as_str(), "error": text::excerpt(error, 400), "failures": failures, "limit": limit,
     });
     transition.failures =
-        if outcome.is_failure() { Failures::Add(error.to_owned()) } else { Failures::Note(error.to_owned()) };
+        if counted { Failures::Add(error.to_owned()) } else { Failures::Note(error.to_owned()) };
     transition.run_end = Some(RunEnd { outcome, summary: None, error: Some(error.to_owned()), metadata: None });
     transition.backoff_until = Some(now + backoff(outcome, failures, retry_after_ms));
     let after = transition::apply(core, tx, &Actor::System, card, transition).await?;
@@ -82,7 +89,15 @@ pub(super) async fn fail_in(
         let kind = if outcome == RunOutcome::Budget { DecisionKind::Budget } else { DecisionKind::Failed };
         let error_line = text::excerpt(error, 300);
         let ask = match kind {
-            DecisionKind::Failed => format!("{} in a row: {error_line}", failures_in_words(failures)),
+            DecisionKind::Failed => match verdict {
+                Verdict::PausesProfile { cards } => format!(
+                    "{cards} cards of the profile {} failed the same way, so it rests: {error_line}",
+                    failed.profile
+                ),
+                Verdict::OfTheCard | Verdict::Known => {
+                    format!("{} in a row: {error_line}", failures_in_words(failures))
+                }
+            },
             _ => error_line,
         };
         let new = decisions::NewDecision {

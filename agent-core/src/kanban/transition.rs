@@ -5,7 +5,7 @@ use sqlx::SqliteConnection;
 
 use super::card_row::{CardRow, load};
 use super::event::{self, NewEvent};
-use super::{KanbanError, create, rank, store};
+use super::{KanbanError, create, pause, rank, store};
 use crate::{Actor, Core, audit, decisions};
 
 /// What makes a card move. The table below says which moves each may make.
@@ -37,6 +37,8 @@ pub(crate) enum Cause {
     Schedule,
     /// Its time has come.
     Due,
+    /// It was written out or taken apart, on a board whose owner wants that without being asked.
+    Triaged,
     /// A person takes a write back.
     Undo,
 }
@@ -62,6 +64,7 @@ pub(crate) fn is_legal(cause: Cause, from: CardState, to: CardState) -> bool {
         Cause::Demote => matches!((from, to), (Ready, Todo)),
         Cause::Schedule => matches!((from, to), (Triage | Todo | Ready | Running, Scheduled)),
         Cause::Due => matches!((from, to), (Scheduled, Ready | Todo)),
+        Cause::Triaged => matches!((from, to), (Triage, Ready | Todo)),
         Cause::Undo => from != to && to != Running,
     }
 }
@@ -216,6 +219,9 @@ pub(crate) async fn apply(
     }
     audit::record(tx, now, actor, transition.event, &card.object(), &detail).await?;
     event::append(tx, NewEvent { card, run, kind: transition.event, actor, detail, at: now }).await?;
+    if transition.failures == Failures::Reset && matches!(transition.to, CardState::Ready | CardState::Todo) {
+        pause::resume_for(tx, actor, card, &core.config().kanban.default_assignee).await?;
+    }
     tell_children(core, tx, card, transition.to, transition.hold_until).await?;
     let after = load(tx, protocol::CardRef::Id(card.id)).await?;
     if transition.to == CardState::Done && transition.cause != Cause::Undo {
@@ -316,6 +322,7 @@ mod tests {
         Cause::Demote,
         Cause::Schedule,
         Cause::Due,
+        Cause::Triaged,
     ];
 
     #[test]

@@ -2,12 +2,13 @@
 //! a late one is refused and changes nothing.
 
 mod files;
+mod planning;
 mod start;
 
 use std::path::PathBuf;
 
 use protocol::{
-    BlockKind, CardRef, CardState, DecisionKind, ExecutorKind, RunEventKind, RunId, RunOutcome, SessionId,
+    BlockKind, CardId, CardRef, CardState, DecisionKind, ExecutorKind, RunEventKind, RunId, RunOutcome, SessionId,
     WorkspaceKind,
 };
 use sqlx::{Row, SqliteConnection};
@@ -15,11 +16,13 @@ use uuid::Uuid;
 
 use super::card_row::{self, CardRow, load, word};
 use super::transition::{self, Cause, Failures, RunEnd, Transition};
-use super::{KanbanError, comments, context, input, recovery, store};
-use crate::{Actor, Core, decisions, text};
+use super::{KanbanError, comments, context, input, pause, recovery, store};
+use crate::llm::TokenUsage;
+use crate::{Actor, Core, ModelConfig, decisions, text};
 
 pub use files::{attach, detach};
 use files::{keep, stage};
+pub use planning::{create, link, list, unlink};
 pub use start::start;
 
 /// Longest entry of a run's activity, in bytes.
@@ -120,6 +123,24 @@ pub struct Usage {
     pub tokens_out: i64,
     /// Millionths of a dollar, when the price is known.
     pub cost_micros: Option<i64>,
+}
+
+impl Usage {
+    /// Tokens as a server counted them, with their price as far as the settings know it.
+    #[must_use]
+    pub fn of(tokens: TokenUsage, model: &ModelConfig) -> Self {
+        let count = |tokens: u64| i64::try_from(tokens).unwrap_or(i64::MAX);
+        // A price is dollars per million tokens, so tokens times price is millionths of a dollar.
+        let cost = match (model.price_in, model.price_out) {
+            (None, None) => None,
+            (price_in, price_out) => {
+                let micros =
+                    tokens.input as f64 * price_in.unwrap_or(0.0) + tokens.output as f64 * price_out.unwrap_or(0.0);
+                Some(micros.round() as i64)
+            }
+        };
+        Self { tokens_in: count(tokens.input), tokens_out: count(tokens.output), cost_micros: cost }
+    }
 }
 
 /// The run behind a ticket that is still good.
@@ -296,13 +317,15 @@ pub async fn add_usage(core: &Core, ticket: RunTicket, usage: Usage) -> Result<(
         .bind(usage.cost_micros)
         .execute(&mut *tx)
         .await?;
-    sqlx::query(ADD_CARD_USAGE)
-        .bind(owned.card.id.0)
-        .bind(usage.tokens_in.saturating_add(usage.tokens_out))
-        .bind(usage.cost_micros)
-        .execute(&mut *tx)
-        .await?;
+    add_card_usage(&mut tx, owned.card.id, usage).await?;
     tx.commit().await?;
+    Ok(())
+}
+
+/// Adds to what a card has used, also outside a run.
+pub(super) async fn add_card_usage(tx: &mut SqliteConnection, card: CardId, usage: Usage) -> Result<(), KanbanError> {
+    let tokens = usage.tokens_in.saturating_add(usage.tokens_out);
+    sqlx::query(ADD_CARD_USAGE).bind(card.0).bind(tokens).bind(usage.cost_micros).execute(tx).await?;
     Ok(())
 }
 
@@ -339,6 +362,8 @@ pub async fn comment(core: &Core, ticket: RunTicket, card: CardRef, body: &str) 
 pub struct Handover {
     /// Files of its workspace that become files of the card.
     pub artifacts: Vec<PathBuf>,
+    /// Cards it says it made; invented ones are refused.
+    pub created_cards: Vec<CardRef>,
     /// After an approval the worker goes on, instead of the card being done.
     pub then_continue: bool,
 }
@@ -370,14 +395,23 @@ pub async fn complete_with(
 ) -> Result<(), KanbanError> {
     let summary = text::redact(input::needed_text("summary", summary)?);
     let metadata = check_metadata(metadata)?;
+    let created = planning::check_created(core, ticket, &handover.created_cards).await?;
     let files = stage(core, ticket, &handover.artifacts).await?;
     let mut tx = core.write().await?;
     let mut owned = own(&mut tx, ticket).await?;
     let kept = keep(core, &mut tx, ticket, &mut owned, files).await?;
+    let unknown = planning::unknown_references(&mut tx, &summary).await?;
     let mut transition = Transition::new(Cause::Complete, CardState::Done, "completed");
     transition.failures = Failures::Reset;
     transition.summary = Some(summary.clone());
     transition.detail = serde_json::json!({ "summary": text::excerpt(&summary, 400) });
+    if !created.is_empty() {
+        transition.detail["created"] = created.into();
+    }
+    // Advice only: a text may speak of a card of long ago.
+    if !unknown.is_empty() {
+        transition.detail["unknown_references"] = unknown.into();
+    }
     transition.run_end = Some(RunEnd { outcome: RunOutcome::Completed, summary: Some(summary), error: None, metadata });
     finish(core, &mut tx, ticket, &owned, transition, RunOutcome::Completed).await?;
     tx.commit().await?;
@@ -412,6 +446,7 @@ async fn finish(
         ok: !outcome.is_failure(),
     };
     append(core, tx, ticket, owned.events, vec![ended]).await?;
+    pause::resume(tx, &owned.profile).await?;
     transition::apply(core, tx, &owned.actor(ticket), &owned.card, transition).await
 }
 
@@ -578,6 +613,9 @@ pub async fn show(core: &Core, card: CardRef) -> Result<serde_json::Value, Kanba
     tx.rollback().await?;
     Ok(json)
 }
+
+#[cfg(test)]
+pub(in crate::kanban) use planning::ALL_SQL as PLANNING_SQL;
 
 #[cfg(test)]
 pub(super) const ALL_SQL: &[&str] = &[

@@ -28,6 +28,8 @@ pub use secret::Redactor;
 
 use protocol::{LocalServer, ProviderTest, ProviderView, SaveProviderParams};
 
+use futures_util::StreamExt;
+
 use crate::{Actor, Core};
 
 /// A refusal or a fault, in a sentence for people. Never contains the key.
@@ -95,4 +97,17 @@ pub async fn local_servers(_core: &Core) -> Vec<LocalServer> {
 /// When none is set up, or its settings cannot be used.
 pub fn configured_provider(core: &Core, model: Option<&str>) -> Result<OpenAiChat, CallError> {
     settings::configured(core, model)
+}
+
+/// Asks once and waits for the whole answer.
+///
+/// # Errors
+/// When the provider says no, or answers with more than 4 MB.
+pub async fn complete(provider: &dyn Provider, request: Request<'_>) -> Result<Answer, CallError> {
+    let mut stream = provider.stream(request).await?;
+    let mut answer = AnswerBuilder::default();
+    while let Some(delta) = stream.next().await {
+        answer.push(&delta?)?;
+    }
+    Ok(answer.finish())
 }

@@ -1,5 +1,7 @@
 //! Tools with which an agent speaks about its card. Writes touch its own card only, fenced by its run.
 
+mod planning;
+
 use std::path::PathBuf;
 
 use protocol::{AfterApproval, BlockKind, CardRef};
@@ -16,7 +18,16 @@ const MAX_OPTIONS: usize = 6;
 const MAX_OPTION_CHARS: usize = 80;
 
 pub(super) fn tools() -> Vec<Box<dyn Tool>> {
-    vec![Box::new(Show), Box::new(Comment), Box::new(Heartbeat), Box::new(Complete), Box::new(Block), Box::new(Attach)]
+    let mut tools: Vec<Box<dyn Tool>> = vec![
+        Box::new(Show),
+        Box::new(Comment),
+        Box::new(Heartbeat),
+        Box::new(Complete),
+        Box::new(Block),
+        Box::new(Attach),
+    ];
+    tools.extend(planning::tools());
+    tools
 }
 
 /// Turns an error of the board into a text for the model; a lost card stops the run.
@@ -151,6 +162,8 @@ struct CompleteArguments {
     metadata: Option<Value>,
     #[serde(default)]
     artifacts: Vec<PathBuf>,
+    #[serde(default)]
+    created_cards: Vec<String>,
 }
 
 #[async_trait::async_trait]
@@ -162,6 +175,8 @@ impl Tool for Complete {
             parameters: json!({ "type": "object", "properties": {
                 "summary": { "type": "string", "description": "Markdown: what was done, where the results are, what was checked." },
                 "metadata": { "type": "object", "description": "Facts for cards that follow, for instance changed files." },
+                "created_cards": { "type": "array", "items": { "type": "string" },
+                    "description": "Cards you made for what is left to do, as kanban_create answered them." },
                 "artifacts": artifacts_parameter() },
                 "required": ["summary"] }),
         }
@@ -174,8 +189,13 @@ impl Tool for Complete {
         };
         let summary = arguments.summary.or(arguments.result).unwrap_or_default();
         let metadata = arguments.metadata.map(|metadata| redacted(cx, metadata));
+        let named = arguments.created_cards.iter().map(|name| card(cx, Some(name)));
+        let created_cards = match named.collect::<Result<Vec<CardRef>, ToolOutcome>>() {
+            Ok(cards) => cards,
+            Err(outcome) => return outcome,
+        };
         cx.activity.flush().await;
-        let handover = Handover { artifacts: arguments.artifacts, then_continue: false };
+        let handover = Handover { artifacts: arguments.artifacts, created_cards, then_continue: false };
         match worker::complete_with(&cx.core, cx.ticket, &cx.redactor.exact(&summary), metadata, &handover).await {
             Ok(()) => handed_over("the card is done"),
             Err(error) => failed(cx, error),
@@ -238,7 +258,7 @@ impl Tool for Block {
         cx.activity.flush().await;
         let words = BlockWords { kind: arguments.kind, reason: &reason, summary: &summary, options: &options };
         let then_continue = arguments.then == Some(AfterApproval::Continue);
-        let handover = Handover { artifacts: arguments.artifacts, then_continue };
+        let handover = Handover { artifacts: arguments.artifacts, created_cards: Vec::new(), then_continue };
         match worker::block_with(&cx.core, cx.ticket, words, &handover).await {
             Ok(kind) => handed_over(&format!("the card waits for a person ({kind})")),
             Err(error) => failed(cx, error),

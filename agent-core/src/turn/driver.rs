@@ -164,18 +164,7 @@ impl Driver<'_> {
 
     async fn account(&self, answer: &Answer) {
         let Some(usage) = answer.usage else { return };
-        let config = self.cx.core.config();
-        let count = |tokens: u64| i64::try_from(tokens).unwrap_or(i64::MAX);
-        // A price is dollars per million tokens, so tokens times price is millionths of a dollar.
-        let cost = match (config.model.price_in, config.model.price_out) {
-            (None, None) => None,
-            (price_in, price_out) => {
-                let micros =
-                    usage.input as f64 * price_in.unwrap_or(0.0) + usage.output as f64 * price_out.unwrap_or(0.0);
-                Some(micros.round() as i64)
-            }
-        };
-        let usage = Usage { tokens_in: count(usage.input), tokens_out: count(usage.output), cost_micros: cost };
+        let usage = Usage::of(usage, &self.cx.core.config().model);
         match worker::add_usage(&self.cx.core, self.cx.ticket, usage).await {
             Ok(()) => {}
             Err(KanbanError::Fenced(why)) => self.cx.control.stop(StopReason::Fenced(why)),

@@ -233,7 +233,7 @@ async fn a_run_that_is_too_long_times_out_by_its_own_start_and_counts() {
         assert_eq!(now.heartbeat_at, None);
         let error = detail(&world, &card).await.runs[0].error.clone().unwrap();
         assert!(error.contains("60 s allowed"), "{error}");
-        tamper(&world, "DELETE FROM kanban_process").await;
+        world.forget_processes().await;
         world.check_invariants().await;
     }
     assert_eq!(outcomes(&world, &card).await, [Some(RunOutcome::TimedOut); 2]);
@@ -411,7 +411,8 @@ fn dispatch(world: &World, program: &str) -> Tasks {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_that_cannot_be_started_counts_and_holds_nobody_up() {
     let world = World::with_config("kanban:\n  max_in_progress: 9\n  failure_limit: 1").await;
-    let cards = [world.create("one").await, world.create("two").await, world.create("three").await];
+    // Two: three that fail alike make their profile rest.
+    let cards = [world.create("one").await, world.create("two").await];
     let tasks = dispatch(&world, "/no/such/program");
     for card in &cards {
         eventually(|| async { world.state(card).await == CardState::Blocked }).await;

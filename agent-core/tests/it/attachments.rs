@@ -37,7 +37,7 @@ async fn working() -> (World, TaskCard, RunTicket, PathBuf) {
 }
 
 fn with(paths: &[&str]) -> Handover {
-    Handover { artifacts: paths.iter().map(PathBuf::from).collect(), then_continue: false }
+    Handover { artifacts: paths.iter().map(PathBuf::from).collect(), ..Handover::default() }
 }
 
 #[tokio::test]

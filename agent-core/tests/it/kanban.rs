@@ -225,7 +225,7 @@ async fn a_review_sent_back_comes_again_however_often_without_counting_as_failur
     let card = world.create("again").await;
     for round in 0..4 {
         world.clock.advance_ms(6_000);
-        forget_processes(&world).await;
+        world.forget_processes().await;
         let ticket = world.claim_and_start().await;
         worker::block(&world.core, ticket, Some(BlockKind::Review), "look", "", vec![]).await.unwrap();
         let outcome = settle(&world, &card, DecisionVerb::SendBack, &format!("round {round}: not yet")).await;
@@ -236,7 +236,7 @@ async fn a_review_sent_back_comes_again_however_often_without_counting_as_failur
         assert!(kanban::claim_next(&world.core, "test").await.unwrap().is_none(), "held for the undo window");
     }
     world.clock.advance_ms(6_000);
-    forget_processes(&world).await;
+    world.forget_processes().await;
     let claim = world.claim().await;
     let own = agent_core::process::own_identity().unwrap();
     let assignment = worker::start(&world.core, claim.ticket, own.pid, own.started).await.unwrap();
@@ -245,20 +245,13 @@ async fn a_review_sent_back_comes_again_however_often_without_counting_as_failur
     world.check_invariants().await;
 }
 
-/// The test process plays the worker and stays alive; real ones are gone by then.
-async fn forget_processes(world: &World) {
-    let mut tx = world.core.write().await.unwrap();
-    sqlx::query("DELETE FROM kanban_process").execute(&mut *tx).await.unwrap();
-    tx.commit().await.unwrap();
-}
-
 #[tokio::test]
 async fn a_late_worker_is_refused_and_changes_nothing() {
     let world = World::new().await;
     let card = world.create("fenced").await;
     let old = world.claim_and_start().await;
     kanban::move_card(&world.core, &ada(), move_to(&card, CardState::Ready)).await.unwrap();
-    forget_processes(&world).await;
+    world.forget_processes().await;
     let new = world.claim_and_start().await;
     assert!(new.fence > old.fence);
     let stale = RunTicket { run: new.run, fence: old.fence };
@@ -306,7 +299,7 @@ async fn what_a_program_said_before_it_reported_its_end_is_kept() {
     // A run that was taken back says nothing more.
     settle(&world, &card, DecisionVerb::SendBack, "again").await;
     world.clock.advance_ms(6_000);
-    forget_processes(&world).await;
+    world.forget_processes().await;
     let taken = world.claim_and_start().await;
     kanban::move_card(&world.core, &ada(), move_to(&card, CardState::Triage)).await.unwrap();
     let before = kanban::run_events(&world.core, taken.run, 0).await.unwrap().len();
@@ -332,13 +325,13 @@ async fn failures_count_and_end_at_a_person() {
 
     // Rate limits never count.
     world.clock.advance_ms(60_000);
-    forget_processes(&world).await;
+    world.forget_processes().await;
     let ticket = world.claim_and_start().await;
     worker::fail(&world.core, ticket, RunOutcome::RateLimited, "429", Some(5_000)).await.unwrap();
     assert_eq!(world.card(&card).await.failures, 1);
 
     world.clock.advance_ms(60_000);
-    forget_processes(&world).await;
+    world.forget_processes().await;
     let ticket = world.claim_and_start().await;
     worker::fail(&world.core, ticket, RunOutcome::ProtocolViolation, "left", None).await.unwrap();
     let stopped = world.card(&card).await;
@@ -593,7 +586,7 @@ async fn a_dependency_block_waits_for_its_parent_and_otherwise_for_a_person() {
         worker::block(&world.core, ticket, Some(BlockKind::Dependency), "needs first", "", vec![]).await.unwrap();
     assert_eq!((kind, world.state(&card).await), (BlockKind::Dependency, CardState::Todo));
     kanban::complete_card(&world.core, &ada(), CardRef::Id(other.id), "").await.unwrap();
-    forget_processes(&world).await;
+    world.forget_processes().await;
     let ticket = world.claim_and_start().await;
     let kind = worker::block(&world.core, ticket, Some(BlockKind::Dependency), "and now?", "", vec![]).await.unwrap();
     assert_eq!((kind, world.state(&card).await), (BlockKind::NeedsInput, CardState::Blocked));

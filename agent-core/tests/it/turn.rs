@@ -110,7 +110,7 @@ async fn a_card_is_worked_on_and_stops_for_review() {
     assert_eq!(requests.len(), 3);
     assert_eq!(requests[0].authorization.as_deref(), Some(format!("Bearer {KEY}").as_str()));
     assert_eq!(requests[0].body["stream_options"]["include_usage"], true);
-    assert_eq!(requests[0].body["tools"].as_array().unwrap().len(), 9);
+    assert_eq!(requests[0].body["tools"].as_array().unwrap().len(), 13);
     let system = requests[0].messages()[0]["content"].as_str().unwrap();
     assert!(
         system.starts_with("You are Iris") && system.contains("kanban_complete") && !system.contains('{'),

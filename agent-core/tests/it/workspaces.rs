@@ -491,7 +491,7 @@ async fn a_review_can_ask_to_go_on_after_the_approval() {
     let world = World::new().await;
     let card = world.create("two steps").await;
     let ticket = world.claim_and_start().await;
-    let go_on = Handover { artifacts: Vec::new(), then_continue: true };
+    let go_on = Handover { then_continue: true, ..Handover::default() };
     let ask = |kind| BlockWords { kind: Some(kind), reason: "Shall I go on?", summary: "", options: &[] };
     let refused = worker::block_with(&world.core, ticket, ask(BlockKind::NeedsInput), &go_on).await;
     assert!(matches!(refused, Err(KanbanError::Invalid(_))));

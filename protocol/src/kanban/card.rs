@@ -39,6 +39,13 @@ pub enum WaitReason {
         /// Runs allowed.
         limit: u32,
     },
+    /// Several cards of its profile failed the same way, so the profile rests.
+    ProfilePaused {
+        /// The profile.
+        profile: String,
+        /// When it is tried again, Unix ms.
+        until: i64,
+    },
     /// Another card works in the same directory.
     DirectoryBusy {
         /// That card's number.
@@ -299,6 +306,9 @@ pub struct CardDetail {
     pub comments: Vec<CommentView>,
     /// Files, oldest first, at most 100.
     pub attachments: Vec<AttachmentView>,
+    /// What a model proposes for a card in triage.
+    #[serde(default)]
+    pub proposal: Option<super::ProposalView>,
     /// What people can set beyond the face.
     pub settings: CardSettings,
     /// Who created it.

@@ -5,6 +5,7 @@ mod card;
 mod diff;
 mod params;
 mod report;
+mod triage;
 mod view;
 mod words;
 
@@ -13,6 +14,7 @@ pub use card::*;
 pub use diff::*;
 pub use params::*;
 pub use report::*;
+pub use triage::*;
 pub use view::*;
 pub(crate) use words::closed_enum;
 pub use words::*;

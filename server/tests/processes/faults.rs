@@ -28,11 +28,15 @@ async fn written(path: &Path) -> String {
     }
 }
 
-/// Tells when an earlier worker of the card still lives, then waits on its first run, and speaks when it may go on.
+/// Tells when an earlier process of the card still lives; one that has ended and was not waited for does not.
+const ALONE: &str = r#"
+for pid in $(cat pids 2> /dev/null); do case $(ps -o stat= -p "$pid") in ''|Z*) ;; *) echo "$pid" >> both ;; esac; done
+echo $$ >> pids
+"#;
+
+/// Waits on its first run, and speaks when it may go on.
 const LATE: &str = r#"
 trap '' TERM
-for pid in $(cat pids 2> /dev/null); do kill -0 "$pid" 2> /dev/null && echo "$pid" >> both; done
-echo $$ >> pids
 if [ -e first ]; then echo second; exit 0; fi
 touch first
 echo $PPID > worker; echo $$ > script
@@ -44,7 +48,7 @@ while :; do sleep 0.1; done
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stopped_worker_loses_its_card_and_what_it_says_when_it_goes_on_is_refused() {
-    let place = Place::with_config(LATE, 2, "  claim_ttl_seconds: 3\n  failure_limit: 9\n");
+    let place = Place::with_config(&format!("{ALONE}{LATE}"), 2, "  claim_ttl_seconds: 3\n  failure_limit: 9\n");
     let core = place.core().await;
     let tasks = place.dispatch(&core);
     let card = create(&core, "hangs").await;
@@ -147,9 +151,8 @@ async fn a_server_that_is_killed_while_it_starts_workers_loses_no_card_and_start
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_killed_again_and_again_ends_at_a_person_and_never_runs_beside_its_successor() {
-    let script = "for pid in $(cat pids 2> /dev/null); do kill -0 $pid 2> /dev/null && echo $pid >> both; done; \
-                  echo $$ >> pids; echo $PPID > worker-$(wc -l < pids); sleep 300";
-    let place = Place::with_config(script, 1, "  failure_limit: 3\n");
+    let script = format!("{ALONE}echo $PPID > worker-$(($(wc -l < pids))); sleep 300");
+    let place = Place::with_config(&script, 1, "  failure_limit: 3\n");
     let core = place.core().await;
     let tasks = place.dispatch(&core);
     let card = create(&core, "doomed").await;

@@ -11,7 +11,7 @@ use super::faces::{self, into_cards};
 use super::newest_seq;
 use crate::kanban::card_row::{self, CardRow, word};
 use crate::kanban::readiness::Readiness;
-use crate::kanban::{KanbanError, board_store};
+use crate::kanban::{KanbanError, board_store, triage};
 use crate::{Core, decisions, text};
 
 const MAX_RUN_EVENTS: i64 = 200;
@@ -57,6 +57,10 @@ pub async fn card_detail(core: &Core, card: CardRef) -> Result<CardDetail, Kanba
     let children = links(&mut tx, CHILDREN, row.id).await?;
     let comments = comments(&mut tx, row.id).await?;
     let attachments = attachments(&mut tx, row.id).await?;
+    let proposal = match row.state {
+        protocol::CardState::Triage => triage::view_in(&mut tx, row.id, core.now_ms()).await?,
+        _ => None,
+    };
     let settings = settings(&row);
     let decision = match row.open_decision_id {
         Some(id) => Some(decisions::view_in(&mut tx, id, core.now_ms()).await?),
@@ -76,6 +80,7 @@ pub async fn card_detail(core: &Core, card: CardRef) -> Result<CardDetail, Kanba
         activity,
         comments,
         attachments,
+        proposal,
         settings,
         created_by: row.created_by,
         created_at: row.created_at,

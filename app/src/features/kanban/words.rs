@@ -191,6 +191,7 @@ pub fn wait_reason(wait: &WaitReason, now: i64) -> String {
         WaitReason::ProfileBusy { profile, used, limit } => {
             t::kanban_profile_busy(profile, &used.to_string(), &limit.to_string())
         }
+        WaitReason::ProfilePaused { profile, .. } => t::kanban_profile_paused(profile),
         WaitReason::DirectoryBusy { card } => t::kanban_directory_busy(&label(*card)),
         WaitReason::EarlierWorker => t::kanban_earlier_worker().to_owned(),
         WaitReason::OverBudget => t::kanban_over_budget().to_owned(),

@@ -1,0 +1,143 @@
+//! Failures that are not a card's: when several cards of one profile fail the same way, the profile rests, one person
+//! is asked once, and the other cards neither burn their attempts nor ask as well.
+
+use sqlx::SqliteConnection;
+
+use super::KanbanError;
+use super::card_row::CardRow;
+use crate::Actor;
+
+/// So many cards failing the same way within the window are no accident.
+const SAME_FAILURES: i64 = 3;
+const WINDOW_MS: i64 = 10 * 60_000;
+const FIRST_PAUSE_MS: i64 = 10 * 60_000;
+const LONGEST_PAUSE_MS: i64 = 60 * 60_000;
+/// A failure this long after a pause is a new one.
+const REMEMBERED_MS: i64 = 60 * 60_000;
+const MAX_KEY_CHARS: usize = 160;
+
+const SET_KEY: &str = "UPDATE kanban_run SET failure_key = ?2 WHERE id = ?1";
+const SAME: &str = "SELECT count(DISTINCT card_id) FROM kanban_run
+    WHERE profile = ?1 AND failure_key = ?2 AND ended_at > ?3 AND card_id <> ?4";
+const PRESENT: &str = "SELECT failure_key, paused_at, until FROM kanban_profile_pause WHERE profile = ?1";
+const PAUSE: &str = "INSERT INTO kanban_profile_pause (profile, failure_key, error, paused_at, until)
+    VALUES (?1, ?2, ?3, ?4, ?5)
+    ON CONFLICT (profile) DO UPDATE SET failure_key = ?2, error = ?3, paused_at = ?4, until = ?5";
+const RESUME: &str = "DELETE FROM kanban_profile_pause WHERE profile = ?1";
+const RESUME_ALL: &str = "DELETE FROM kanban_profile_pause";
+pub(super) const PAUSED: &str = "SELECT profile, until FROM kanban_profile_pause WHERE until > ?1 LIMIT 500";
+
+/// What a failure means beyond its card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It is the card's own.
+    OfTheCard,
+    /// Others failed like this: the profile rests from now on, and a person is told with this card.
+    PausesProfile {
+        /// Cards that failed the same way, with this one.
+        cards: i64,
+    },
+    /// The profile rests for this already; nobody is asked again, and the card's failures are not counted.
+    Known,
+}
+
+/// Looks at a failure, remembers it, and pauses its profile when it is not the card's fault.
+pub(super) async fn judge(
+    tx: &mut SqliteConnection,
+    run: protocol::RunId,
+    card: &CardRow,
+    profile: &str,
+    error: &str,
+    now: i64,
+) -> Result<Verdict, KanbanError> {
+    let key = key(error);
+    sqlx::query(SET_KEY).bind(run.0).bind(&key).execute(&mut *tx).await?;
+    let present: Option<(String, i64, i64)> = sqlx::query_as(PRESENT).bind(profile).fetch_optional(&mut *tx).await?;
+    if let Some((known, paused_at, until)) = present
+        && known == key
+        && now - until < REMEMBERED_MS
+    {
+        if until <= now {
+            // It was tried again and nothing has changed: a longer rest.
+            let pause = (2 * (until - paused_at)).clamp(FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
+            set(tx, profile, &key, error, now, now + pause).await?;
+        }
+        return Ok(Verdict::Known);
+    }
+    let query = sqlx::query_scalar(SAME).bind(profile).bind(&key).bind(now - WINDOW_MS).bind(card.id.0);
+    let others: i64 = query.fetch_one(&mut *tx).await?;
+    if others + 1 < SAME_FAILURES {
+        return Ok(Verdict::OfTheCard);
+    }
+    set(tx, profile, &key, error, now, now + FIRST_PAUSE_MS).await?;
+    Ok(Verdict::PausesProfile { cards: others + 1 })
+}
+
+async fn set(
+    tx: &mut SqliteConnection,
+    profile: &str,
+    key: &str,
+    error: &str,
+    now: i64,
+    until: i64,
+) -> Result<(), KanbanError> {
+    let error = crate::text::excerpt(error, 400);
+    sqlx::query(PAUSE).bind(profile).bind(key).bind(error).bind(now).bind(until).execute(tx).await?;
+    Ok(())
+}
+
+/// A run of the profile went well, or a person says to try again.
+pub(super) async fn resume(tx: &mut SqliteConnection, profile: &str) -> Result<(), KanbanError> {
+    sqlx::query(RESUME).bind(profile).execute(tx).await?;
+    Ok(())
+}
+
+/// A person who starts a card afresh means its profile, too.
+pub(super) async fn resume_for(
+    tx: &mut SqliteConnection,
+    actor: &Actor,
+    card: &CardRow,
+    default_profile: &str,
+) -> Result<(), KanbanError> {
+    if !actor.is_person() {
+        return Ok(());
+    }
+    resume(tx, card.assignee.as_deref().unwrap_or(default_profile)).await
+}
+
+/// The model's settings changed: what failed because of them may work now.
+pub(crate) async fn resume_all(tx: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    sqlx::query(RESUME_ALL).execute(tx).await?;
+    Ok(())
+}
+
+/// The words of an error without what differs from card to card: numbers, ids, paths, quoted names.
+fn key(error: &str) -> String {
+    let mut key = String::new();
+    let first = error.lines().next().unwrap_or_default().to_lowercase();
+    for word in first.split_whitespace() {
+        let varies = word.contains('/') || word.contains(|c: char| c.is_ascii_digit()) || word.starts_with(['"', '\'']);
+        key.push_str(if varies { "#" } else { word });
+        key.push(' ');
+        if key.len() > MAX_KEY_CHARS {
+            break;
+        }
+    }
+    key.trim_end().to_owned()
+}
+
+#[cfg(test)]
+pub(super) const ALL_SQL: &[&str] = &[SET_KEY, SAME, PRESENT, PAUSE, RESUME, RESUME_ALL, PAUSED];
+
+#[cfg(test)]
+mod tests {
+    use super::key;
+
+    #[test]
+    fn the_same_failure_of_two_cards_has_one_key() {
+        let one = key("the model cannot be used: HTTP 401 for key \"abc\" in /home/a/T-1\nmore");
+        assert_eq!(one, key("The model cannot be used: HTTP 403 for key \"xyz\" in /home/a/T-2"));
+        assert_ne!(one, key("the worker was killed by signal 9"));
+        assert!(key(&"word ".repeat(1000)).len() < 200);
+    }
+}

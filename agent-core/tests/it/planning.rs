@@ -1,0 +1,181 @@
+//! What workers may do with cards that are not their own, and failures that are not a card's.
+
+use agent_core::decisions;
+use agent_core::kanban::worker::{self, Handover, RunTicket};
+use agent_core::kanban::{self, KanbanError};
+use protocol::{
+    BoardEvent, CardRef, CardState, CreateCardParams, DecisionVerb, EditCardParams, RunOutcome, SettleDecisionParams,
+    TaskCard, WaitReason,
+};
+
+use crate::support::{World, ada};
+
+fn work(title: &str) -> CreateCardParams {
+    CreateCardParams { title: title.into(), ..CreateCardParams::default() }
+}
+
+/// A run whose process is not this one.
+async fn running(world: &World) -> RunTicket {
+    let ticket = world.claim().await.ticket;
+    worker::start(&world.core, ticket, u32::MAX >> 1, 1).await.unwrap();
+    ticket
+}
+
+async fn events(world: &World, card: &TaskCard) -> Vec<BoardEvent> {
+    kanban::events(&world.core, "", Some(CardRef::Id(card.id)), 0).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_worker_makes_cards_in_bounds_and_ties_only_its_own() {
+    let world = World::new().await;
+    let own = world.create("mine").await;
+    let other = world.create_with(CreateCardParams { triage: true, ..work("not mine") }).await;
+    let ticket = running(&world).await;
+    let made = worker::create(&world.core, ticket, work("part")).await.unwrap();
+    assert_eq!(made.state, CardState::Ready);
+    let (mine, theirs, part) = (CardRef::Id(own.id), CardRef::Id(other.id), CardRef::Id(made.id));
+    worker::link(&world.core, ticket, mine, part).await.unwrap();
+    assert_eq!(kanban::card(&world.core, part).await.unwrap().state, CardState::Todo);
+    let denied = worker::link(&world.core, ticket, mine, theirs).await.unwrap_err();
+    assert!(matches!(&denied, KanbanError::Denied(why) if why.contains("comment")), "{denied}");
+    let circle = worker::link(&world.core, ticket, part, mine).await.unwrap_err();
+    assert!(matches!(circle, KanbanError::Invalid(_)), "{circle}");
+    worker::unlink(&world.core, ticket, mine, part).await.unwrap();
+    assert_eq!(kanban::card(&world.core, part).await.unwrap().state, CardState::Ready);
+    let ghost = CreateCardParams { assignee: Some("ghost".into()), ..work("x") };
+    let refused = worker::create(&world.core, ticket, ghost).await.unwrap_err();
+    assert!(refused.to_string().contains("no profile"), "{refused}");
+    for at in 1..20 {
+        worker::create(&world.core, ticket, work(&format!("part {at}"))).await.unwrap();
+    }
+    let enough = worker::create(&world.core, ticket, work("one more")).await.unwrap_err();
+    assert!(matches!(&enough, KanbanError::Denied(why) if why.contains("limit")), "{enough}");
+    world.check_invariants().await;
+}
+
+#[tokio::test]
+async fn work_that_makes_work_ends_somewhere() {
+    let world = World::new().await;
+    world.create("generation 0").await;
+    for generation in 1..=3 {
+        let ticket = running(&world).await;
+        let params = CreateCardParams { priority: generation, ..work(&format!("generation {generation}")) };
+        worker::create(&world.core, ticket, params).await.unwrap();
+    }
+    let ticket = running(&world).await;
+    let denied = worker::create(&world.core, ticket, work("generation 4")).await.unwrap_err();
+    assert!(denied.to_string().contains("3 times over"), "{denied}");
+}
+
+#[tokio::test]
+async fn a_late_worker_makes_nothing() {
+    let world = World::new().await;
+    let card = world.create("mine").await;
+    let ticket = running(&world).await;
+    kanban::reclaim_card(&world.core, &ada(), CardRef::Id(card.id), "").await.unwrap();
+    let late = worker::create(&world.core, ticket, work("late")).await.unwrap_err();
+    assert!(matches!(late, KanbanError::Fenced(_)), "{late}");
+}
+
+#[tokio::test]
+async fn invented_cards_are_refused_and_told_and_real_ones_are_kept() {
+    let world = World::new().await;
+    let card = world.create("mine").await;
+    let other = world.create_with(CreateCardParams { triage: true, ..work("theirs") }).await;
+    let child = CreateCardParams { parents: vec![CardRef::Id(card.id)], triage: true, ..work("child of mine") };
+    let child = world.create_with(child).await;
+    let ticket = running(&world).await;
+    let made = worker::create(&world.core, ticket, work("made")).await.unwrap();
+    let complete = |cards: Vec<CardRef>| {
+        let core = world.core.clone();
+        async move {
+            let handover = Handover { created_cards: cards, ..Handover::default() };
+            worker::complete_with(&core, ticket, "done; see T-1 and T-777", None, &handover).await
+        }
+    };
+    for invented in [CardRef::Number(999), CardRef::Id(other.id)] {
+        let refused = complete(vec![CardRef::Id(made.id), invented]).await.unwrap_err();
+        assert!(matches!(&refused, KanbanError::Invalid(why) if why.contains("did not make")), "{refused}");
+        assert_eq!(world.state(&card).await, CardState::Running, "nothing has changed");
+    }
+    let told = events(&world, &card).await;
+    assert_eq!(told.iter().filter(|event| event.kind == "completion_refused").count(), 2);
+    complete(vec![CardRef::Id(made.id), CardRef::Id(child.id)]).await.unwrap();
+    assert_eq!(world.state(&card).await, CardState::Done);
+    let told = events(&world, &card).await;
+    let completed = told.iter().find(|event| event.kind == "completed").unwrap();
+    let detail: serde_json::Value = serde_json::from_str(&completed.detail).unwrap();
+    assert_eq!(detail["unknown_references"], serde_json::json!([777]), "advice, no refusal");
+    world.check_invariants().await;
+}
+
+async fn fail(world: &World, error: &str) {
+    let ticket = running(world).await;
+    worker::fail(&world.core, ticket, RunOutcome::Crashed, error, None).await.unwrap();
+    world.forget_processes().await;
+    world.check_invariants().await;
+}
+
+async fn blocked(world: &World, cards: &[TaskCard]) -> Vec<TaskCard> {
+    let mut found = Vec::new();
+    for card in cards {
+        let card = world.card(card).await;
+        if card.state == CardState::Blocked {
+            found.push(card);
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn three_cards_that_fail_the_same_way_ask_once_and_the_rest_waits() {
+    let world = World::new().await;
+    let mut cards = Vec::new();
+    for at in 0..5 {
+        cards.push(world.create(&format!("card {at}")).await);
+    }
+    for host in ["10.0.0.1:443", "10.0.0.1:443", "10.0.0.2:443"] {
+        fail(&world, &format!("connection refused to {host}")).await;
+    }
+    let asking = blocked(&world, &cards).await;
+    assert_eq!(asking.len(), 1, "one question, however many cards");
+    let detail = kanban::card_detail(&world.core, CardRef::Id(asking[0].id)).await.unwrap();
+    let decision = detail.decision.unwrap();
+    assert!(decision.ask.contains("3 cards"), "{}", decision.ask);
+    assert!(kanban::claim_next(&world.core, "test").await.unwrap().is_none(), "the profile rests");
+    let waiting = world.card(&cards[4]).await.wait;
+    assert!(matches!(&waiting, Some(WaitReason::ProfilePaused { profile, .. }) if profile == "runner"), "{waiting:?}");
+
+    // Its time is over, and nothing has changed: longer, without asking again and without burning attempts.
+    world.clock.advance_ms(601_000);
+    fail(&world, "connection refused to 10.0.0.9:443").await;
+    assert_eq!(blocked(&world, &cards).await.len(), 1);
+    world.clock.advance_ms(601_000);
+    assert!(kanban::claim_next(&world.core, "test").await.unwrap().is_none(), "twice as long");
+
+    // A person who says to try again means the profile.
+    let params = SettleDecisionParams {
+        id: decision.id,
+        version: decision.version,
+        verb: DecisionVerb::Retry,
+        comment: String::new(),
+    };
+    decisions::settle(&world.core, &ada(), params).await.unwrap();
+    let ticket = running(&world).await;
+    worker::complete(&world.core, ticket, "works again", None).await.unwrap();
+    assert!(kanban::claim_next(&world.core, "test").await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn one_card_that_fails_often_pauses_nobody() {
+    let world = World::new().await;
+    let card = world.create("weak").await;
+    let edit = EditCardParams { max_attempts: Some(9), ..EditCardParams::of(card.id, card.revision) };
+    kanban::edit_card(&world.core, &ada(), edit).await.unwrap();
+    for _ in 0..4 {
+        fail(&world, "segmentation fault").await;
+        world.clock.advance_ms(300_000);
+    }
+    assert_eq!(world.state(&card).await, CardState::Ready);
+    assert!(kanban::claim_next(&world.core, "test").await.unwrap().is_some());
+}
