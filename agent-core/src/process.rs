@@ -21,6 +21,9 @@ pub(crate) const NETWORK: &[&str] = &[
     "SSL_CERT_DIR",
 ];
 
+/// No process has this pid. In a container it is the session of everything that was started from outside.
+const NOBODY: u32 = 0;
+
 /// A process of this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
@@ -92,7 +95,7 @@ pub fn sessions_alive(leaders: &[Identity]) -> io::Result<Vec<bool>> {
     let mut alive = Vec::with_capacity(leaders.len());
     for leader in leaders {
         let reused = stat::read(leader.pid)?.is_some_and(|found| found.started != leader.started);
-        alive.push(!reused && sessions.contains(&leader.pid));
+        alive.push(leader.pid != NOBODY && !reused && sessions.contains(&leader.pid));
     }
     Ok(alive)
 }
@@ -119,6 +122,9 @@ pub fn signal_session(leader: Identity, signal: Signal) -> io::Result<usize> {
 /// Live processes whose session the leader leads, itself included. A pid stays reserved while a session uses it as
 /// its id, so members are the leader's own unless the pid now names a process with another start time.
 fn session_members(leader: Identity) -> io::Result<Vec<u32>> {
+    if leader.pid == NOBODY {
+        return Ok(Vec::new());
+    }
     if let Some(found) = stat::read(leader.pid)?
         && found.started != leader.started
     {
@@ -225,6 +231,16 @@ mod tests {
         let impostor = Identity { started: own.started + 1, ..own };
         assert!(!is_alive(impostor).unwrap());
         assert!(!session_is_alive(impostor).unwrap());
+    }
+
+    #[test]
+    fn nobody_leads_no_session() {
+        for started in [0, 1] {
+            let nobody = Identity { pid: 0, started };
+            assert!(!session_is_alive(nobody).unwrap());
+            assert_eq!(super::sessions_alive(&[nobody]).unwrap(), [false]);
+            assert_eq!(super::signal_session(nobody, rustix::process::Signal::CONT).unwrap(), 0);
+        }
     }
 
     #[test]

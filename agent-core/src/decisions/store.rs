@@ -14,8 +14,8 @@ const MAX_VIEW_BYTES: i64 = 16_000;
 
 macro_rules! view_columns {
     () => {
-        "SELECT d.id AS decision_id, d.version, d.kind, d.state AS decision_state, substr(d.ask, 1, ?1) AS ask,
-                substr(d.summary, 1, ?1) AS summary, d.options, d.profile, d.created_at, d.verb, d.comment,
+        "SELECT d.id AS decision_id, d.version, d.kind, d.state AS decision_state, substr(CAST(d.ask AS BLOB), 1, ?1) AS ask,
+                substr(CAST(d.summary AS BLOB), 1, ?1) AS summary, d.options, d.profile, d.created_at, d.verb, d.comment,
                 d.settled_by, d.device, d.settled_at, d.undo_id, d.then_continue, b.slug AS board, c.id, c.number, c.title, c.state,
                 r.cost_micros, CASE WHEN r.started_at IS NULL THEN NULL
                     ELSE max(COALESCE(r.ended_at, r.heartbeat_at, r.started_at) - r.started_at, 0) / 1000
@@ -152,7 +152,7 @@ fn decision_view(row: &SqliteRow, now: i64) -> Result<DecisionView, sqlx::Error>
         }),
         None => None,
     };
-    let summary: String = row.try_get("summary")?;
+    let summary = text::cut_bytes(row.try_get("summary")?);
     let options: String = row.try_get("options")?;
     Ok(DecisionView {
         id: DecisionId(row.try_get("decision_id")?),
@@ -161,7 +161,7 @@ fn decision_view(row: &SqliteRow, now: i64) -> Result<DecisionView, sqlx::Error>
         state,
         card: kanban::link_from_row(row)?,
         board: row.try_get("board")?,
-        ask: row.try_get("ask")?,
+        ask: text::cut_bytes(row.try_get("ask")?),
         summary_html: text::markdown(&summary),
         options: serde_json::from_str(&options).map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
         profile: row.try_get("profile")?,

@@ -12,6 +12,14 @@ use super::{KanbanError, store};
 use crate::process::Identity;
 use crate::{Actor, Core};
 
+/// A pause that ends in `$now`'s future. One that ends later than any pause lasts was written while the clock was ahead
+/// and holds nothing.
+macro_rules! pauses {
+    ($until:literal, $now:literal) => {
+        concat!("(", $until, " > ", $now, " AND ", $until, " <= ", $now, " + 90000000)")
+    };
+}
+
 /// No other card works in the directory of card `c`, and no worker of another is still ending there.
 macro_rules! dir_is_free {
     () => {
@@ -31,7 +39,11 @@ const NEXT_READY: &str = concat!(
     card_columns!(),
     " FROM kanban_card c
       WHERE c.state = 'ready' AND c.deleted_at IS NULL AND c.demo = 0
-        AND COALESCE(c.hold_until, 0) <= ?1 AND COALESCE(c.backoff_until, 0) <= ?1
+        AND NOT ",
+    pauses!("COALESCE(c.hold_until, 0)", "?1"),
+    " AND NOT ",
+    pauses!("COALESCE(c.backoff_until, 0)", "?1"),
+    "
         AND COALESCE(c.assignee, ?2) IN (SELECT value FROM json_each(?3))
         AND c.board_id NOT IN (SELECT unhex(value) FROM json_each(?4))
         AND (c.max_tokens IS NULL OR c.tokens - c.tokens_before < c.max_tokens)
@@ -56,9 +68,14 @@ const DUE: &str = concat!(
     " FROM kanban_card c WHERE c.state = 'scheduled' AND c.deleted_at IS NULL AND c.demo = 0
        AND c.scheduled_at <= ?1 ORDER BY c.scheduled_at LIMIT 100"
 );
-const ANY_READY: &str = "SELECT EXISTS (SELECT 1 FROM kanban_card
-    WHERE state = 'ready' AND deleted_at IS NULL AND demo = 0
-      AND COALESCE(hold_until, 0) <= ?1 AND COALESCE(backoff_until, 0) <= ?1)";
+const ANY_READY: &str = concat!(
+    "SELECT EXISTS (SELECT 1 FROM kanban_card
+    WHERE state = 'ready' AND deleted_at IS NULL AND demo = 0 AND NOT ",
+    pauses!("COALESCE(hold_until, 0)", "?1"),
+    " AND NOT ",
+    pauses!("COALESCE(backoff_until, 0)", "?1"),
+    ")"
+);
 const HAS_WORKER: &str = "SELECT EXISTS (SELECT 1 FROM kanban_process WHERE card_id = ?1)";
 const CARD_OF_RUN: &str = "SELECT card_id FROM kanban_run WHERE id = ?1";
 const INSERT_PROCESS: &str = "INSERT INTO kanban_process (run_id, card_id, host, pid, pid_started)

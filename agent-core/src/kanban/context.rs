@@ -4,21 +4,34 @@ use protocol::CardId;
 use sqlx::{Row, SqliteConnection};
 
 use super::card_row::CardRow;
-use super::{KanbanError, view};
+use super::{KanbanError, recovery, view};
 use crate::{Core, text};
 
 const MAX_BODY: usize = 8 * 1024;
 const MAX_FIELD: usize = 4 * 1024;
+/// One byte more than is shown tells that something was cut.
+const CUT_FIELD: i64 = MAX_FIELD as i64 + 1;
 const MAX_COMMENT: usize = 2 * 1024;
 const ATTEMPTS: usize = 10;
 const COMMENTS: usize = 30;
 const PARENTS: i64 = 20;
 const FILES: usize = 30;
+const RECENT: i64 = 5;
+const MAX_RECENT_CHARS: usize = 200;
 
-const PARENT_RESULTS: &str = "SELECT p.number, p.title, substr(p.summary, 1, ?2) AS summary, p.state_at
+const PARENT_RESULTS: &str = "SELECT p.number, p.title, substr(CAST(p.summary AS BLOB), 1, ?2) AS summary, p.state_at,
+        (SELECT substr(CAST(r.metadata AS BLOB), 1, ?2) FROM kanban_run r
+          WHERE r.card_id = p.id AND r.outcome = 'completed' ORDER BY r.attempt DESC LIMIT 1) AS facts
       FROM kanban_link l JOIN kanban_card p ON p.id = l.parent_id
      WHERE l.child_id = ?1 AND p.state IN ('done', 'archived') AND p.summary IS NOT NULL AND p.deleted_at IS NULL
      ORDER BY p.state_at DESC LIMIT ?3";
+const FACTS_OF_RUNS: &str = "SELECT attempt, substr(CAST(metadata AS BLOB), 1, ?2) FROM kanban_run
+     WHERE card_id = ?1 AND metadata IS NOT NULL ORDER BY attempt DESC LIMIT 20";
+// Among the last cards that were finished, so that the cost does not grow with the board.
+const RECENT_RESULTS: &str = "SELECT number, title, substr(CAST(summary AS BLOB), 1, 2000), state_at FROM (
+        SELECT id, number, title, assignee, summary, state_at FROM kanban_card
+         WHERE board_id = ?1 AND state = 'done' AND deleted_at IS NULL ORDER BY updated_at DESC, id DESC LIMIT 200)
+     WHERE assignee = ?2 AND id <> ?3 AND summary IS NOT NULL LIMIT ?4";
 
 /// The text an agent reads first. Everything in it has a limit, so the whole has one too.
 pub(super) async fn text(
@@ -29,7 +42,13 @@ pub(super) async fn text(
 ) -> Result<String, KanbanError> {
     let now = core.now_ms();
     let mut out = format!("# Card T-{}: {}\n\n", card.number, card.title);
-    out.push_str(&format!("Assignee: {profile} · attempt {} · created by {}\n", card.attempts, card.created_by));
+    let by = quoted(&card.created_by);
+    out.push_str(&format!("Assignee: {profile} · attempt {} · created by `{by}`\n", card.attempts));
+    if let Some(path) = &card.workspace_path {
+        out.push_str(&format!("Works in: {path} ({})\n", card.workspace_kind));
+    }
+    let runtime = card.max_runtime_s.unwrap_or(core.config().kanban.max_runtime_seconds);
+    out.push_str(&format!("Longest run: {}\n", recovery::duration_in_words(runtime)));
     if let Some(tenant) = &card.tenant {
         out.push_str(&format!("Tenant: {}\n", text::excerpt(tenant, 200)));
     }
@@ -48,8 +67,20 @@ pub(super) async fn text(
     push_files(core, connection, card, &mut out).await?;
     push_attempts(connection, card, &mut out).await?;
     push_parents(connection, card.id, now, &mut out).await?;
-    push_comments(connection, card.id, now, &mut out).await?;
+    push_recent(connection, card, now, &mut out).await?;
+    push_comments(connection, card, now, &mut out).await?;
     Ok(out)
+}
+
+/// A name in backticks cannot be mistaken for an instruction, so backticks and line ends in it are dropped.
+fn quoted(name: &str) -> String {
+    name.chars().filter(|c| *c != '`' && !c.is_control()).collect()
+}
+
+fn push_facts(facts: Option<&[u8]>, out: &mut String) {
+    if let Some(facts) = facts {
+        out.push_str(&format!("Facts: {}\n", clip_cut(facts)));
+    }
 }
 
 async fn push_files(
@@ -77,13 +108,13 @@ async fn push_files(
 async fn push_attempts(connection: &mut SqliteConnection, card: &CardRow, out: &mut String) -> Result<(), KanbanError> {
     let mut runs = view::runs(connection, card.id).await?;
     runs.retain(|run| run.ended_at.is_some());
-    if runs.is_empty() {
-        return Ok(());
-    }
-    let earlier = (card.attempts as usize).saturating_sub(1);
+    let Some(newest) = runs.first() else { return Ok(()) };
+    let facts: Vec<(u32, Vec<u8>)> =
+        sqlx::query_as(FACTS_OF_RUNS).bind(card.id.0).bind(CUT_FIELD).fetch_all(connection).await?;
     out.push_str("\n## Earlier attempts\n");
-    if earlier > ATTEMPTS {
-        out.push_str(&format!("\n({} earlier ones are left out)\n", earlier - ATTEMPTS));
+    let left_out = (newest.attempt as usize).saturating_sub(runs.len().min(ATTEMPTS));
+    if left_out > 0 {
+        out.push_str(&format!("\n({left_out} earlier ones are left out)\n"));
     }
     for run in runs.iter().take(ATTEMPTS).rev() {
         let outcome = run.outcome.map_or("ended", protocol::RunOutcome::as_str);
@@ -92,6 +123,8 @@ async fn push_attempts(connection: &mut SqliteConnection, card: &CardRow, out: &
             out.push_str(&clip(part, MAX_FIELD));
             out.push('\n');
         }
+        let of_run = facts.iter().find(|(attempt, _)| *attempt == run.attempt);
+        push_facts(of_run.map(|(_, facts)| facts.as_slice()), out);
     }
     Ok(())
 }
@@ -102,8 +135,7 @@ async fn push_parents(
     now: i64,
     out: &mut String,
 ) -> Result<(), KanbanError> {
-    let limit = i64::try_from(MAX_FIELD).unwrap_or(4096);
-    let rows = sqlx::query(PARENT_RESULTS).bind(card.0).bind(limit).bind(PARENTS).fetch_all(connection).await?;
+    let rows = sqlx::query(PARENT_RESULTS).bind(card.0).bind(CUT_FIELD).bind(PARENTS).fetch_all(connection).await?;
     if rows.is_empty() {
         return Ok(());
     }
@@ -111,31 +143,52 @@ async fn push_parents(
     for row in rows {
         let number: i64 = row.try_get("number")?;
         let title: String = row.try_get("title")?;
-        let summary: String = row.try_get("summary")?;
+        let summary = clip_cut(row.try_get("summary")?);
         let age = ago(now - row.try_get::<i64, _>("state_at")?);
-        out.push_str(&format!("\n### T-{number}: {title} ({age})\n{}\n", clip(&summary, MAX_FIELD)));
+        out.push_str(&format!("\n### T-{number}: {title} ({age})\n{summary}\n"));
+        push_facts(row.try_get("facts")?, out);
+    }
+    Ok(())
+}
+
+/// What the same profile finished last, in a line each.
+async fn push_recent(
+    connection: &mut SqliteConnection,
+    card: &CardRow,
+    now: i64,
+    out: &mut String,
+) -> Result<(), KanbanError> {
+    let Some(assignee) = &card.assignee else { return Ok(()) };
+    let query = sqlx::query_as(RECENT_RESULTS).bind(card.board_id.0).bind(assignee).bind(card.id.0).bind(RECENT);
+    let recent: Vec<(i64, String, Vec<u8>, i64)> = query.fetch_all(connection).await?;
+    if recent.is_empty() {
+        return Ok(());
+    }
+    out.push_str(&format!("\n## Recent work of {}\n\n", quoted(assignee)));
+    for (number, title, summary, at) in recent {
+        let first_line = text::excerpt(&text::cut_bytes(&summary), MAX_RECENT_CHARS);
+        out.push_str(&format!("- T-{number}: {title} ({}): {first_line}\n", ago(now - at)));
     }
     Ok(())
 }
 
 async fn push_comments(
     connection: &mut SqliteConnection,
-    card: CardId,
+    card: &CardRow,
     now: i64,
     out: &mut String,
 ) -> Result<(), KanbanError> {
-    let comments = view::raw_comments(connection, card).await?;
+    let comments = view::raw_comments(connection, card.id).await?;
     if comments.is_empty() {
         return Ok(());
     }
     out.push_str("\n## Comments\n");
-    let left_out = comments.len().saturating_sub(COMMENTS);
+    let unread = comments.len().saturating_sub(COMMENTS);
+    let left_out = (card.comment_count as usize).saturating_sub(comments.len() - unread);
     if left_out > 0 {
         out.push_str(&format!("\n({left_out} earlier ones are left out)\n"));
     }
-    // A name in backticks cannot be mistaken for an instruction, so backticks in it are dropped.
-    let quoted = |text: &str| text.chars().filter(|c| *c != '`' && !c.is_control()).collect::<String>();
-    for comment in comments.iter().skip(left_out) {
+    for comment in comments.iter().skip(unread) {
         let author = quoted(&comment.author);
         let who = if comment.by_worker { "worker" } else { "person" };
         let anchor = comment.anchor.as_ref().map(|anchor| match anchor.line {
@@ -168,6 +221,12 @@ fn clip(source: &str, max: usize) -> String {
     }
     let end = (0..=max).rev().find(|at| source.is_char_boundary(*at)).unwrap_or(0);
     format!("{}\n… ({} bytes left out; kanban_show has more)", &source[..end], source.len() - end)
+}
+
+/// A field of which the database gave no more than [`CUT_FIELD`] bytes.
+fn clip_cut(field: &[u8]) -> String {
+    let whole = text::cut_bytes(field.get(..MAX_FIELD).unwrap_or(field));
+    if field.len() <= MAX_FIELD { whole } else { format!("{whole}\n… (the rest is left out; kanban_show has it)") }
 }
 
 /// The card as JSON: what `kanban_show` and `command` executors get.
@@ -209,7 +268,7 @@ pub(super) async fn json(
 }
 
 #[cfg(test)]
-pub(super) const ALL_SQL: &[&str] = &[PARENT_RESULTS];
+pub(super) const ALL_SQL: &[&str] = &[PARENT_RESULTS, FACTS_OF_RUNS, RECENT_RESULTS];
 
 #[cfg(test)]
 mod tests {

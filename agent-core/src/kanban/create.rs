@@ -8,6 +8,7 @@ use sqlx::SqliteConnection;
 use super::card_row::{CardRow, load};
 use super::edit::written;
 use super::event::{self, NewEvent};
+use super::moves::MAX_AHEAD_MS;
 use super::undo::{self, Inverse};
 use super::{KanbanError, board_store, boards, input, rank, repeat, store};
 use crate::{Actor, Core, audit, decisions};
@@ -42,7 +43,7 @@ pub(super) async fn create_in(
     let model = input::model(params.model.as_deref().unwrap_or_default())?;
     let repeats = repeat::checked(params.repeat.as_deref().unwrap_or_default())?;
     let board = boards::for_write(tx, &params.board, now).await?;
-    let key = params.idempotency_key.as_deref().map(str::trim).filter(|key| !key.is_empty());
+    let key = input::key(params.idempotency_key.as_deref().unwrap_or_default())?;
     if let Some(key) = key
         && let Some(existing) = store::by_idempotency_key(tx, board.id, key).await?
     {
@@ -61,7 +62,7 @@ pub(super) async fn create_in(
             parents.push(parent.id);
         }
     }
-    let state = first_state(params, waits, now);
+    let state = first_state(params, waits, now)?;
     let id = CardId(store::new_id());
     let number = store::next_number(tx).await?;
     let rank = rank::between(store::last_rank(tx, board.id, state).await?.as_deref(), None);
@@ -114,8 +115,11 @@ pub(super) async fn create_in(
 }
 
 /// The state a new card starts in (`kanban.md`, first row of the table).
-fn first_state(params: &CreateCardParams, waits: bool, now: i64) -> CardState {
-    if params.triage {
+fn first_state(params: &CreateCardParams, waits: bool, now: i64) -> Result<CardState, KanbanError> {
+    if params.scheduled_at.is_some_and(|at| at > now + MAX_AHEAD_MS) {
+        return Err(KanbanError::Invalid("a card starts at most five years ahead; choose an earlier time".into()));
+    }
+    Ok(if params.triage {
         CardState::Triage
     } else if params.blocked {
         CardState::Blocked
@@ -125,7 +129,7 @@ fn first_state(params: &CreateCardParams, waits: bool, now: i64) -> CardState {
         CardState::Scheduled
     } else {
         CardState::Ready
-    }
+    })
 }
 
 /// Where a card's worker will work.
@@ -206,7 +210,7 @@ pub(super) async fn create_next_occurrence(
     done: &CardRow,
 ) -> Result<(), KanbanError> {
     let Some(rule) = &done.repeat else { return Ok(()) };
-    if store::next_occurrence(tx, done.id).await?.is_some() {
+    if store::has_come_again(tx, done.id).await? {
         return Ok(()); // finished, brought back and finished again
     }
     let now = core.now_ms();

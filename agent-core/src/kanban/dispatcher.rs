@@ -58,7 +58,7 @@ pub fn start(core: Core, tasks: &Tasks, options: DispatcherOptions) {
             }
             // Armed before looking, so that a change during the look is not missed.
             changes.mark_unchanged();
-            let pause = dispatcher.look(&mut next_sweep).await;
+            let pause = dispatcher.look(&mut next_sweep, clocks.wall_ms).await;
             tokio::select! {
                 () = stop.cancelled() => break,
                 changed = changes.changed() => if changed.is_err() { break },
@@ -103,10 +103,11 @@ struct Dispatcher {
 
 impl Dispatcher {
     /// One look: start what can start, and once a second take back what is lost. Returns how long to sleep at most.
-    async fn look(&self, next_sweep: &mut tokio::time::Instant) -> Duration {
+    /// Leases are judged by `now`, when the machine was known to be awake: it may fall asleep in the middle of a look.
+    async fn look(&self, next_sweep: &mut tokio::time::Instant, now: i64) -> Duration {
         let mut pause = SWEEP;
         if tokio::time::Instant::now() >= *next_sweep {
-            match self.sweep().await {
+            match self.sweep(now).await {
                 Ok(true) => pause = SWEEP_WHILE_ENDING,
                 Ok(false) => {}
                 Err(error) => tracing::error!(%error, "looking after running cards failed; trying again"),
@@ -129,9 +130,9 @@ impl Dispatcher {
         }
     }
 
-    async fn sweep(&self) -> Result<bool, KanbanError> {
+    async fn sweep(&self, now: i64) -> Result<bool, KanbanError> {
         claim::release_due(&self.core).await?;
-        recovery::sweep_runs(&self.core).await?;
+        recovery::sweep_runs_at(&self.core, now).await?;
         recovery::reap(&self.core).await
     }
 

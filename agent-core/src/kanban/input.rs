@@ -10,6 +10,7 @@ use crate::Core;
 const MAX_LABEL_CHARS: usize = 50;
 const MAX_SKILLS: usize = 20;
 const MAX_NAME_CHARS: usize = 200;
+const MAX_KEY_BYTES: usize = 1000;
 const MAX_BRANCH_BYTES: usize = 200;
 
 /// A title: trimmed, not blank, one line, at most [`MAX_TITLE_CHARS`] characters.
@@ -99,6 +100,18 @@ pub(crate) fn skills(names: &[String]) -> Result<String, KanbanError> {
         return Err(KanbanError::Invalid(format!("a card has at most {MAX_SKILLS} skills")));
     }
     Ok(serde_json::json!(skills).to_string())
+}
+
+/// An idempotency key: trimmed, at most [`MAX_KEY_BYTES`]; empty means none.
+pub(crate) fn key(text: &str) -> Result<Option<&str>, KanbanError> {
+    let text = text.trim();
+    if text.len() > MAX_KEY_BYTES {
+        return Err(KanbanError::Invalid(format!(
+            "the idempotency key has {} bytes, at most {MAX_KEY_BYTES} are kept; use a hash of it",
+            text.len()
+        )));
+    }
+    Ok((!text.is_empty()).then_some(text))
 }
 
 /// A tenant: any text of at most 200 characters; empty means none.

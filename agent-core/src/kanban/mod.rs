@@ -48,7 +48,7 @@ pub use edit::edit_card;
 pub use error::KanbanError;
 pub use links::{link, unlink};
 pub use moves::{block_card, complete_card, delete_card, edit_result, move_card, reclaim_card, schedule_card};
-pub use recovery::reap;
+pub use recovery::{reap, sweep_runs};
 pub use report::{diagnostics, events, newest_event, stats, worker_context, worker_logs};
 pub use review::{CommitFirst, card_changes, card_evidence, file_diff, merge_card};
 pub use undo::{last_undo, undo};

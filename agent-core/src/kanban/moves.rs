@@ -13,7 +13,7 @@ use super::{KanbanError, boards, input, rank, store, view};
 use crate::{Actor, Core, audit};
 
 /// The furthest a card can be scheduled ahead: five years.
-const MAX_AHEAD_MS: i64 = 5 * 366 * 24 * 3_600_000;
+pub(super) const MAX_AHEAD_MS: i64 = 5 * 366 * 24 * 3_600_000;
 
 /// Moves a card by hand, or gives it another place in its column.
 ///
@@ -192,6 +192,7 @@ pub async fn block_card(core: &Core, actor: &Actor, card: CardRef, reason: &str)
     let reason = input::needed_text("reason", reason)?;
     let mut tx = core.write().await?;
     let before = load(&mut tx, card).await?;
+    boards::require_open(&mut tx, before.board_id).await?;
     let inverse = Inverse::restore(&mut tx, &before).await?;
     let mut transition = Transition::new(Cause::AskInput, CardState::Blocked, "blocked");
     transition.detail = serde_json::json!({ "reason": crate::text::excerpt(reason, 400) });
@@ -236,6 +237,7 @@ pub async fn edit_result(core: &Core, actor: &Actor, card: CardRef, summary: &st
     let summary = input::needed_text("summary", summary)?.trim();
     let mut tx = core.write().await?;
     let before = load(&mut tx, card).await?;
+    boards::require_open(&mut tx, before.board_id).await?;
     if before.state != CardState::Done {
         return Err(KanbanError::Conflict(format!(
             "{} is {}; only a finished card has a result to rewrite",

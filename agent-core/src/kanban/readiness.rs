@@ -17,6 +17,9 @@ const OPEN_RUNS: &str =
 const LIMITED_BOARDS: &str = "SELECT id, slots, archived_at IS NOT NULL FROM kanban_board
                                WHERE slots IS NOT NULL OR archived_at IS NOT NULL";
 
+/// No pause lasts longer: a provider's own word counts up to a day. The SQL of `claim` says the same.
+const LONGEST_PAUSE_MS: i64 = 90_000_000;
+
 /// What decides whether ready cards can start, read once per page or sweep.
 #[derive(Debug, Clone)]
 pub(super) struct Readiness {
@@ -153,13 +156,19 @@ impl Readiness {
         (used >= limit).then_some(Slots { used, limit })
     }
 
+    /// Whether a pause until then holds anything: one that ends later than any lasts was written while the clock was
+    /// ahead.
+    fn is_pause(&self, until: i64) -> bool {
+        until > self.now && until <= self.now + LONGEST_PAUSE_MS
+    }
+
     /// Why a ready card waits; parents and schedule of other states are known to the caller. What only a person can
     /// mend comes before what time mends.
     pub(super) fn wait(&self, card: Candidate<'_>) -> Option<WaitReason> {
         if card.state != CardState::Ready || card.demo {
             return None;
         }
-        if let Some(until) = card.hold_until.filter(|until| *until > self.now) {
+        if let Some(until) = card.hold_until.filter(|until| self.is_pause(*until)) {
             return Some(WaitReason::UndoWindow { until });
         }
         let profile = self.profile_of(card.assignee);
@@ -174,7 +183,7 @@ impl Readiness {
         if let Some(until) = self.paused.get(profile) {
             return Some(WaitReason::ProfilePaused { profile: profile.to_owned(), until: *until });
         }
-        if let Some(until) = card.backoff_until.filter(|until| *until > self.now) {
+        if let Some(until) = card.backoff_until.filter(|until| self.is_pause(*until)) {
             return Some(WaitReason::BackingOff { until });
         }
         if card.earlier_worker {

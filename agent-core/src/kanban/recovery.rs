@@ -159,8 +159,15 @@ pub(super) async fn extend_leases(core: &Core) -> Result<(), KanbanError> {
 
 /// Looks at every open run of this machine: dead, quiet and overlong ones are ended. Cost grows with the runs under
 /// way, not with the board.
-pub(super) async fn sweep_runs(core: &Core) -> Result<(), KanbanError> {
-    let now = core.now_ms();
+///
+/// # Errors
+/// When the database fails.
+pub async fn sweep_runs(core: &Core) -> Result<(), KanbanError> {
+    sweep_runs_at(core, core.now_ms()).await
+}
+
+/// The same by a time of which the caller knows that the machine has not slept since its workers could last report.
+pub(super) async fn sweep_runs_at(core: &Core, now: i64) -> Result<(), KanbanError> {
     let rows = sqlx::query(OVERDUE).fetch_all(core.store().reader()).await?;
     for row in rows {
         let run = RunId(row.try_get("id")?);
@@ -193,7 +200,7 @@ pub(super) async fn sweep_runs(core: &Core) -> Result<(), KanbanError> {
     Ok(())
 }
 
-fn duration_in_words(seconds: u32) -> String {
+pub(super) fn duration_in_words(seconds: u32) -> String {
     match seconds {
         0..=119 => format!("{seconds} s"),
         120..=7199 => format!("{} min", seconds / 60),

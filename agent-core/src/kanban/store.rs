@@ -37,7 +37,13 @@ const SET_STATE: &str = "UPDATE kanban_card
         done_at = CASE WHEN ?3 = 'done' THEN ?13 WHEN ?3 = 'archived' THEN done_at END,
         stale = CASE WHEN ?3 = 'archived' THEN stale ELSE 0 END,
         tokens_before = CASE WHEN ?15 THEN tokens ELSE tokens_before END,
-        cost_micros_before = CASE WHEN ?15 THEN COALESCE(cost_micros, 0) ELSE cost_micros_before END
+        cost_micros_before = CASE WHEN ?15 THEN COALESCE(cost_micros, 0) ELSE cost_micros_before END,
+        -- While it was put away its key was free. Whoever has it by now keeps it.
+        idempotency_key = CASE WHEN state = 'archived' AND ?3 <> 'archived' AND EXISTS (
+                SELECT 1 FROM kanban_card o WHERE o.board_id = kanban_card.board_id
+                   AND o.idempotency_key = kanban_card.idempotency_key AND o.state <> 'archived'
+                   AND o.deleted_at IS NULL AND o.id <> kanban_card.id)
+            THEN NULL ELSE idempotency_key END
     WHERE id = ?1 AND revision = ?2 AND deleted_at IS NULL";
 const SET_RANK: &str = "UPDATE kanban_card SET rank = ?3, updated_at = ?4, revision = revision + 1
                         WHERE id = ?1 AND revision = ?2 AND deleted_at IS NULL";
@@ -69,14 +75,20 @@ const SET_SCHEDULED: &str = "UPDATE kanban_card SET scheduled_at = ?3, updated_a
                              WHERE id = ?1 AND revision = ?2 AND state = 'scheduled' AND deleted_at IS NULL";
 const CARD_OF_UNDO: &str =
     "SELECT c.id, c.number FROM kanban_undo u JOIN kanban_card c ON c.id = u.card_id WHERE u.id = ?1";
-const SET_DELETED: &str = "UPDATE kanban_card SET deleted_at = ?3, updated_at = ?4, revision = revision + 1
-                           WHERE id = ?1 AND revision = ?2";
+// A repeated card that comes back when another has taken its place repeats nothing any more.
+const SET_DELETED: &str = "UPDATE kanban_card SET deleted_at = ?3, updated_at = ?4, revision = revision + 1,
+        previous = CASE WHEN ?3 IS NULL AND EXISTS (
+                SELECT 1 FROM kanban_card o WHERE o.previous = kanban_card.previous
+                   AND o.deleted_at IS NULL AND o.id <> kanban_card.id)
+            THEN NULL ELSE previous END
+    WHERE id = ?1 AND revision = ?2";
 const SET_DECISION: &str = "UPDATE kanban_card SET open_decision_id = ?2 WHERE id = ?1";
 const END_RUN: &str = "UPDATE kanban_run
     SET ended_at = ?2, outcome = ?3, summary = ?4, error = ?5, metadata = ?6, lease_until = NULL
     WHERE id = ?1 AND ended_at IS NULL";
 const NEXT_OCCURRENCE: &str = "SELECT id FROM kanban_card
     WHERE previous = ?1 AND deleted_at IS NULL AND attempts = 0 AND state IN ('scheduled', 'todo', 'ready')";
+const HAS_COME_AGAIN: &str = "SELECT EXISTS (SELECT 1 FROM kanban_card WHERE previous = ?1 AND deleted_at IS NULL)";
 const CHILDREN_IN: &str = concat!(
     "SELECT ",
     card_columns!(),
@@ -360,6 +372,11 @@ pub(super) async fn next_occurrence(tx: &mut SqliteConnection, card: CardId) -> 
     Ok(id.map(CardId))
 }
 
+/// Whether a card repeats this one, started or not.
+pub(super) async fn has_come_again(tx: &mut SqliteConnection, card: CardId) -> Result<bool, KanbanError> {
+    Ok(sqlx::query_scalar(HAS_COME_AGAIN).bind(card.0).fetch_one(tx).await?)
+}
+
 pub(super) async fn set_summary(
     tx: &mut SqliteConnection,
     card: &CardRow,
@@ -607,6 +624,7 @@ pub(super) const ALL_SQL: &[&str] = &[
     MARK_STALE,
     FINISHED_BELOW,
     NEXT_OCCURRENCE,
+    HAS_COME_AGAIN,
     SET_SUMMARY,
     SET_SCHEDULED,
     CARD_OF_UNDO,

@@ -494,6 +494,7 @@ pub async fn block_with(
     let BlockWords { kind, reason, summary, options } = words;
     let reason = text::redact(input::needed_text("reason", reason)?.trim());
     let summary = text::redact(input::long_text("summary", summary)?.trim());
+    let options: Vec<String> = options.iter().map(|option| text::redact(option)).collect();
     let (kind, reason) = match reason.strip_prefix("review-required:") {
         Some(rest) => {
             (BlockKind::Review, if rest.trim().is_empty() { summary.clone() } else { rest.trim().to_owned() })
@@ -532,7 +533,7 @@ pub async fn block_with(
             profile: &owned.profile,
             ask: &reason,
             summary: &summary,
-            options,
+            options: &options,
             then_continue: handover.then_continue,
         };
         decisions::open(core, &mut tx, new).await?;

@@ -163,6 +163,7 @@ impl Store {
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT)
             .disable_statement_logging();
+        let opening = lock_opening(path).await.map_err(|error| open_error(sqlx::Error::Io(error)))?;
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(Duration::from_secs(30))
@@ -171,6 +172,7 @@ impl Store {
             .map_err(open_error)?;
         check_version(&writer).await?;
         migrate(&writer, path).await?;
+        drop(opening);
         restrict_to_owner(path);
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
@@ -259,6 +261,19 @@ impl CommitWatch {
             tracing::debug!(%error, "closing the watching connection failed");
         }
     }
+}
+
+/// Waits until no other process is making or migrating the database. SQLite lets two of them switch the journal or run
+/// the same migration at once, and the second one fails. The lock goes with the returned file.
+async fn lock_opening(path: &Path) -> std::io::Result<std::fs::File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let path = path.with_extension("open.lock");
+    let wait = tokio::task::spawn_blocking(move || {
+        let file = std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+        rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)?;
+        Ok(file)
+    });
+    wait.await.map_err(std::io::Error::other)?
 }
 
 async fn check_version(pool: &SqlitePool) -> Result<(), StoreError> {

@@ -36,6 +36,16 @@ pub fn excerpt(source: &str, max: usize) -> String {
     kept.into_iter().collect()
 }
 
+/// The beginning of a text that was cut by bytes: half a character at its end goes.
+///
+/// SQL's `substr` counts characters and ends at the first NUL, so texts are cut as bytes.
+pub(crate) fn cut_bytes(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(error) => String::from_utf8_lossy(&bytes[..error.valid_up_to()]).into_owned(),
+    }
+}
+
 /// The line without the `#` marks of a heading.
 fn heading_text(line: &str) -> &str {
     let rest = line.trim_start_matches('#');

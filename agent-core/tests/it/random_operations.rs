@@ -14,7 +14,7 @@ use crate::support::{World, ada};
 
 #[derive(Debug, Clone)]
 enum Operation {
-    Create { parent: Option<u8>, blocked: bool, triage: bool },
+    Create { parent: Option<u8>, blocked: bool, triage: bool, key: bool },
     Move { card: u8, to: u8 },
     Edit { card: u8 },
     Link { parent: u8, child: u8 },
@@ -33,15 +33,19 @@ enum Operation {
     Bulk { first: u8, second: u8, change: u8 },
     Comment { card: u8 },
     Repeat { card: u8 },
+    Heartbeat { run: u8 },
+    Sweep,
     Wait { seconds: u16 },
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
     let small = || 0_u8..12;
     prop_oneof![
-        3 => (prop::option::of(small()), any::<bool>(), any::<bool>()).prop_map(|(parent, blocked, triage)| {
-            Operation::Create { parent, blocked: blocked && triage, triage: triage && !blocked }
-        }),
+        3 => (prop::option::of(small()), any::<bool>(), any::<bool>(), 0_u8..4).prop_map(
+            |(parent, blocked, triage, key)| {
+                Operation::Create { parent, blocked: blocked && triage, triage: triage && !blocked, key: key == 0 }
+            }
+        ),
         4 => (small(), 0_u8..9).prop_map(|(card, to)| Operation::Move { card, to }),
         1 => small().prop_map(|card| Operation::Edit { card }),
         2 => (small(), small()).prop_map(|(parent, child)| Operation::Link { parent, child }),
@@ -60,6 +64,8 @@ fn operation() -> impl Strategy<Value = Operation> {
         2 => (small(), small(), 0_u8..6).prop_map(|(first, second, change)| Operation::Bulk { first, second, change }),
         1 => small().prop_map(|card| Operation::Comment { card }),
         1 => small().prop_map(|card| Operation::Repeat { card }),
+        1 => small().prop_map(|run| Operation::Heartbeat { run }),
+        1 => Just(Operation::Sweep),
         2 => (1_u16..700).prop_map(|seconds| Operation::Wait { seconds }),
     ]
 }
@@ -120,17 +126,19 @@ async fn play(operations: Vec<Operation>) {
 async fn step(world: &World, memory: &mut Memory, operation: &Operation) -> Result<(), KanbanError> {
     let core = &world.core;
     match operation {
-        Operation::Create { parent, blocked, triage } => {
+        Operation::Create { parent, blocked, triage, key } => {
             let parents = parent.filter(|_| memory.cards > 0).map(|index| memory.card(index));
             let params = CreateCardParams {
                 title: "card".into(),
                 parents: parents.into_iter().collect(),
                 blocked: *blocked,
                 triage: *triage,
+                idempotency_key: key.then(|| "key".into()),
                 ..CreateCardParams::default()
             };
             let written = kanban::create_card(core, &ada(), params).await?;
-            memory.cards = written.card.number;
+            // With a key it may be an older one.
+            memory.cards = memory.cards.max(written.card.number);
             memory.undos.extend(written.undo);
         }
         Operation::Move { card, to } => {
@@ -236,6 +244,13 @@ async fn step(world: &World, memory: &mut Memory, operation: &Operation) -> Resu
                 EditCardParams { repeat: Some("every 1h".into()), ..EditCardParams::of(card.id, card.revision) };
             memory.undos.extend(kanban::edit_card(core, &ada(), params).await?.undo);
         }
+        Operation::Heartbeat { run } => {
+            if let Some(ticket) = memory.run(*run) {
+                worker::heartbeat(core, ticket).await?;
+            }
+        }
+        // Leases that ran out, runs that took too long, processes that are gone.
+        Operation::Sweep => kanban::sweep_runs(core).await?,
         Operation::Wait { seconds } => {
             world.clock.advance_ms(i64::from(*seconds) * 1000);
             kanban::release_due(core).await?;

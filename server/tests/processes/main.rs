@@ -1,6 +1,9 @@
 //! Real processes on a real home: dispatchers, workers, servers, and `kill -9`.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+mod faults;
+mod races;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -24,8 +27,13 @@ struct Place {
 
 impl Place {
     fn new(script: &str, slots: u32) -> Self {
+        Self::with_config(script, slots, "")
+    }
+
+    /// The same, with further lines of `kanban:` in its configuration.
+    fn with_config(script: &str, slots: u32, more: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let config = format!("kanban:\n  max_in_progress: {slots}\n  default_assignee: script\n");
+        let config = format!("kanban:\n  max_in_progress: {slots}\n  default_assignee: script\n{more}");
         std::fs::write(dir.path().join("config.yaml"), config).unwrap();
         let profile = dir.path().join("profiles/script");
         std::fs::create_dir_all(&profile).unwrap();
@@ -124,6 +132,34 @@ fn is_alive(pid: u32) -> bool {
     agent_core::process::identity_of(pid).unwrap().is_some()
 }
 
+/// Waits until all of these processes are gone.
+async fn gone(pids: &[u32], why: &str) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while pids.iter().any(|pid| is_alive(*pid)) {
+        assert!(Instant::now() < deadline, "{why}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// I12: no worker of a finished card lives, and none is remembered, once the dispatcher had the time to look.
+async fn no_finished_card_has_a_worker(core: &Core) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let left: Vec<(i64, u32)> = sqlx::query_as(
+            "SELECT c.number, p.pid FROM kanban_process p JOIN kanban_card c ON c.id = p.card_id
+              WHERE c.state IN ('done', 'archived')",
+        )
+        .fetch_all(core.store().reader())
+        .await
+        .unwrap();
+        if left.is_empty() {
+            return;
+        }
+        assert!(Instant::now() < deadline, "workers of finished cards: {left:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn four_dispatchers_run_a_thousand_cards_once_each() {
     let place = Place::new("echo $HERMES_KANBAN_TASK >> ../../runs.txt; echo done", 8);
@@ -148,6 +184,7 @@ async fn four_dispatchers_run_a_thousand_cards_once_each() {
         assert!(Instant::now() < deadline, "{:?}", page.columns.iter().map(|c| (c.state, c.total)).collect::<Vec<_>>());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+    no_finished_card_has_a_worker(&core).await;
     for (tasks, _) in &dispatchers {
         tasks.shut_down().await;
     }
@@ -182,11 +219,7 @@ async fn a_killed_worker_gives_its_card_back_with_the_reason_and_leaves_nothing_
     assert!(first.error.as_deref().unwrap().contains("signal 9"), "{:?}", first.error);
     assert_eq!(back.card.failures, 1);
     assert!(back.last_error.unwrap().contains("signal 9"));
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while is_alive(child) || is_alive(script) {
-        assert!(Instant::now() < deadline, "what the worker started must end with it");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    gone(&[child, script], "what the worker started must end with it").await;
     kanban::delete_card(&core, &me(), CardRef::Id(card.id)).await.unwrap();
     tasks.shut_down().await;
 }
@@ -199,13 +232,10 @@ async fn taking_a_running_card_back_ends_its_worker() {
     let card = create(&core, "stubborn").await;
     let script = pid_in(&core, &card, "script").await;
     kanban::complete_card(&core, &me(), CardRef::Id(card.id), "never mind").await.unwrap();
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while is_alive(script) {
-        assert!(Instant::now() < deadline, "SIGKILL follows SIGTERM");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    gone(&[script], "SIGKILL follows SIGTERM").await;
     let done = detail(&core, &card).await;
     assert_eq!((done.card.state, done.runs[0].outcome), (CardState::Done, Some(RunOutcome::Reclaimed)));
+    no_finished_card_has_a_worker(&core).await;
     tasks.shut_down().await;
 }
 

@@ -33,7 +33,7 @@ macro_rules! face_columns {
             " THEN COALESCE((SELECT o.number FROM kanban_card o WHERE o.state = 'running'
                               AND o.workspace_path = c.workspace_path AND o.workspace_kind = 'dir'), c.number) END
                AS busy_directory,
-             d.version AS ask_version, d.kind AS ask_kind, substr(d.ask, 1, 400) AS ask_text, r.heartbeat_at,
+             d.version AS ask_version, d.kind AS ask_kind, substr(CAST(d.ask AS BLOB), 1, 1600) AS ask_text, r.heartbeat_at,
              (SELECT count(*) FROM kanban_link l WHERE l.parent_id = c.id) AS children,
              (SELECT count(*) FROM kanban_link l JOIN kanban_card k ON k.id = l.child_id
                WHERE l.parent_id = c.id AND k.state IN ('done', 'archived')) AS children_done"
@@ -76,7 +76,7 @@ impl FromRow<'_, SqliteRow> for Face {
                 id,
                 version: row.try_get("ask_version")?,
                 kind: word::<DecisionKind>(row, "ask_kind")?,
-                ask: text::excerpt(row.try_get("ask_text")?, 140),
+                ask: text::excerpt(&text::cut_bytes(row.try_get("ask_text")?), 140),
             }),
             _ => None,
         };
