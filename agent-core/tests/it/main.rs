@@ -11,6 +11,7 @@ mod profiles;
 mod provider;
 mod push;
 mod random_operations;
+mod recovery;
 mod scripted_model;
 mod support;
 mod text;
