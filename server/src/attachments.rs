@@ -3,8 +3,8 @@
 
 use std::str::FromStr;
 
-use agent_core::kanban::{self, KanbanError};
 use agent_core::kanban::attachments::{self, Incoming, Opened};
+use agent_core::kanban::{self, KanbanError};
 use agent_core::{Actor, accounts};
 use axum::body::Body;
 use axum::extract::{Path, Query, Request, State};
