@@ -10,9 +10,9 @@ use std::path::PathBuf;
 use protocol::{ExecutorKind, LogPart, LogSource, RunEventKind, RunEventView, RunId, RunLog, RunLogParams};
 use sqlx::{Row, SqliteConnection};
 
+use super::KanbanError;
 use super::card_row::word;
 use super::view::run_event;
-use super::KanbanError;
 use crate::llm::Redactor;
 use crate::{Core, text};
 
@@ -66,11 +66,7 @@ pub async fn run_log(core: &Core, params: RunLogParams) -> Result<RunLog, Kanban
 ///
 /// # Errors
 /// As [`run_log`].
-pub async fn run_log_file(
-    core: &Core,
-    run: RunId,
-    source: Option<LogSource>,
-) -> Result<(String, String), KanbanError> {
+pub async fn run_log_file(core: &Core, run: RunId, source: Option<LogSource>) -> Result<(String, String), KanbanError> {
     let mut reader = core.store().reader().acquire().await?;
     let logged = logged(core, &mut reader, run).await?;
     let source = chosen(&logged, source)?;
@@ -187,10 +183,7 @@ fn read_part(path: &std::path::Path, part: LogPart, live: bool) -> io::Result<Pa
         bytes.drain(..=end);
         from += end as u64 + 1;
     }
-    if (live || to < size)
-        && !matches!(part, LogPart::Before(_))
-        && bytes.last().is_some_and(|byte| *byte != b'\n')
-    {
+    if (live || to < size) && !matches!(part, LogPart::Before(_)) && bytes.last().is_some_and(|byte| *byte != b'\n') {
         match bytes.iter().rposition(|byte| *byte == b'\n') {
             Some(last) => bytes.truncate(last + 1),
             // A line that fills a whole part is shown in pieces; any other one is waited for.
@@ -343,7 +336,10 @@ mod tests {
     #[test]
     fn a_key_that_begins_before_a_part_is_known() {
         let filler = "x".repeat(50).to_owned() + "\n";
-        let key = format!("-----BEGIN OPENSSH PRIVATE KEY-----\n{}", "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQ\n".repeat(40));
+        let key = format!(
+            "-----BEGIN OPENSSH PRIVATE KEY-----\n{}",
+            "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQ\n".repeat(40)
+        );
         let text = format!("{}{key}", filler.repeat(3_000));
         let (_dir, path) = file(&text);
         let at = (text.len() - 200) as u64;

@@ -186,11 +186,17 @@ async fn a_log_is_read_in_parts_without_codes_and_keys() {
     assert_eq!(log.source, LogSource::Output);
     assert!(log.live && !log.earlier && log.text.starts_with("ok\nAPI_KEY="), "{log:?}");
     assert!(!log.text.contains("abcdefgh") && !log.text.contains("half"), "{log:?}");
-    std::fs::write(&path, "\u{1b}[32mok\u{1b}[0m\nAPI_KEY=sk-abcdefghijklmnopqrstuvwxyz123456\nhalf and whole\n").unwrap();
+    std::fs::write(&path, "\u{1b}[32mok\u{1b}[0m\nAPI_KEY=sk-abcdefghijklmnopqrstuvwxyz123456\nhalf and whole\n")
+        .unwrap();
     let more = kanban::run_log(&world.core, asked(LogPart::After(log.to), None)).await.unwrap();
     assert_eq!((more.text.as_str(), more.from), ("half and whole\n", log.to));
 
-    let said = |kind, name: &str, detail: &str| worker::NewRunEvent { kind, name: name.into(), detail: detail.into(), ok: true };
+    let said = |kind, name: &str, detail: &str| worker::NewRunEvent {
+        kind,
+        name: name.into(),
+        detail: detail.into(),
+        ok: true,
+    };
     let events = vec![
         said(RunEventKind::Text, "", "I look"),
         said(RunEventKind::Text, "", " around.\n"),

@@ -39,8 +39,7 @@ pub async fn card_graph(core: &Core, card: CardRef) -> Result<CardGraph, KanbanE
     let last = walk.column(&mut tx, AFTER, 2, &ids(&after), PER_COLUMN[3]).await?;
     tx.rollback().await?;
     let middle = GraphColumn { level: 0, cards: vec![own], more: 0 };
-    let columns =
-        [first, before, middle, after, last].into_iter().filter(|column| !column.cards.is_empty()).collect();
+    let columns = [first, before, middle, after, last].into_iter().filter(|column| !column.cards.is_empty()).collect();
     let shown = walk.shown;
     let mut edges = walk.edges;
     edges.retain(|edge| shown.contains(&edge.parent) && shown.contains(&edge.child));

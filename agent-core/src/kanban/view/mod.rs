@@ -25,8 +25,8 @@ use filter::Column;
 pub(crate) use detail::link_from_row;
 pub(super) use detail::{attachments, comments, family, raw_comments, run_event, runs};
 pub use detail::{card_detail, earlier_runs, open_decision_of, run_events};
-pub use graph::card_graph;
 pub(super) use faces::unfinished_parents;
+pub use graph::card_graph;
 
 /// More changed cards than this are not sent one by one: the page is read again.
 const MAX_DELTA_CARDS: i64 = 200;

@@ -8,6 +8,7 @@ use protocol::CardId;
 
 use super::BoardUi;
 use super::model::Board;
+use crate::features::kanban::recover::{self, Step};
 use crate::features::kanban::words;
 use crate::i18n::t;
 use crate::ui::{Dialog, later};
@@ -33,6 +34,10 @@ pub enum Form {
     ArchivedBoards,
     /// The keys.
     Keys,
+    /// What needs attention.
+    Attention,
+    /// What gets a card going again.
+    Recover(Step, CardId),
 }
 
 /// The dialog.
@@ -51,11 +56,20 @@ pub fn FormDialog(board: Board, ui: BoardUi) -> impl IntoView {
             Some(Form::BoardSettings) => name_of(t::kanban_board_settings()),
             Some(Form::ArchivedBoards) => name_of(t::kanban_archived_boards()),
             Some(Form::Keys) => t::kanban_shortcuts().to_owned(),
+            Some(Form::Attention) => t::findings_attention_title().to_owned(),
+            Some(Form::Recover(step, _)) => step.title(),
         }
+    });
+    let recovered = Callback::new(move |card| {
+        ui.form_open.set(false);
+        board.accept(card);
     });
     view! {
         <Dialog open=ui.form_open title>
-            {ui.form.get_untracked().map(|form| later(form_view(board, ui, form)))}
+            {ui.form.get_untracked().map(|form| match form {
+                Form::Recover(step, card) => later(recover::loader(card, step, recovered)),
+                form => later(form_view(board, ui, form)),
+            })}
         </Dialog>
     }
 }
@@ -77,5 +91,8 @@ fn form_view(board: Board, ui: BoardUi, form: Form) -> AnyView {
         Form::BoardSettings => boards::settings(board, ui),
         Form::ArchivedBoards => boards::archived(ui),
         Form::Keys => super::keyboard::keys(),
+        Form::Attention => super::attention::list(board, ui),
+        // Has code of its own, which the card's page uses, too.
+        Form::Recover(..) => ().into_any(),
     }
 }
