@@ -40,11 +40,20 @@ const CODER = [
   'hermes kanban block "$HERMES_KANBAN_TASK" "review-required: Are the notes right?" --artifact chart.png',
 ].join('\n');
 
+/** A program that says why it fails, in colour, and fails. */
+const BROKEN = 'printf "\\033[31mcannot find the map\\033[0m\\n"; exit 3';
+
+/** A program that tells a long story, with a key in it. */
+const NOISY = [
+  'echo "API_KEY=sk-abcdefghijklmnopqrstuvwxyz123456"',
+  'i=0; while [ $i -lt 200 ]; do i=$((i + 1)); echo "line $i of the story"; sleep 0.3; done',
+].join('\n');
+
 const WORLDS = {
   /** Without a provider, so nothing moves by itself. */
   quiet: { provider: false },
   /** With a model and a program. */
-  working: { provider: true, programs: { counter: PROGRAM, coder: CODER } },
+  working: { provider: true, programs: { counter: PROGRAM, coder: CODER, broken: BROKEN, noisy: NOISY } },
   /** For guessing passwords: locks do not hit the other tests. */
   locked: { provider: false },
   /** For settings, which change what everybody sees. */

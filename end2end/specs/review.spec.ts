@@ -81,6 +81,8 @@ test('changes are read, a line is commented, the second try is approved and merg
 
   // A comment on a line stands under it.
   await notes.getByRole('button', { name: 'Comment on line 2', exact: true }).click();
+  // A finger chooses the line first.
+  if (isMobile) await notes.getByRole('toolbar', { name: 'Line 2' }).getByRole('button', { name: 'Comment on line 2' }).click();
   await notes.getByRole('textbox', { name: 'Comment on line 2 of notes.txt' }).fill('Small letters, please.');
   await notes.getByRole('button', { name: 'Comment', exact: true }).click();
   await expect(notes.getByText('Small letters, please.')).toBeVisible();

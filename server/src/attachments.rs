@@ -1,10 +1,10 @@
-//! Files of cards: sent as they are, received in a stream. What a browser gets can run nothing and is taken for nothing
+//! Files of cards and logs of runs: files are sent as they are and received in a stream. What a browser gets can run nothing and is taken for nothing
 //! but what its bytes are.
 
 use std::str::FromStr;
 
-use agent_core::kanban::KanbanError;
 use agent_core::kanban::attachments::{self, Incoming, Opened};
+use agent_core::kanban::{self, KanbanError};
 use agent_core::{Actor, accounts};
 use axum::body::Body;
 use axum::extract::{Path, Query, Request, State};
@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use futures_util::{StreamExt, stream};
 use http::{HeaderMap, StatusCode, header};
-use protocol::{AttachmentId, AttachmentWritten, CardRef, ErrorCode, MAX_ATTACHMENT_BYTES};
+use protocol::{AttachmentId, AttachmentWritten, CardRef, ErrorCode, MAX_ATTACHMENT_BYTES, RunId};
 use serde::Deserialize;
 use tokio::io::AsyncReadExt;
 
@@ -75,6 +75,34 @@ pub(crate) async fn read(State(state): State<AppState>, Path(id): Path<String>) 
         (header::CACHE_CONTROL, "private, max-age=86400, immutable".to_owned()),
     ];
     (headers, Body::from_stream(chunks)).into_response()
+}
+
+/// Which log of a run.
+#[derive(Debug, Deserialize)]
+pub(crate) struct LogQuery {
+    #[serde(default)]
+    source: String,
+}
+
+/// The end of a run's log as a file to be saved, with the secrets blacked out.
+pub(crate) async fn run_log(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+    Query(query): Query<LogQuery>,
+) -> Response {
+    let Ok(id) = RunId::from_str(&id) else { return crate::reply::not_found() };
+    match kanban::run_log_file(state.core(), id, query.source.parse().ok()).await {
+        Ok((name, text)) => {
+            let headers = [
+                (header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()),
+                (header::CONTENT_DISPOSITION, disposition(false, &name)),
+                (header::CONTENT_SECURITY_POLICY, CSP.to_owned()),
+                (header::CACHE_CONTROL, "no-store".to_owned()),
+            ];
+            (headers, text).into_response()
+        }
+        Err(error) => refused(error),
+    }
 }
 
 /// RFC 6266: a plain name for old programs, the real one for all others.

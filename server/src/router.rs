@@ -146,6 +146,7 @@ enum Target {
     Stream,
     Attachment,
     Upload,
+    RunLog,
     UnknownFn,
 }
 
@@ -169,6 +170,7 @@ pub const ROUTES: &[RouteSpec] = &[
     RouteSpec { path: "/stream", method: Method::Get, public: false, target: Target::Stream },
     RouteSpec { path: "/attachments/{id}", method: Method::Get, public: false, target: Target::Attachment },
     RouteSpec { path: attachments::UPLOAD_PATH, method: Method::Post, public: false, target: Target::Upload },
+    RouteSpec { path: "/runs/{id}/log", method: Method::Get, public: false, target: Target::RunLog },
     RouteSpec { path: "/api/{*fn}", method: Method::Any, public: false, target: Target::UnknownFn },
 ];
 
@@ -187,6 +189,7 @@ fn mount(router: Router<AppState>, route: &RouteSpec) -> Router<AppState> {
         Target::Stream => get(sse::stream),
         Target::Attachment => get(attachments::read),
         Target::Upload => post(attachments::upload),
+        Target::RunLog => get(attachments::run_log),
         Target::UnknownFn => any(unknown_fn),
     };
     router.route(route.path, handler)

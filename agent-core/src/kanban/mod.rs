@@ -12,6 +12,7 @@ mod claim;
 mod comments;
 mod context;
 mod create;
+mod diagnose;
 mod edit;
 mod error;
 mod event;
@@ -26,7 +27,9 @@ mod readiness;
 mod recovery;
 mod repeat;
 mod report;
+mod retry;
 mod review;
+mod run_log;
 mod store;
 mod transition;
 pub mod triage;
@@ -44,17 +47,20 @@ pub use bulk::change_cards;
 pub use claim::{Claim, claim_card_for, claim_next, claim_ready, release_due};
 pub use comments::add_comment;
 pub use create::create_card;
+pub use diagnose::{attention, diagnostics};
 pub use edit::edit_card;
 pub use error::KanbanError;
 pub use links::{link, unlink};
 pub use moves::{block_card, complete_card, delete_card, edit_result, move_card, reclaim_card, schedule_card};
 pub use recovery::{reap, sweep_runs};
-pub use report::{diagnostics, events, newest_event, stats, worker_context, worker_logs};
+pub use report::{events, newest_event, stats, worker_context, worker_logs};
+pub use retry::retry_card;
 pub use review::{CommitFirst, card_changes, card_evidence, file_diff, merge_card};
+pub use run_log::{run_log, run_log_file};
 pub use undo::{last_undo, undo};
 pub use view::{
-    board_delta, board_page, board_pulse, card, card_changed, card_detail, cards, column_page, last_seq, list_cards,
-    open_decision_of, run_events, search_cards,
+    board_delta, board_page, board_pulse, card, card_changed, card_detail, card_graph, cards, column_page,
+    earlier_runs, last_seq, list_cards, open_decision_of, run_events, search_cards,
 };
 
 // What decisions need to move a card inside their own transaction.
@@ -91,6 +97,8 @@ mod tests {
             super::context::ALL_SQL,
             super::readiness::ALL_SQL,
             super::report::ALL_SQL,
+            super::diagnose::ALL_SQL,
+            super::run_log::ALL_SQL,
             super::import_rows::ALL_SQL,
             super::attachments::ALL_SQL,
             super::review::ALL_SQL,

@@ -1,10 +1,10 @@
-//! What the command line tells about a board: counts, history, what a worker reads, what is wrong.
+//! What the command line tells about a board: counts, history, what a worker reads.
 
-use protocol::{BoardEvent, BoardStats, CardRef, CardState, Diagnosis, DiagnosisKind, Severity, TaskCard};
+use protocol::{BoardEvent, BoardStats, CardRef, CardState};
 use sqlx::Row;
 
 use super::card_row::load;
-use super::view::{newest_seq, stuck_cards};
+use super::view::newest_seq;
 use super::{KanbanError, boards, context};
 use crate::{Core, profiles};
 
@@ -20,13 +20,6 @@ const CARD_EVENTS: &str = "SELECT e.seq, e.kind, e.actor, e.detail, e.at, c.numb
       FROM kanban_event e LEFT JOIN kanban_card c ON c.id = e.card_id
      WHERE e.card_id = ?1 AND e.seq > ?2 ORDER BY e.seq LIMIT ?3";
 const MAX_EVENTS: i64 = 500;
-
-const MINUTE: i64 = 60_000;
-const HOUR: i64 = 60 * MINUTE;
-/// A ready card that nothing starts is worth a word after this.
-const STRANDED_MS: i64 = 30 * MINUTE;
-/// A question that nobody answers is worth a word after this.
-const UNANSWERED_MS: i64 = 24 * HOUR;
 
 /// How many cards there are, where and whose.
 ///
@@ -116,54 +109,6 @@ pub async fn worker_context(core: &Core, card: CardRef) -> Result<String, Kanban
     let text = context::text(core, &mut tx, &row, &profile).await?;
     tx.rollback().await?;
     Ok(text)
-}
-
-/// What is wrong on a board: cards that fail, wait too long, or wait for what will not come. Worst first.
-///
-/// # Errors
-/// `NotFound` for an unknown board.
-pub async fn diagnostics(core: &Core, board: &str) -> Result<Vec<Diagnosis>, KanbanError> {
-    let (board, _) = boards::board_settings(core, board).await?;
-    let now = core.now_ms();
-    let limit = core.config().kanban.failure_limit.max(1);
-    let mut found: Vec<Diagnosis> = stuck_cards(core, board.id)
-        .await?
-        .into_iter()
-        .filter_map(|card| diagnose(&card, now, limit).map(|(kind, severity)| Diagnosis { kind, severity, card }))
-        .collect();
-    found.sort_by_key(|diagnosis| (diagnosis.severity, diagnosis.card.state_at));
-    Ok(found)
-}
-
-/// What is wrong with a card, if anything.
-fn diagnose(card: &TaskCard, now: i64, failure_limit: u32) -> Option<(DiagnosisKind, Severity)> {
-    let waited = now - card.state_at;
-    match card.state {
-        CardState::Ready => {
-            let kind = match &card.wait {
-                Some(protocol::WaitReason::UnknownProfile { .. }) => DiagnosisKind::UnknownProfile,
-                Some(protocol::WaitReason::NoProvider) => DiagnosisKind::NoProvider,
-                Some(protocol::WaitReason::OverBudget) => DiagnosisKind::OverBudget,
-                _ if card.failures > 0 => DiagnosisKind::RepeatedFailures,
-                _ if waited > STRANDED_MS => DiagnosisKind::Stranded,
-                _ => return None,
-            };
-            let severity = match waited {
-                waited if waited > 6 * STRANDED_MS => Severity::Critical,
-                waited if waited > 2 * STRANDED_MS || card.failures >= failure_limit => Severity::Error,
-                _ => Severity::Warning,
-            };
-            Some((kind, severity))
-        }
-        CardState::Blocked | CardState::Review if waited > UNANSWERED_MS => {
-            Some((DiagnosisKind::Unanswered, Severity::Warning))
-        }
-        CardState::Blocked if card.failures >= failure_limit => {
-            let severity = if card.failures >= 2 * failure_limit { Severity::Critical } else { Severity::Error };
-            Some((DiagnosisKind::RepeatedFailures, severity))
-        }
-        _ => None,
-    }
 }
 
 /// The paths of a card's worker logs, newest attempt first, those that exist.

@@ -5,9 +5,11 @@
 
 mod markdown;
 mod redact;
+mod terminal;
 
 pub use markdown::{MAX_RENDERED_BYTES, markdown};
 pub use redact::redact;
+pub use terminal::plain;
 
 /// The first line that says something, at most `max` characters, with an ellipsis when something was cut.
 ///

@@ -12,6 +12,7 @@ mod profiles;
 mod provider;
 mod push;
 mod random_operations;
+mod recovery;
 mod scripted_model;
 mod support;
 mod text;

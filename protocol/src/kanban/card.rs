@@ -327,6 +327,9 @@ pub struct CardDetail {
     pub now: i64,
     /// Profiles that can be assigned.
     pub profiles: Vec<ProfileSummary>,
+    /// What is wrong with it, worst first.
+    #[serde(default)]
+    pub findings: Vec<super::Finding>,
 }
 
 /// What can be set on a card beyond what its face shows.

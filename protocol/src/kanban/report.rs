@@ -59,6 +59,8 @@ closed_enum! {
     DiagnosisKind {
         /// It fails again and again.
         RepeatedFailures => "repeated_failures",
+        /// Its worker dies again and again.
+        RepeatedCrashes => "repeated_crashes",
         /// It could start and does not.
         Stranded => "stranded_in_ready",
         /// Its profile does not exist here.
@@ -69,6 +71,8 @@ closed_enum! {
         OverBudget => "over_budget",
         /// Nobody has answered for a day.
         Unanswered => "stuck_in_blocked",
+        /// It asks, is answered, and asks again.
+        BlockCycling => "block_unblock_cycling",
     }
 }
 
@@ -81,4 +85,19 @@ pub struct Diagnosis {
     pub severity: Severity,
     /// The card.
     pub card: TaskCard,
+    /// How often, where that is counted.
+    #[serde(default)]
+    pub count: u32,
+    /// Since when, Unix ms.
+    #[serde(default)]
+    pub since: i64,
+}
+
+/// What needs a person's attention on a board.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attention {
+    /// Cards altogether; counted up to a limit.
+    pub total: u32,
+    /// The worst of them, at most 50.
+    pub worst: Vec<Diagnosis>,
 }

@@ -2,7 +2,7 @@
 
 use protocol::{
     AttachmentId, AttachmentView, CardDetail, CardId, CardLink, CardRef, CardSettings, CommentId, CommentView,
-    DecisionId, LineAnchor, RunEventView, RunId, RunSummary,
+    DecisionId, LineAnchor, RUN_PAGE, RunEventView, RunId, RunPage, RunSummary,
 };
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
@@ -11,7 +11,7 @@ use super::faces::{self, into_cards};
 use super::newest_seq;
 use crate::kanban::card_row::{self, CardRow, word};
 use crate::kanban::readiness::Readiness;
-use crate::kanban::{KanbanError, board_store, triage};
+use crate::kanban::{KanbanError, board_store, diagnose, triage};
 use crate::{Core, decisions, text};
 
 const MAX_RUN_EVENTS: i64 = 200;
@@ -24,7 +24,7 @@ const CHILDREN: &str =
      WHERE l.parent_id = ?1 AND k.deleted_at IS NULL ORDER BY k.number LIMIT 100";
 const RUNS: &str = "SELECT id, attempt, profile, executor, claimed_at, started_at, ended_at, outcome, summary, error,
         tokens_in, tokens_out, cost_micros, model
-    FROM kanban_run WHERE card_id = ?1 ORDER BY attempt DESC LIMIT 20";
+    FROM kanban_run WHERE card_id = ?1 AND attempt < ?2 ORDER BY attempt DESC LIMIT ?3";
 const COMMENTS: &str = "SELECT id, author, by_worker, body, created_at, path, line FROM kanban_comment
     WHERE card_id = ?1 ORDER BY id DESC LIMIT 100";
 const RUN_EVENTS_AFTER: &str = "SELECT seq, kind, name, detail, ok, at FROM kanban_run_event
@@ -66,8 +66,10 @@ pub async fn card_detail(core: &Core, card: CardRef) -> Result<CardDetail, Kanba
         Some(id) => Some(decisions::view_in(&mut tx, id, core.now_ms()).await?),
         None => None,
     };
+    let findings = if row.demo { Vec::new() } else { diagnose::of_card(core, &mut tx, &face).await? };
     tx.rollback().await?;
     Ok(CardDetail {
+        findings,
         card: face,
         board,
         body_html: text::markdown(&row.body),
@@ -117,7 +119,30 @@ pub(in crate::kanban) async fn runs(
     connection: &mut SqliteConnection,
     card: CardId,
 ) -> Result<Vec<RunSummary>, KanbanError> {
-    let rows = sqlx::query(RUNS).bind(card.0).fetch_all(connection).await?;
+    runs_before(connection, card, u32::MAX, RUN_PAGE).await
+}
+
+/// Runs of a card that came before an attempt, newest first.
+///
+/// # Errors
+/// `NotFound` for an unknown card.
+pub async fn earlier_runs(core: &Core, card: CardRef, before: u32) -> Result<RunPage, KanbanError> {
+    let mut tx = core.store().reader().begin().await?;
+    let row = card_row::load(&mut tx, card).await?;
+    let mut runs = runs_before(&mut tx, row.id, before, RUN_PAGE + 1).await?;
+    tx.rollback().await?;
+    let more = runs.len() > RUN_PAGE as usize;
+    runs.truncate(RUN_PAGE as usize);
+    Ok(RunPage { runs, more })
+}
+
+async fn runs_before(
+    connection: &mut SqliteConnection,
+    card: CardId,
+    before: u32,
+    limit: u32,
+) -> Result<Vec<RunSummary>, KanbanError> {
+    let rows = sqlx::query(RUNS).bind(card.0).bind(before).bind(limit).fetch_all(connection).await?;
     let runs = rows
         .iter()
         .map(|row| {
@@ -246,7 +271,7 @@ pub(in crate::kanban) async fn family(
     Ok((links(connection, PARENTS, card).await?, links(connection, CHILDREN, card).await?))
 }
 
-fn run_event(row: &SqliteRow) -> Result<RunEventView, sqlx::Error> {
+pub(in crate::kanban) fn run_event(row: &SqliteRow) -> Result<RunEventView, sqlx::Error> {
     Ok(RunEventView {
         seq: row.try_get("seq")?,
         kind: word(row, "kind")?,

@@ -2,6 +2,7 @@
 mod board;
 mod card;
 mod form;
+mod recover;
 mod server_fns;
 
 pub mod words;

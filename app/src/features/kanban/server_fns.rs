@@ -3,9 +3,11 @@ use leptos::prelude::*;
 #[cfg(feature = "ssr")]
 use protocol::BoardView;
 use protocol::{
-    AcceptProposalParams, AddCommentParams, BoardId, BoardPage, BoardSettings, BoardSummary, BulkParams, BulkResult, CardDetail, CardId,
-    CardRef, CardTemplate, CardWritten, ColumnPage, ColumnPageParams, CommentAdded, CreateCardParams, EditCardParams,
-    LinkWritten, MoveCardParams, ProfileSummary, ProposalAccepted, ProposalKind, SavedView, SwarmMade, SwarmParams, TaskCard, TemplateId, UndoId, UndoResult, ViewId,
+    AcceptProposalParams, AddCommentParams, Attention, BoardId, BoardPage, BoardSettings, BoardSummary, BulkParams,
+    BulkResult, CardDetail, CardGraph, CardId, CardRef, CardTemplate, CardWritten, ColumnPage, ColumnPageParams,
+    CommentAdded, CreateCardParams, EditCardParams, LinkWritten, MoveCardParams, ProfileSummary, ProposalAccepted,
+    ProposalKind, RetryCardParams, RunLog, RunLogParams, RunPage, SavedView, SwarmMade, SwarmParams, TaskCard,
+    TemplateId, UndoId, UndoResult, ViewId,
 };
 use server_fn::codec::Json;
 
@@ -248,4 +250,39 @@ pub async fn delete_template(board: BoardId, id: TemplateId) -> Result<(), ApiEr
 pub async fn read_templates(slug: String) -> Result<Vec<CardTemplate>, ApiError> {
     let cx = crate::ctx::ctx().await?;
     Ok(agent_core::kanban::templates(&cx.core, &slug).await?)
+}
+
+/// Lets a card run again, with what shall be different. Fails with `Conflict` when it waits anyway.
+#[server(endpoint = "kanban/retry", input = Json)]
+pub async fn retry_card(params: RetryCardParams) -> Result<CardWritten, ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    Ok(agent_core::kanban::retry_card(&cx.core, &cx.actor, params).await?)
+}
+
+/// Runs of a card that came before an attempt.
+#[server(endpoint = "kanban/runs", input = Json)]
+pub async fn read_runs(card: CardRef, before: u32) -> Result<RunPage, ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    Ok(agent_core::kanban::earlier_runs(&cx.core, card, before).await?)
+}
+
+/// A part of a run's log.
+#[server(endpoint = "kanban/run-log", input = Json)]
+pub async fn read_run_log(params: RunLogParams) -> Result<RunLog, ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    Ok(agent_core::kanban::run_log(&cx.core, params).await?)
+}
+
+/// The cards around a card.
+#[server(endpoint = "kanban/graph", input = Json)]
+pub async fn read_graph(card: CardRef) -> Result<CardGraph, ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    Ok(agent_core::kanban::card_graph(&cx.core, card).await?)
+}
+
+/// What needs a person's attention on a board.
+#[server(endpoint = "kanban/attention", input = Json)]
+pub async fn read_attention(slug: String) -> Result<Attention, ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    Ok(agent_core::kanban::attention(&cx.core, &slug).await?)
 }

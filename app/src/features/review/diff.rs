@@ -23,6 +23,8 @@ struct Sheet {
     path: StoredValue<String>,
     /// Where a comment is being written: a line's number, or none for the whole file.
     composing: RwSignal<Option<Option<u32>>>,
+    /// The line that a finger has chosen.
+    chosen: RwSignal<Option<u32>>,
 }
 
 impl Sheet {
@@ -43,7 +45,12 @@ impl Sheet {
 pub(super) fn File(desk: Desk, file: ChangedFile, place: usize) -> impl IntoView {
     let key = StoredValue::new(viewed::key(&file));
     let path = file.path.clone();
-    let sheet = Sheet { desk, path: StoredValue::new(path.clone()), composing: RwSignal::new(None) };
+    let sheet = Sheet {
+        desk,
+        path: StoredValue::new(path.clone()),
+        composing: RwSignal::new(None),
+        chosen: RwSignal::new(None),
+    };
     let seen = Memo::new(move |_| key.with_value(|key| desk.viewed.has(key)));
     let closed = RwSignal::new(None::<bool>);
     let shut = Memo::new(move |_| closed.get().unwrap_or_else(|| seen.get()));
@@ -180,13 +187,14 @@ fn hunk_view(sheet: Sheet, hunk: DiffHunk, first: bool, can_comment: bool) -> An
     let inside = move |line: u32| numbers.with_value(|numbers| numbers.binary_search(&line).is_ok());
     let comments = Memo::new(move |_| sheet.comments(|line| line.is_some_and(inside)));
     let composing = Memo::new(move |_| sheet.composing.get().flatten().filter(|line| inside(*line)));
+    let chosen = Memo::new(move |_| sheet.chosen.get().filter(|line| inside(*line)));
     let lines = StoredValue::new(hunk.lines);
     let context = hunk.context;
     view! {
         <div class="diff-hunk">
             {(!first || !context.is_empty()).then(|| view! { <p class="diff-context">{if context.is_empty() { "⋯".to_owned() } else { context }}</p> })}
             {move || {
-                let (comments, composing) = (comments.get(), composing.get());
+                let (comments, composing, chosen) = (comments.get(), composing.get(), chosen.get());
                 let focusable = numbers.with_value(|numbers| numbers.first().copied());
                 let row = |line: &DiffLine| {
                     let here = line.new.filter(|_| can_comment);
@@ -196,8 +204,10 @@ fn hunk_view(sheet: Sheet, hunk: DiffHunk, first: bool, can_comment: bool) -> An
                         .cloned()
                         .collect();
                     let writes = here.is_some() && composing == here;
+                    let picked = here.filter(|here| chosen == Some(*here) && !writes);
                     view! {
-                        {line_view(sheet, line, here, here == focusable)}
+                        {line_view(sheet, line, here, here == focusable, picked.is_some())}
+                        {picked.map(|at| pick_bar(sheet, numbers, at))}
                         {remarks(said, false)}
                         {writes.then(|| view! { <Composer sheet line=here /> })}
                     }
@@ -210,7 +220,35 @@ fn hunk_view(sheet: Sheet, hunk: DiffHunk, first: bool, can_comment: bool) -> An
     .into_any()
 }
 
-fn line_view(sheet: Sheet, line: &DiffLine, here: Option<u32>, focusable: bool) -> AnyView {
+/// What can be done with the line a finger has chosen. A row is lower than a finger, so that what was meant can be
+/// mended before anything happens.
+fn pick_bar(sheet: Sheet, numbers: StoredValue<Vec<u32>>, at: u32) -> AnyView {
+    let beside = move |by: isize| {
+        numbers.with_value(|numbers| {
+            let place = numbers.binary_search(&at).ok()?.checked_add_signed(by)?;
+            numbers.get(place).copied()
+        })
+    };
+    let step = move |by: isize| {
+        if let Some(line) = beside(by) {
+            sheet.chosen.set(Some(line));
+        }
+    };
+    view! {
+        <div class="diff-pick" role="toolbar" aria-label=t::review_line(&at.to_string())>
+            <button type="button" class="icon-btn is-up" aria-label=t::review_line_before() disabled=beside(-1).is_none() on:click=move |_| step(-1)>{icon(Icon::Chevron)}</button>
+            <button type="button" class="icon-btn" aria-label=t::review_line_after() disabled=beside(1).is_none() on:click=move |_| step(1)>{icon(Icon::Chevron)}</button>
+            <button type="button" class="btn btn-primary" on:click=move |_| {
+                sheet.chosen.set(None);
+                sheet.composing.set(Some(Some(at)));
+            }>{t::review_comment_on(&at.to_string())}</button>
+            <button type="button" class="icon-btn" aria-label=t::review_cancel() on:click=move |_| sheet.chosen.set(None)>{icon(Icon::Close)}</button>
+        </div>
+    }
+    .into_any()
+}
+
+fn line_view(sheet: Sheet, line: &DiffLine, here: Option<u32>, focusable: bool, chosen: bool) -> AnyView {
     let (class, sign) = match (line.old, line.new) {
         (None, _) => ("diff-line is-added", "+"),
         (_, None) => ("diff-line is-removed", "−"),
@@ -219,12 +257,17 @@ fn line_view(sheet: Sheet, line: &DiffLine, here: Option<u32>, focusable: bool) 
     let number = |number: Option<u32>| number.map(|number| number.to_string()).unwrap_or_default();
     let open = move |_| {
         let selecting = window().get_selection().ok().flatten().is_some_and(|selection| !selection.is_collapsed());
-        if here.is_some() && !selecting {
+        if here.is_none() || selecting {
+            return;
+        }
+        if dom::matches("(pointer: coarse)") {
+            sheet.chosen.set(here.filter(|_| !chosen));
+        } else {
             sheet.composing.set(Some(here));
         }
     };
     view! {
-        <div class=class on:click=open>
+        <div class=class class:is-chosen=chosen on:click=open>
             <span class="diff-no" aria-hidden="true">{number(line.old)}</span>
             {match here {
                 Some(at) => view! {

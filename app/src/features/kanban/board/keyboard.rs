@@ -10,6 +10,7 @@ use super::BoardUi;
 use super::forms::Form;
 use super::menu::MenuFor;
 use super::model::{Board, Place};
+use super::peek;
 use crate::features::kanban::words;
 use crate::i18n::t;
 use crate::ui::{Overlays, Toasts, dom};
@@ -37,7 +38,9 @@ pub fn listen(board: Board, ui: BoardUi) {
             let taken = match key.name.as_str() {
                 "z" | "Z" | "a" => key.command,
                 "/" | "ArrowUp" | "ArrowDown" | "ArrowLeft" | "ArrowRight" => !key.command,
-                "Enter" | " " => board.carried.with_untracked(Option::is_some),
+                "Enter" => board.carried.with_untracked(Option::is_some),
+                // On a button it presses, elsewhere it would scroll.
+                " " => board.carried.with_untracked(Option::is_some) || on_card(),
                 _ => false,
             };
             if taken {
@@ -71,10 +74,10 @@ fn press(board: Board, ui: BoardUi, toasts: Toasts, key: Key) {
     match key.name.as_str() {
         "J" => extend(board, 1),
         "K" => extend(board, -1),
-        "j" | "ArrowDown" => step(board, 1),
-        "k" | "ArrowUp" => step(board, -1),
-        "h" | "H" | "ArrowLeft" => side(board, -1),
-        "l" | "L" | "ArrowRight" => side(board, 1),
+        "j" | "ArrowDown" => peek_along(ui, || step(board, 1)),
+        "k" | "ArrowUp" => peek_along(ui, || step(board, -1)),
+        "h" | "H" | "ArrowLeft" => peek_along(ui, || side(board, -1)),
+        "l" | "L" | "ArrowRight" => peek_along(ui, || side(board, 1)),
         "?" => {
             ui.open_form(Form::Keys);
             true
@@ -86,12 +89,34 @@ fn press(board: Board, ui: BoardUi, toasts: Toasts, key: Key) {
             }
             true
         }
+        " " if on_card() => peek::toggle(ui, focused_card().and_then(|slot| id_of(&slot))),
+        "Escape" if ui.peek.read_untracked().is_some() => peek::toggle(ui, None),
         "Escape" if !board.selection.read_untracked().is_empty() => {
             board.clear_selection();
             true
         }
         name => act(board, ui, name),
     };
+}
+
+/// Whether the focus is on a card's title.
+fn on_card() -> bool {
+    document().active_element().is_some_and(|active| active.class_list().contains("card-title"))
+}
+
+/// Moves the focus; the panel beside the board goes along. From within the panel the walk starts at its card.
+fn peek_along(ui: BoardUi, walk: impl Fn() -> bool) -> bool {
+    let Some(shown) = ui.peek.get_untracked() else { return walk() };
+    if focused_card().is_none()
+        && let Ok(Some(link)) = document().query_selector(&format!("[data-card='{shown}'] a.card-title"))
+    {
+        dom::focus(&link);
+    }
+    let moved = walk();
+    if let Some(id) = focused_card().and_then(|slot| id_of(&slot)).filter(|id| *id != shown) {
+        ui.peek.set(Some(id));
+    }
+    moved
 }
 
 /// Keys that act on the focused card, or on the selection when it is part of it.
@@ -212,6 +237,7 @@ pub(super) fn keys() -> AnyView {
     let keys = [
         ("J K H L", t::kanban_key_next()),
         ("↵", t::kanban_key_open()),
+        ("␣", t::peek_key()),
         ("X ⇧J ⇧K", t::kanban_key_select()),
         ("⌘A", t::kanban_key_select_all()),
         ("M", t::kanban_key_move()),

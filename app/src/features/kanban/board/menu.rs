@@ -6,6 +6,7 @@ use protocol::{BulkChange, CardId, CardState};
 use super::BoardUi;
 use super::forms::Form;
 use super::model::{Board, Place};
+use crate::features::kanban::recover::Step;
 use crate::features::kanban::server_fns::delete_card;
 use crate::features::kanban::words;
 use crate::i18n::t;
@@ -139,6 +140,13 @@ fn everything(board: Board, ui: BoardUi, toasts: Toasts, id: CardId) -> Vec<Menu
             ui.open_card_menu(MenuFor::Status(vec![id]), id);
         })];
     }
+    // Who works on a card that does not run is under its own entry.
+    let steps = Step::legal(card.state).iter().filter(|step| match step {
+        Step::Retry | Step::Reclaim => true,
+        Step::Reassign => card.state == CardState::Running,
+        Step::Model => false,
+    });
+    items.extend(steps.map(|&step| item(step.name(), step.icon(), "", move || ui.open_form(Form::Recover(step, id)))));
     items.push(item(t::kanban_edit(), Icon::Edit, "E", move || ui.open_editor(id)));
     items.push(item(t::kanban_assignee(), Icon::Agent, "A", move || {
         ui.open_card_menu(MenuFor::Assignee(vec![id]), id);

@@ -1,4 +1,5 @@
 //! The board page.
+mod attention;
 mod bulk;
 mod column;
 mod drag;
@@ -10,11 +11,13 @@ mod lanes;
 mod menu;
 mod model;
 mod moving;
+mod peek;
 mod place;
 mod selection;
 
 use leptos::html;
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 use leptos_meta::Title;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_location, use_navigate, use_params_map};
@@ -53,6 +56,11 @@ pub struct BoardUi {
     /// The search field is shown where there is no room for it.
     searching: RwSignal<bool>,
     compact: RwSignal<bool>,
+    /// Cards that need attention.
+    attention: RwSignal<u32>,
+    /// The card in the panel beside the board, and what it wants to hear about.
+    peek: RwSignal<Option<CardId>>,
+    peek_watch: RwSignal<Option<Watch>>,
     folded: Folded,
     new_card: NewCard,
     overlays: Overlays,
@@ -90,6 +98,9 @@ impl BoardUi {
             search: RwSignal::new(board.view.with_untracked(|view| view.text.clone())),
             searching: RwSignal::new(false),
             compact,
+            attention: RwSignal::new(0),
+            peek: RwSignal::new(None),
+            peek_watch: RwSignal::new(None),
             folded: Folded::of(board),
             new_card: expect_context::<NewCard>(),
             overlays: expect_context::<Overlays>(),
@@ -115,9 +126,24 @@ impl BoardUi {
 
     /// Goes to another board.
     fn open_board(self, slug: &str) {
+        self.open_page(&format!("/board/{slug}"));
+    }
+
+    /// Goes to another page from a dialog, in the place of the dialog.
+    fn open_page(self, address: &str) {
         // Overlays that are open would go back from where this leads.
         self.overlays.leave();
-        self.go.try_with_value(|go| go(&format!("/board/{slug}")));
+        self.go.try_with_value(|go| go(address));
+    }
+
+    /// Closes the panel beside the board; the focus goes back to its card.
+    fn close_peek(self) {
+        let Some(card) = self.peek.get_untracked() else { return };
+        self.peek.set(None);
+        let link = document().query_selector(&format!("[data-card='{card}'] a.card-title"));
+        if let Some(link) = link.ok().flatten() {
+            dom::focus(&link);
+        }
     }
 
     /// Shows another view of the board; it stands in the address, so that a link shows the same.
@@ -173,13 +199,16 @@ fn BoardContent(page: BoardPage, view: Memo<BoardView>) -> impl IntoView {
     let current = RwSignal::new(CardState::Triage);
     Effect::new(move |_| {
         let board_id = board.summary.with_value(|summary| summary.id);
-        live.watch(Watch { board: Some(board_id), after: seq, ..Watch::default() });
+        // The card beside the board has been read later than the board.
+        let peek = ui.peek_watch.get().unwrap_or_default();
+        live.watch(Watch { board: Some(board_id), after: seq.max(board.seq.get_value()), ..peek });
     });
     live.on_message(move |message| match message {
         StreamMessage::Board(delta) => board.apply(delta),
         StreamMessage::Snapshot { seq } => board.reload(*seq),
         _ => {}
     });
+    Effect::new(move |_| spawn_local(attention::follow(board, ui)));
     Effect::new(move |_| board.show(view.get()));
     Effect::new(move |_| board.keep_time());
     let chip_bar = NodeRef::<html::Div>::new();
@@ -218,6 +247,7 @@ fn BoardContent(page: BoardPage, view: Memo<BoardView>) -> impl IntoView {
                 </Show>
             </div>
             <Show when=move || !board.selection.read().is_empty()>{later(bulk::bar(board, ui))}</Show>
+            <Show when=move || ui.peek.read().is_some()>{later(peek::panel(board, ui))}</Show>
             <p class="visually-hidden" role="status" aria-live="assertive">{move || board.announced.get()}</p>
         </div>
         <menu::BoardMenu board ui />

@@ -119,7 +119,7 @@ pub struct Board {
     pub announced: RwSignal<String>,
     cards: StoredValue<HashMap<CardId, CardModel>>,
     /// The newest sequence number that is on screen.
-    seq: StoredValue<i64>,
+    pub(super) seq: StoredValue<i64>,
     /// A look at what the view hides or shows now is due.
     refreshing: StoredValue<bool>,
     /// What does again what was just taken back.

@@ -2,10 +2,8 @@
 //! that is settled is drawn again.
 use leptos::html;
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 use protocol::{RunDelta, RunEventKind, RunEventView, RunId};
 use wasm_bindgen::JsCast;
-use wasm_bindgen_futures::JsFuture;
 use web_sys::Element;
 
 use crate::i18n::t;
@@ -239,13 +237,7 @@ pub fn ActivityView(
     });
     let copy = move |_| {
         let Some(container) = container.get_untracked() else { return };
-        let text = container.text_content().unwrap_or_default();
-        spawn_local(async move {
-            match JsFuture::from(window().navigator().clipboard().write_text(&text)).await {
-                Ok(_) => toasts.say(t::common_copied()),
-                Err(_) => toasts.fail(t::common_copy_refused()),
-            }
-        });
+        super::copy_text(container.text_content().unwrap_or_default(), toasts);
     };
     view! {
         <section class="section" aria-label=t::card_activity()>

@@ -1,25 +1,36 @@
 //! A card's page: what is asked, what came out, what happens now, and everything that led there.
 mod activity;
 mod comments;
+pub(in crate::features::kanban) mod findings;
+mod links;
+mod log;
+mod map;
 mod model;
+mod peek;
+mod runs;
 mod sections;
 mod triage;
 
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 use leptos_meta::Title;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_navigate, use_params_map};
-use protocol::{CardDetail, CardRef, CardState, ErrorCode, StreamMessage};
+use protocol::{CardDetail, CardRef, CardState, ErrorCode};
+use wasm_bindgen_futures::JsFuture;
 
+use super::recover::Step;
 use super::server_fns::read_card;
-use super::{EditForm, words};
+use super::{EditForm, recover, words};
 use crate::error::ApiError;
 use crate::features::review::{Place, Review};
 use crate::i18n::t;
 use crate::live::Live;
-use crate::ui::{Chip, ErrorState, Icon, Menu, MenuItem, Toasts, icon, skeleton_rows};
+use crate::ui::{Chip, Dialog, ErrorState, Icon, Menu, MenuItem, Toasts, icon, later, skeleton_rows};
 use activity::ActivityView;
 use model::CardPage;
+
+pub(in crate::features::kanban) use peek::CardPeek;
 
 /// The card of the address.
 #[component]
@@ -55,19 +66,8 @@ fn CardView(detail: CardDetail) -> impl IntoView {
     let (id, number) = page.detail.with_untracked(|detail| (detail.card.id, detail.card.number));
     Effect::new(move |_| page.watch());
     Effect::new(move |_| page.keep_time());
-    live.on_message(move |message| match message {
-        StreamMessage::Card { card_id, .. } if *card_id == id => page.reload(),
-        StreamMessage::Snapshot { .. } => page.reload(),
-        StreamMessage::Run(delta) if delta.card_id == id => {
-            if page.activity.apply(delta) {
-                live.advance_run(delta.run_id, page.activity.last_seq());
-            } else {
-                page.reload();
-            }
-        }
-        _ => {}
-    });
-    let editing = RwSignal::new(false);
+    page.listen();
+    let editing = page.editing;
     let title = Memo::new(move |_| page.detail.with(|detail| detail.card.title.clone()));
     let has_run = Memo::new(move |_| page.detail.with(|detail| !detail.runs.is_empty()));
     let running = Memo::new(move |_| page.detail.with(|detail| detail.card.state == CardState::Running));
@@ -90,6 +90,7 @@ fn CardView(detail: CardDetail) -> impl IntoView {
                 <Show when=move || !editing.get() fallback=move || view! { <InPlace page editing /> }>
                     <h1 class="card-heading">{move || title.get()}</h1>
                 </Show>
+                {findings::banner(page)}
                 {sections::ask(page)}
                 {triage::section(page)}
                 {sections::result(page)}
@@ -98,13 +99,37 @@ fn CardView(detail: CardDetail) -> impl IntoView {
                 </Show>
                 <Review card=id look_again place=Place::Card />
                 <Show when=move || !editing.get()>{sections::description(page)}</Show>
-                {sections::dependencies(page)}
-                {sections::runs(page)}
+                {links::dependencies(page)}
+                {runs::runs(page)}
                 <comments::Comments page />
             </div>
             {sections::details(page)}
         </div>
+        <RecoverDialog page />
     }
+}
+
+/// The dialog of what gets the card going again.
+#[component]
+fn RecoverDialog(page: CardPage) -> impl IntoView {
+    let recover = page.recover;
+    let id = page.detail.with_untracked(|detail| detail.card.id);
+    let title = Signal::derive(move || recover.step.get().title());
+    let done = Callback::new(move |_| {
+        recover.open.set(false);
+        page.reload();
+    });
+    view! { <Dialog open=recover.open title>{later(recover::loader(id, recover.step.get_untracked(), done))}</Dialog> }
+}
+
+/// Puts a text on the clipboard and says so.
+fn copy_text(text: String, toasts: Toasts) {
+    spawn_local(async move {
+        match JsFuture::from(window().navigator().clipboard().write_text(&text)).await {
+            Ok(_) => toasts.say(t::common_copied()),
+            Err(_) => toasts.fail(t::common_copy_refused()),
+        }
+    });
 }
 
 /// Back, number, state, and what can be done with the card.
@@ -134,6 +159,13 @@ fn CardHead(page: CardPage, editing: RwSignal<bool>) -> impl IntoView {
                 action: Callback::new(move |()| page.move_to(to)),
             })
             .collect();
+        let steps = Step::legal(state.get_untracked()).iter().map(|&step| MenuItem {
+            label: step.name().into(),
+            icon: step.icon(),
+            key: "",
+            action: Callback::new(move |()| page.recover.start(step)),
+        });
+        items.splice(0..0, steps);
         items.push(MenuItem {
             label: t::kanban_delete().into(),
             icon: Icon::Trash,

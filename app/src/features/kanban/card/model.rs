@@ -2,10 +2,11 @@
 //! disturb a log that is being read.
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use protocol::{CardDetail, CardRef, CardState, CardWritten, MoveCardParams};
+use protocol::{CardDetail, CardRef, CardState, CardWritten, MoveCardParams, StreamMessage};
 
 use super::activity::Activity;
 use crate::features::kanban::form::undo_later;
+use crate::features::kanban::recover::Recover;
 use crate::features::kanban::server_fns::{delete_card, move_card, read_card};
 use crate::features::kanban::words;
 use crate::i18n::t;
@@ -21,6 +22,10 @@ pub struct CardPage {
     pub activity: Activity,
     /// The server's clock, a few times a minute.
     pub now: RwSignal<i64>,
+    /// The form stands in the place of title and description.
+    pub editing: RwSignal<bool>,
+    /// What is done to get it going again.
+    pub recover: Recover,
     /// The server's clock minus ours.
     offset: StoredValue<i64>,
     live: Live,
@@ -39,6 +44,8 @@ impl CardPage {
             now: RwSignal::new(detail.now),
             offset: StoredValue::new(0),
             detail: RwSignal::new(detail),
+            editing: RwSignal::new(false),
+            recover: Recover::new(),
             activity,
             live,
             toasts,
@@ -47,12 +54,34 @@ impl CardPage {
 
     /// Says what the page wants to hear about. Call it from an effect.
     pub fn watch(self) {
+        self.live.watch(self.wanted());
+    }
+
+    /// What the page wants to hear about.
+    pub fn wanted(self) -> Watch {
         let (card, seq, run) = self.detail.with(|detail| {
             let run = detail.runs.first().filter(|run| run.ended_at.is_none()).map(|run| run.id);
             (detail.card.id, detail.seq, run)
         });
         let run = run.map(|run| (run, self.activity.last_seq()));
-        self.live.watch(Watch { card: Some(card), run, after: seq, board: None });
+        Watch { card: Some(card), run, after: seq, board: None }
+    }
+
+    /// Follows what the stream says about the card.
+    pub fn listen(self) {
+        let (live, id) = (self.live, self.detail.with_untracked(|detail| detail.card.id));
+        live.on_message(move |message| match message {
+            StreamMessage::Card { card_id, .. } if *card_id == id => self.reload(),
+            StreamMessage::Snapshot { .. } => self.reload(),
+            StreamMessage::Run(delta) if delta.card_id == id => {
+                if self.activity.apply(delta) {
+                    live.advance_run(delta.run_id, self.activity.last_seq());
+                } else {
+                    self.reload();
+                }
+            }
+            _ => {}
+        });
     }
 
     /// Keeps ages fresh while the window can be seen.

@@ -1,11 +1,10 @@
 //! The parts of a card's page. Each watches only what it shows.
 use leptos::prelude::*;
-use protocol::{CardLink, DecisionKind, RunOutcome, RunSummary, WorkspaceKind};
+use protocol::{DecisionKind, WorkspaceKind};
 
 use super::model::CardPage;
 use crate::features::kanban::words;
 use crate::i18n::t;
-use crate::ui::{Tone, icon};
 
 /// What is asked of a person, first of all.
 pub fn ask(page: CardPage) -> AnyView {
@@ -72,105 +71,6 @@ pub fn description(page: CardPage) -> AnyView {
     .into_any()
 }
 
-/// What it waits for, and what waits for it.
-pub fn dependencies(page: CardPage) -> AnyView {
-    let links = Memo::new(move |_| page.detail.with(|detail| (detail.parents.clone(), detail.children.clone())));
-    let list = |title: &'static str, links: Vec<CardLink>| {
-        (!links.is_empty()).then(|| {
-            view! {
-                <div class="links">
-                    <h3>{title}</h3>
-                    <ul>{links.into_iter().map(link_chip).collect_view()}</ul>
-                </div>
-            }
-        })
-    };
-    (move || {
-        let (parents, children) = links.get();
-        (!parents.is_empty() || !children.is_empty()).then(|| {
-            view! {
-                <section class="section" aria-label=t::card_dependencies()>
-                    <h2>{t::card_dependencies()}</h2>
-                    {list(t::card_waits_for(), parents)}
-                    {list(t::card_needed_by(), children)}
-                </section>
-            }
-        })
-    })
-    .into_any()
-}
-
-fn link_chip(link: CardLink) -> AnyView {
-    let tone = words::state_tone(link.state).class();
-    view! {
-        <li>
-            <a class=format!("link-chip {tone}") href=format!("/card/{}", link.number)>
-                <span class="icon-s link-sign" title=words::state_name(link.state)>{icon(words::state_icon(link.state))}</span>
-                <span class="card-number">{words::label(link.number)}</span>
-                <span class="link-title">{link.title}</span>
-            </a>
-        </li>
-    }
-    .into_any()
-}
-
-/// Every attempt so far.
-pub fn runs(page: CardPage) -> AnyView {
-    let runs = Memo::new(move |_| page.detail.with(|detail| detail.runs.clone()));
-    (move || {
-        let runs = runs.get();
-        (!runs.is_empty()).then(|| {
-            view! {
-                <section class="section" aria-label=t::card_runs()>
-                    <h2>{t::card_runs()}</h2>
-                    <ol class="runs">{runs.into_iter().map(|run| run_row(page, run)).collect_view()}</ol>
-                </section>
-            }
-        })
-    })
-    .into_any()
-}
-
-fn run_row(page: CardPage, run: RunSummary) -> AnyView {
-    let (name, tone) = outcome(run.outcome);
-    let (from, until) = (run.started_at.unwrap_or(run.claimed_at), run.ended_at);
-    let duration = move || words::span(until.unwrap_or_else(|| page.now.get()) - from);
-    let tokens = (run.tokens_in + run.tokens_out > 0)
-        .then(|| t::card_tokens(&run.tokens_in.to_string(), &run.tokens_out.to_string()));
-    let text = run.error.or(run.summary);
-    view! {
-        <li>
-            <div class="run-line">
-                <span class="run-attempt">{t::card_attempt(&run.attempt.to_string())}</span>
-                <span class=format!("chip {}", tone.class())>{name}</span>
-                <span class="muted">{run.profile}</span>
-                <span class="muted">{duration}</span>
-                {run.cost_micros.map(|cost| view! { <span class="muted">{words::price(cost)}</span> })}
-                {tokens.map(|tokens| view! { <span class="muted">{tokens}</span> })}
-            </div>
-            {text.map(|text| view! { <p class="run-text">{text}</p> })}
-        </li>
-    }
-    .into_any()
-}
-
-fn outcome(outcome: Option<RunOutcome>) -> (&'static str, Tone) {
-    match outcome {
-        None => (t::card_outcome_running(), Tone::Accent),
-        Some(RunOutcome::Completed) => (t::card_outcome_completed(), Tone::Success),
-        Some(RunOutcome::Review) => (t::card_outcome_review(), Tone::Success),
-        Some(RunOutcome::Blocked) => (t::card_outcome_blocked(), Tone::Warning),
-        Some(RunOutcome::Reclaimed) => (t::card_outcome_reclaimed(), Tone::Neutral),
-        Some(RunOutcome::SpawnFailed) => (t::card_outcome_spawn_failed(), Tone::Danger),
-        Some(RunOutcome::Crashed) => (t::card_outcome_crashed(), Tone::Danger),
-        Some(RunOutcome::TimedOut) => (t::card_outcome_timed_out(), Tone::Danger),
-        Some(RunOutcome::Lost) => (t::card_outcome_lost(), Tone::Danger),
-        Some(RunOutcome::ProtocolViolation) => (t::card_outcome_protocol(), Tone::Danger),
-        Some(RunOutcome::RateLimited) => (t::card_outcome_rate_limited(), Tone::Warning),
-        Some(RunOutcome::Budget) => (t::card_outcome_budget(), Tone::Warning),
-    }
-}
-
 /// Everything else there is to know.
 pub fn details(page: CardPage) -> AnyView {
     let row = |name: &'static str, value: AnyView| view! { <div class="detail"><dt>{name}</dt><dd>{value}</dd></div> };
@@ -197,6 +97,7 @@ pub fn details(page: CardPage) -> AnyView {
                     <dl>
                         {row(t::card_state(), state.into_any())}
                         {row(t::kanban_assignee(), assignee.into_any())}
+                        {detail.settings.model.clone().map(|model| row(t::kanban_model(), model.into_any()))}
                         {row(t::kanban_priority(), priority.into_any())}
                         {row(t::card_board(), detail.board.name.clone().into_any())}
                         {(card.failures > 0).then(|| row(t::card_attempts(), card.failures.into_any()))}

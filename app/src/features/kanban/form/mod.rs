@@ -1,6 +1,7 @@
 //! Writing a card: a new one, or what an existing one says. What was typed is never lost: a refusal leaves the form
 //! as it is and says why. The forms' code is fetched when the first of them opens.
 mod edit_card;
+mod finder;
 mod more;
 mod new_card;
 
@@ -15,6 +16,7 @@ use crate::layout::NewCard;
 use crate::ui::{Dialog, SelectField, Toasts, later};
 
 pub use edit_card::EditForm;
+pub(crate) use finder::finder;
 
 /// What a new card starts with.
 #[derive(Debug, Clone, Copy, Default)]
@@ -81,7 +83,8 @@ fn AssigneeField(value: RwSignal<String>) -> impl IntoView {
     }
 }
 
-fn assignee_select(value: RwSignal<String>, profiles: Vec<ProfileSummary>) -> AnyView {
+/// The profiles to choose from.
+pub(crate) fn assignee_select(value: RwSignal<String>, profiles: Vec<ProfileSummary>) -> AnyView {
     let mut options = vec![(String::new(), t::kanban_unassigned().to_owned())];
     options.extend(profiles.into_iter().map(|profile| {
         let executor = match profile.executor {

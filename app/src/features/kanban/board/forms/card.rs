@@ -5,7 +5,8 @@ use protocol::{BulkChange, CardDetail, CardId, CardLink, CardRef, CreateCardPara
 
 use crate::features::kanban::board::BoardUi;
 use crate::features::kanban::board::model::Board;
-use crate::features::kanban::server_fns::{link_cards, read_card, save_template, search_cards, unlink_cards};
+use crate::features::kanban::form::finder;
+use crate::features::kanban::server_fns::{link_cards, read_card, save_template, unlink_cards};
 use crate::features::kanban::words;
 use crate::i18n::t;
 use crate::ui::{Button, ButtonKind, ErrorState, Icon, TextField, Toasts, dom, icon, skeleton_rows};
@@ -153,40 +154,10 @@ fn links(board: Board, ui: BoardUi, detail: CardDetail, changed: Callback<()>) -
     view! {
         <Show when=move || none><p class="hint">{t::kanban_waits_for_nothing()}</p></Show>
         <ul class="link-list">{detail.parents.into_iter().map(row).collect_view()}</ul>
-        {finder(id, Callback::new(add), problem)}
+        {finder(t::kanban_add_dependency(), id, detail.card.board_id, Callback::new(add), problem)}
         <div class="dialog-foot btn-row">
             <Button kind=ButtonKind::Quiet on_press=Callback::new(move |()| ui.form_open.set(false))>{t::common_close()}</Button>
         </div>
-    }
-    .into_any()
-}
-
-/// Finds a card by its number or words.
-fn finder(own: CardId, chosen: Callback<CardRef>, problem: RwSignal<String>) -> AnyView {
-    let text = RwSignal::new(String::new());
-    let found = LocalResource::new(move || {
-        let text = text.get();
-        async move { if text.trim().len() < 2 { Ok(Vec::new()) } else { search_cards(text).await } }
-    });
-    let hits = move || {
-        Suspend::new(async move {
-            let cards = found.await.unwrap_or_default();
-            let rows = cards.into_iter().filter(|card| card.id != own).take(8).map(|card| {
-                let id = card.id;
-                view! {
-                    <button type="button" class="menu-item" on:click=move |_| chosen.run(CardRef::Id(id))>
-                        {icon(words::state_icon(card.state))}
-                        <span class="card-number">{words::label(card.number)}</span>
-                        <span class="link-title">{card.title}</span>
-                    </button>
-                }
-            });
-            rows.collect_view()
-        })
-    };
-    view! {
-        <TextField label=t::kanban_add_dependency() value=text placeholder=t::kanban_find_card() error=problem autofocus=true />
-        <div class="finder"><Suspense>{hits}</Suspense></div>
     }
     .into_any()
 }

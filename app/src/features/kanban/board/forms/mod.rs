@@ -9,6 +9,7 @@ use protocol::CardId;
 
 use super::BoardUi;
 use super::model::Board;
+use crate::features::kanban::recover::{self, Step};
 use crate::features::kanban::words;
 use crate::i18n::t;
 use crate::ui::{Dialog, later};
@@ -36,6 +37,10 @@ pub enum Form {
     Swarm,
     /// The keys.
     Keys,
+    /// What needs attention.
+    Attention,
+    /// What gets a card going again.
+    Recover(Step, CardId),
 }
 
 /// The dialog.
@@ -55,11 +60,20 @@ pub fn FormDialog(board: Board, ui: BoardUi) -> impl IntoView {
             Some(Form::ArchivedBoards) => name_of(t::kanban_archived_boards()),
             Some(Form::Swarm) => name_of(t::kanban_new_swarm()),
             Some(Form::Keys) => t::kanban_shortcuts().to_owned(),
+            Some(Form::Attention) => t::findings_attention_title().to_owned(),
+            Some(Form::Recover(step, _)) => step.title(),
         }
+    });
+    let recovered = Callback::new(move |card| {
+        ui.form_open.set(false);
+        board.accept(card);
     });
     view! {
         <Dialog open=ui.form_open title>
-            {ui.form.get_untracked().map(|form| later(form_view(board, ui, form)))}
+            {ui.form.get_untracked().map(|form| match form {
+                Form::Recover(step, card) => later(recover::loader(card, step, recovered)),
+                form => later(form_view(board, ui, form)),
+            })}
         </Dialog>
     }
 }
@@ -82,5 +96,8 @@ fn form_view(board: Board, ui: BoardUi, form: Form) -> AnyView {
         Form::ArchivedBoards => boards::archived(ui),
         Form::Swarm => later(swarm::form(board, ui)),
         Form::Keys => super::keyboard::keys(),
+        Form::Attention => super::attention::list(board, ui),
+        // Has code of its own, which the card's page uses, too.
+        Form::Recover(..) => ().into_any(),
     }
 }

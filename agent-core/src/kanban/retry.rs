@@ -1,0 +1,63 @@
+//! Another attempt at a card, with what a person wants to be different about it.
+
+use protocol::{CardRef, CardState, CardWritten, RetryCardParams};
+
+use super::card_row::load;
+use super::comments::comment_in;
+use super::edit::{write_fields, written};
+use super::transition::{self, Cause, Failures, RunEnd, Transition};
+use super::undo::{self, Inverse};
+use super::{KanbanError, boards, input, store};
+use crate::{Actor, Core, decisions};
+
+/// Lets a card run again, with another profile, another model or a comment. A running card is taken back from its
+/// worker; a blocked one no longer asks. Held for a moment, so that it can be taken back.
+///
+/// # Errors
+/// `Conflict` for a card that waits or asks for review, `Denied` for anyone but a person.
+pub async fn retry_card(core: &Core, actor: &Actor, params: RetryCardParams) -> Result<CardWritten, KanbanError> {
+    if !actor.is_person() {
+        return Err(KanbanError::Denied("only a person can let a card run again".into()));
+    }
+    let comment = input::long_text("comment", &params.comment)?.trim();
+    let mut tx = core.write().await?;
+    let found = load(&mut tx, CardRef::Id(params.id)).await?;
+    boards::require_open(&mut tx, found.board_id).await?;
+    if !matches!(found.state, CardState::Running | CardState::Blocked | CardState::Done) {
+        return Err(KanbanError::Conflict(format!(
+            "{} is {}; only a running, blocked or finished card can be tried again",
+            found.label(),
+            found.state
+        )));
+    }
+    let inverse = Inverse::restore(&mut tx, &found).await?;
+    let mut wanted = found.clone();
+    if let Some(assignee) = &params.assignee {
+        wanted.assignee = input::assignee(assignee)?;
+    }
+    if let Some(model) = &params.model {
+        wanted.model = input::model(model)?;
+    }
+    let added = match comment {
+        "" => None,
+        text => Some(comment_in(&mut tx, actor, &found, text, None, core.now_ms()).await?),
+    };
+    let card = if wanted == found {
+        found
+    } else {
+        let labels = store::labels_of(&mut tx, found.id).await?;
+        write_fields(core, &mut tx, actor, &found, &wanted, &labels, "edited").await?
+    };
+    let waits = store::has_unfinished_parent(&mut tx, card.id).await?;
+    let to = if waits { CardState::Todo } else { CardState::Ready };
+    let mut transition = Transition::new(Cause::Person, to, "retried");
+    transition.failures = Failures::Reset;
+    transition.new_budget = true;
+    transition.hold_until = Some(core.now_ms() + decisions::RELEASE_HOLD_MS);
+    transition.run_end = Some(RunEnd::reclaimed(format!("{} started another attempt", actor.name())));
+    transition.detail = serde_json::json!({ "assignee": card.assignee, "model": card.model });
+    let after = transition::apply(core, &mut tx, actor, &card, transition).await?;
+    let undo = undo::offer(core, &mut tx, actor, &after, &inverse.with_comment(added)).await?;
+    tx.commit().await?;
+    written(core, after.id, undo).await
+}

@@ -1,0 +1,351 @@
+//! A run's log, a part at a time: what its agent said, what its program wrote, what the worker process wrote.
+//!
+//! A part is bounded, whatever the log's size. What leaves here has no terminal codes and no secrets, also not those
+//! that begin before the part. It must never read anything but the log files of the run that was named.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::PathBuf;
+
+use protocol::{ExecutorKind, LogPart, LogSource, RunEventKind, RunEventView, RunId, RunLog, RunLogParams};
+use sqlx::{Row, SqliteConnection};
+
+use super::KanbanError;
+use super::card_row::word;
+use super::view::run_event;
+use crate::llm::Redactor;
+use crate::{Core, text};
+
+/// Bytes of one part.
+const PART_BYTES: u64 = 64 * 1024;
+/// Bytes of a log that is saved as a file: its end.
+const FILE_BYTES: u64 = 4 * 1024 * 1024;
+/// A private key that begins before a part begins at most this much before it.
+const LOOK_BACK_BYTES: u64 = 16 * 1024;
+/// Entries of an agent's activity in one part, and in a file.
+const PART_EVENTS: i64 = 300;
+const FILE_EVENTS: i64 = 5_000;
+
+const RUN: &str = "SELECT r.attempt, r.executor, r.ended_at IS NULL AS live, c.number,
+        EXISTS (SELECT 1 FROM kanban_run_event e WHERE e.run_id = r.id) AS active
+    FROM kanban_run r JOIN kanban_card c ON c.id = r.card_id WHERE r.id = ?1 AND c.deleted_at IS NULL";
+const EVENTS_BEFORE: &str = "SELECT seq, kind, name, detail, ok, at FROM kanban_run_event
+    WHERE run_id = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT ?3";
+const EVENTS_AFTER: &str = "SELECT seq, kind, name, detail, ok, at FROM kanban_run_event
+    WHERE run_id = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
+
+/// A run whose log is asked for.
+struct Logged {
+    run: RunId,
+    number: i64,
+    attempt: u32,
+    live: bool,
+    sources: Vec<LogSource>,
+}
+
+/// A part of a run's log.
+///
+/// # Errors
+/// `NotFound` when there is no such run, or nothing was logged.
+pub async fn run_log(core: &Core, params: RunLogParams) -> Result<RunLog, KanbanError> {
+    let mut reader = core.store().reader().acquire().await?;
+    let logged = logged(core, &mut reader, params.run).await?;
+    let source = chosen(&logged, params.source)?;
+    if source == LogSource::Activity {
+        let (text, from, to) = activity(&mut reader, logged.run, params.part, PART_EVENTS).await?;
+        let text = clean(core, &text, false)?;
+        return Ok(answer(logged, source, text, (from, to)));
+    }
+    drop(reader);
+    let part = read_part(&path(core, &logged, source), params.part, logged.live).map_err(unreadable)?;
+    let text = clean(core, &part.text, part.inside_key)?;
+    Ok(answer(logged, source, text, (part.from, part.to)))
+}
+
+/// The end of a run's log as a file: its name and its text, at most 4 MB.
+///
+/// # Errors
+/// As [`run_log`].
+pub async fn run_log_file(core: &Core, run: RunId, source: Option<LogSource>) -> Result<(String, String), KanbanError> {
+    let mut reader = core.store().reader().acquire().await?;
+    let logged = logged(core, &mut reader, run).await?;
+    let source = chosen(&logged, source)?;
+    let name = format!("T-{}-attempt-{}-{source}.log", logged.number, logged.attempt);
+    if source == LogSource::Activity {
+        let (text, ..) = activity(&mut reader, run, LogPart::End, FILE_EVENTS).await?;
+        return Ok((name, clean(core, &text, false)?));
+    }
+    drop(reader);
+    let (bytes, start, inside_key) = read_range(&path(core, &logged, source), FILE_BYTES).map_err(unreadable)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let whole = if start == 0 { text.as_ref() } else { text.split_once('\n').map_or("", |(_, rest)| rest) };
+    Ok((name, clean(core, whole, inside_key)?))
+}
+
+fn answer(logged: Logged, source: LogSource, text: String, (from, to): (u64, u64)) -> RunLog {
+    RunLog { source, sources: logged.sources, text, from, to, earlier: from > 0, live: logged.live }
+}
+
+async fn logged(core: &Core, connection: &mut SqliteConnection, run: RunId) -> Result<Logged, KanbanError> {
+    let row = sqlx::query(RUN).bind(run.0).fetch_optional(connection).await?;
+    let row = row.ok_or_else(|| KanbanError::NotFound("there is no such run; its card may be deleted".into()))?;
+    let executor: ExecutorKind = word(&row, "executor")?;
+    let mut logged = Logged {
+        run,
+        number: row.try_get("number")?,
+        attempt: row.try_get("attempt")?,
+        live: row.try_get("live")?,
+        sources: Vec::new(),
+    };
+    let has_file =
+        |source| std::fs::metadata(path(core, &logged, source)).is_ok_and(|meta| meta.is_file() && meta.len() > 0);
+    let has = |source| match source {
+        LogSource::Activity => row.try_get("active"),
+        _ => Ok(has_file(source)),
+    };
+    // A program's output is in its file as it was written; its activity is a copy that is cut.
+    let candidates = match executor {
+        ExecutorKind::Agent => &[LogSource::Activity, LogSource::Worker][..],
+        ExecutorKind::Command => &[LogSource::Output, LogSource::Activity, LogSource::Worker],
+    };
+    let mut sources = Vec::new();
+    for source in candidates {
+        if has(*source)? {
+            sources.push(*source);
+        }
+    }
+    logged.sources = sources;
+    Ok(logged)
+}
+
+fn chosen(logged: &Logged, wanted: Option<LogSource>) -> Result<LogSource, KanbanError> {
+    let found = match wanted {
+        Some(wanted) => logged.sources.iter().find(|source| **source == wanted),
+        None => logged.sources.first(),
+    };
+    match (found, logged.live) {
+        (Some(source), _) => Ok(*source),
+        // It has said nothing yet, and may do so any moment.
+        (None, true) => Ok(wanted.unwrap_or(LogSource::Activity)),
+        (None, false) => Err(KanbanError::NotFound("this run has no log, or it was tidied away".into())),
+    }
+}
+
+fn path(core: &Core, logged: &Logged, source: LogSource) -> PathBuf {
+    let ending = if source == LogSource::Worker { "worker.log" } else { "log" };
+    core.home().logs().join(format!("{}-{}.{ending}", logged.number, logged.attempt))
+}
+
+fn unreadable(error: io::Error) -> KanbanError {
+    KanbanError::NotFound(format!("the log cannot be read: {error}"))
+}
+
+/// Terminal codes first: they could stand within a key.
+fn clean(core: &Core, source: &str, inside_key: bool) -> Result<String, KanbanError> {
+    let redactor = Redactor::of(core).map_err(|error| KanbanError::Conflict(error.to_string()))?;
+    let plain = text::plain(source);
+    // The redactor looks for the beginning of a key, which is before this part.
+    let plain = if inside_key { format!("-----BEGIN PRIVATE KEY-----\n{plain}") } else { plain };
+    Ok(text::redact(&redactor.clean(&plain)))
+}
+
+struct Part {
+    text: String,
+    from: u64,
+    to: u64,
+    inside_key: bool,
+}
+
+/// Reads whole lines. What is still being written is left for the next time.
+fn read_part(path: &std::path::Path, part: LogPart, live: bool) -> io::Result<Part> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && live => {
+            return Ok(Part { text: String::new(), from: 0, to: 0, inside_key: false });
+        }
+        Err(error) => return Err(error),
+    };
+    let size = file.metadata()?.len();
+    let (from, to) = match part {
+        LogPart::End => (size.saturating_sub(PART_BYTES), size),
+        LogPart::Before(at) => (at.min(size).saturating_sub(PART_BYTES), at.min(size)),
+        // The file was begun anew meanwhile: from its beginning.
+        LogPart::After(at) if at > size => (0, size.min(PART_BYTES)),
+        LogPart::After(at) => (at, size.min(at + PART_BYTES)),
+    };
+    let mut bytes = read_between(&mut file, from, to)?;
+    let (mut from, mut to) = (from, to);
+    // What follows another part begins where that one ended: at the beginning of a line.
+    if from > 0
+        && !matches!(part, LogPart::After(_))
+        && let Some(end) = bytes.iter().position(|byte| *byte == b'\n')
+    {
+        bytes.drain(..=end);
+        from += end as u64 + 1;
+    }
+    if (live || to < size) && !matches!(part, LogPart::Before(_)) && bytes.last().is_some_and(|byte| *byte != b'\n') {
+        match bytes.iter().rposition(|byte| *byte == b'\n') {
+            Some(last) => bytes.truncate(last + 1),
+            // A line that fills a whole part is shown in pieces; any other one is waited for.
+            None if (bytes.len() as u64) < PART_BYTES => bytes.clear(),
+            None => {}
+        }
+        to = from + bytes.len() as u64;
+    }
+    let inside_key = begins_inside_key(&mut file, from)?;
+    Ok(Part { text: String::from_utf8_lossy(&bytes).into_owned(), from, to, inside_key })
+}
+
+/// The last bytes of a file, where they begin, and whether that is within a private key.
+fn read_range(path: &std::path::Path, most: u64) -> io::Result<(Vec<u8>, u64, bool)> {
+    let mut file = File::open(path)?;
+    let size = file.metadata()?.len();
+    let from = size.saturating_sub(most);
+    let bytes = read_between(&mut file, from, size)?;
+    Ok((bytes, from, begins_inside_key(&mut file, from)?))
+}
+
+fn read_between(file: &mut File, from: u64, to: u64) -> io::Result<Vec<u8>> {
+    file.seek(SeekFrom::Start(from))?;
+    let mut bytes = Vec::new();
+    file.take(to.saturating_sub(from)).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn begins_inside_key(file: &mut File, from: u64) -> io::Result<bool> {
+    if from == 0 {
+        return Ok(false);
+    }
+    let before = read_between(file, from.saturating_sub(LOOK_BACK_BYTES), from)?;
+    let before = text::plain(&String::from_utf8_lossy(&before));
+    let Some(begin) = before.rfind("PRIVATE KEY-----").filter(|at| {
+        let line = before[..*at].rfind("-----").map_or("", |dashes| &before[dashes..*at]);
+        line.starts_with("-----BEGIN ")
+    }) else {
+        return Ok(false);
+    };
+    Ok(!before[begin..].contains("-----END "))
+}
+
+/// A stretch of an agent's activity as text, and which entries it holds: after `from`, up to `to`.
+async fn activity(
+    connection: &mut SqliteConnection,
+    run: RunId,
+    part: LogPart,
+    limit: i64,
+) -> Result<(String, u64, u64), KanbanError> {
+    let (sql, at) = match part {
+        LogPart::End => (EVENTS_BEFORE, i64::MAX),
+        LogPart::Before(at) => (EVENTS_BEFORE, i64::try_from(at).unwrap_or(i64::MAX)),
+        LogPart::After(at) => (EVENTS_AFTER, i64::try_from(at).unwrap_or(i64::MAX)),
+    };
+    let mut rows = sqlx::query(sql).bind(run.0).bind(at).bind(limit).fetch_all(connection).await?;
+    if !matches!(part, LogPart::After(_)) {
+        rows.reverse();
+    }
+    let events = rows.iter().map(run_event).collect::<Result<Vec<RunEventView>, sqlx::Error>>()?;
+    let place = |seq: i64| u64::try_from(seq).unwrap_or_default();
+    let asked = if at == i64::MAX { 0 } else { place(at) };
+    let from = events.first().map_or(asked, |event| place(event.seq - 1));
+    let to = events.last().map_or(asked, |event| place(event.seq));
+    Ok((transcript(&events), from, to))
+}
+
+/// Entries as lines. Signs instead of words: this is read in every language.
+fn transcript(events: &[RunEventView]) -> String {
+    let mut out = String::new();
+    let mut flowing = None;
+    for event in events {
+        let flows = matches!(event.kind, RunEventKind::Text | RunEventKind::Thinking | RunEventKind::Output);
+        if !(flows && flowing == Some(event.kind)) && !out.is_empty() && !out.ends_with('\n') {
+            out.push('\n');
+        }
+        flowing = flows.then_some(event.kind);
+        match event.kind {
+            RunEventKind::Text | RunEventKind::Thinking | RunEventKind::Output => {
+                out.push_str(&event.detail);
+                continue;
+            }
+            RunEventKind::ToolCall => out.push_str(&format!("→ {} {}", event.name, event.detail)),
+            RunEventKind::ToolResult => {
+                let sign = if event.ok { '✓' } else { '✗' };
+                out.push_str(&format!("{sign} {} {}", event.name, event.detail));
+            }
+            RunEventKind::Refused => out.push_str(&format!("⊘ {} {}", event.name, event.detail)),
+            RunEventKind::Started | RunEventKind::Ended | RunEventKind::Note => {
+                out.push_str(&format!("· {} {}", event.name, event.detail));
+            }
+        }
+        out.truncate(out.trim_end().len());
+        out.push('\n');
+    }
+    out
+}
+
+#[cfg(test)]
+pub(super) const ALL_SQL: &[&str] = &[RUN, EVENTS_BEFORE, EVENTS_AFTER];
+
+#[cfg(test)]
+mod tests {
+    use protocol::LogPart;
+
+    use super::{PART_BYTES, read_part};
+
+    fn file(text: &str) -> (tempfile::TempDir, std::path::PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("1-1.log");
+        std::fs::write(&path, text).unwrap();
+        (dir, path)
+    }
+
+    #[test]
+    fn parts_are_whole_lines_and_join_without_a_gap() {
+        let lines: Vec<String> = (0..20_000).map(|line| format!("line {line}\n")).collect();
+        let text = lines.concat();
+        let (_dir, path) = file(&text);
+        let mut part = read_part(&path, LogPart::End, false).unwrap();
+        let mut joined = part.text.clone();
+        assert!(part.text.starts_with("line ") && part.text.len() as u64 <= PART_BYTES);
+        while part.from > 0 {
+            let before = read_part(&path, LogPart::Before(part.from), false).unwrap();
+            assert_eq!(before.to, part.from);
+            joined.insert_str(0, &before.text);
+            part = before;
+        }
+        assert_eq!(joined, text);
+    }
+
+    #[test]
+    fn a_line_that_is_still_written_is_waited_for() {
+        let (_dir, path) = file("one\ntw");
+        let part = read_part(&path, LogPart::End, true).unwrap();
+        assert_eq!((part.text.as_str(), part.to), ("one\n", 4));
+        std::fs::write(&path, "one\ntwo\n").unwrap();
+        let part = read_part(&path, LogPart::After(4), true).unwrap();
+        assert_eq!((part.text.as_str(), part.from, part.to), ("two\n", 4, 8));
+        assert_eq!(read_part(&path, LogPart::After(8), true).unwrap().text, "");
+        // The end of a run ends its last line.
+        std::fs::write(&path, "one\ntwo\nthr").unwrap();
+        assert_eq!(read_part(&path, LogPart::After(8), false).unwrap().text, "thr");
+        // A log that was begun anew.
+        std::fs::write(&path, "new\n").unwrap();
+        let part = read_part(&path, LogPart::After(8), true).unwrap();
+        assert_eq!((part.text.as_str(), part.from), ("new\n", 0));
+    }
+
+    #[test]
+    fn a_key_that_begins_before_a_part_is_known() {
+        let filler = "x".repeat(50).to_owned() + "\n";
+        let key = format!(
+            "-----BEGIN OPENSSH PRIVATE KEY-----\n{}",
+            "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQ\n".repeat(40)
+        );
+        let text = format!("{}{key}", filler.repeat(3_000));
+        let (_dir, path) = file(&text);
+        let at = (text.len() - 200) as u64;
+        assert!(read_part(&path, LogPart::After(at), false).unwrap().inside_key);
+        let closed = format!("{text}-----END OPENSSH PRIVATE KEY-----\nafter\n");
+        std::fs::write(&path, &closed).unwrap();
+        assert!(!read_part(&path, LogPart::After((closed.len() - 6) as u64), false).unwrap().inside_key);
+    }
+}

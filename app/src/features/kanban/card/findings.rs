@@ -1,0 +1,135 @@
+//! What is wrong with the card, calmly, with what mends it.
+use leptos::prelude::*;
+use protocol::{CardState, DecisionId, DecisionKind, DiagnosisKind, Finding, Severity};
+
+use super::model::CardPage;
+use crate::features::kanban::recover::Step;
+use crate::features::kanban::words;
+use crate::i18n::t;
+use crate::ui::{Icon, Tone, icon};
+
+/// One way to mend it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Remedy {
+    Take(Step),
+    Answer(DecisionId, DecisionKind),
+    Edit,
+    Settings,
+}
+
+/// All that is wrong, worst first.
+pub fn banner(page: CardPage) -> AnyView {
+    let found = Memo::new(move |_| {
+        page.detail.with(|detail| {
+            let asked = detail.decision.as_ref().map(|decision| (decision.id, decision.kind));
+            (detail.findings.clone(), detail.card.state, asked)
+        })
+    });
+    (move || {
+        let (findings, state, asked) = found.get();
+        (!findings.is_empty()).then(|| {
+            let rows = findings.into_iter().map(|finding| row(page, finding, state, asked)).collect_view();
+            view! { <section class="findings" aria-label=t::findings_title()>{rows}</section> }
+        })
+    })
+    .into_any()
+}
+
+fn row(page: CardPage, finding: Finding, state: CardState, asked: Option<(DecisionId, DecisionKind)>) -> AnyView {
+    let remedies = remedies(finding.kind, state, asked).into_iter().map(|remedy| button(page, remedy)).collect_view();
+    let since = move || words::ago(finding.since, page.now.get());
+    view! {
+        <div class=format!("finding {}", tone(finding.severity).class())>
+            <span class="finding-sign">{icon(Icon::Warning)}</span>
+            <div class="finding-text">
+                <p class="finding-what">{what(finding.kind, finding.count)}</p>
+                <p class="muted">{hint(finding.kind)}</p>
+                <p class="finding-meta">{severity(finding.severity)}" · "{since}</p>
+            </div>
+            <div class="finding-acts">{remedies}</div>
+        </div>
+    }
+    .into_any()
+}
+
+fn remedies(kind: DiagnosisKind, state: CardState, asked: Option<(DecisionId, DecisionKind)>) -> Vec<Remedy> {
+    let steps: &[Step] = match kind {
+        DiagnosisKind::RepeatedFailures | DiagnosisKind::RepeatedCrashes => &[Step::Retry, Step::Model, Step::Reassign],
+        DiagnosisKind::Stranded | DiagnosisKind::UnknownProfile | DiagnosisKind::NoProvider => &[Step::Reassign],
+        DiagnosisKind::BlockCycling => &[Step::Model, Step::Reassign],
+        DiagnosisKind::OverBudget | DiagnosisKind::Unanswered => &[],
+    };
+    let steps = steps.iter().filter(|step| Step::legal(state).contains(step)).map(|step| Remedy::Take(*step));
+    let first = match kind {
+        DiagnosisKind::NoProvider => Some(Remedy::Settings),
+        DiagnosisKind::OverBudget => Some(Remedy::Edit),
+        DiagnosisKind::Unanswered => asked.map(|(id, kind)| Remedy::Answer(id, kind)),
+        _ => None,
+    };
+    first.into_iter().chain(steps).collect()
+}
+
+fn button(page: CardPage, remedy: Remedy) -> AnyView {
+    match remedy {
+        Remedy::Take(step) => view! {
+            <button type="button" class="btn btn-small" aria-haspopup="dialog" on:click=move |_| page.recover.start(step)>{step.name()}</button>
+        }
+        .into_any(),
+        Remedy::Answer(id, kind) => {
+            view! { <a class="btn btn-small" href=format!("/d/{id}")>{words::ask_action(kind)}</a> }.into_any()
+        }
+        Remedy::Edit => view! {
+            <button type="button" class="btn btn-small" on:click=move |_| page.editing.set(true)>{t::findings_change_budget()}</button>
+        }
+        .into_any(),
+        Remedy::Settings => view! { <a class="btn btn-small" href="/settings">{t::findings_open_settings()}</a> }.into_any(),
+    }
+}
+
+/// What is wrong, in a sentence.
+#[must_use]
+pub fn what(kind: DiagnosisKind, count: u32) -> String {
+    let count = i64::from(count);
+    match kind {
+        DiagnosisKind::RepeatedFailures => t::findings_failures(count),
+        DiagnosisKind::RepeatedCrashes => t::findings_crashes(count),
+        DiagnosisKind::Stranded => t::findings_stranded().to_owned(),
+        DiagnosisKind::UnknownProfile => t::findings_unknown_profile().to_owned(),
+        DiagnosisKind::NoProvider => t::findings_no_provider().to_owned(),
+        DiagnosisKind::OverBudget => t::findings_over_budget().to_owned(),
+        DiagnosisKind::Unanswered => t::findings_unanswered().to_owned(),
+        DiagnosisKind::BlockCycling => t::findings_cycling(count),
+    }
+}
+
+fn hint(kind: DiagnosisKind) -> &'static str {
+    match kind {
+        DiagnosisKind::RepeatedFailures => t::findings_failures_hint(),
+        DiagnosisKind::RepeatedCrashes => t::findings_crashes_hint(),
+        DiagnosisKind::Stranded => t::findings_stranded_hint(),
+        DiagnosisKind::UnknownProfile => t::findings_unknown_profile_hint(),
+        DiagnosisKind::NoProvider => t::findings_no_provider_hint(),
+        DiagnosisKind::OverBudget => t::findings_over_budget_hint(),
+        DiagnosisKind::Unanswered => t::findings_unanswered_hint(),
+        DiagnosisKind::BlockCycling => t::findings_cycling_hint(),
+    }
+}
+
+/// How bad it is, in a word.
+#[must_use]
+pub fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Critical => t::findings_critical(),
+        Severity::Error => t::findings_error(),
+        Severity::Warning => t::findings_warning(),
+    }
+}
+
+/// How bad it is, in a colour.
+#[must_use]
+pub fn tone(severity: Severity) -> Tone {
+    match severity {
+        Severity::Critical | Severity::Error => Tone::Danger,
+        Severity::Warning => Tone::Warning,
+    }
+}

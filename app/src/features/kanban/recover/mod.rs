@@ -1,0 +1,88 @@
+//! Getting a card going again: take it back from its worker, give it to another, change its model, try again. The form's
+//! code is fetched when the first of them opens.
+mod form;
+
+use leptos::prelude::*;
+use protocol::CardState;
+
+use crate::i18n::t;
+use crate::ui::Icon;
+
+pub(in crate::features::kanban) use form::loader;
+
+/// What can be done to get a card going.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Another attempt, with what shall be different.
+    Retry,
+    /// Another profile; a running card is taken back first.
+    Reassign,
+    /// Another model, or the profile's.
+    Model,
+    /// End its worker; another attempt follows.
+    Reclaim,
+}
+
+impl Step {
+    /// What can be done with a card in that state, main step first.
+    #[must_use]
+    pub fn legal(state: CardState) -> &'static [Self] {
+        match state {
+            CardState::Blocked | CardState::Done => &[Self::Retry, Self::Reassign, Self::Model],
+            CardState::Running => &[Self::Reclaim, Self::Reassign, Self::Model],
+            CardState::Archived => &[],
+            _ => &[Self::Reassign, Self::Model],
+        }
+    }
+
+    /// What a button or a menu's entry calls it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Retry => t::recover_retry(),
+            Self::Reassign => t::recover_reassign(),
+            Self::Model => t::recover_model(),
+            Self::Reclaim => t::recover_reclaim(),
+        }
+    }
+
+    /// The same without the sign that more follows, for a dialog's title.
+    #[must_use]
+    pub fn title(self) -> String {
+        self.name().trim_end_matches('…').to_owned()
+    }
+
+    /// Its sign.
+    #[must_use]
+    pub fn icon(self) -> Icon {
+        match self {
+            Self::Retry => Icon::Repeat,
+            Self::Reassign => Icon::Agent,
+            Self::Model => Icon::Settings,
+            Self::Reclaim => Icon::Undo,
+        }
+    }
+}
+
+/// The step that is being taken, and whether its dialog is open.
+#[derive(Debug, Clone, Copy)]
+pub struct Recover {
+    /// Which.
+    pub step: RwSignal<Step>,
+    /// Whether its dialog is open.
+    pub open: RwSignal<bool>,
+}
+
+impl Recover {
+    /// Nothing is being done.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { step: RwSignal::new(Step::Retry), open: RwSignal::new(false) }
+    }
+
+    /// Opens the dialog.
+    pub fn start(self, step: Step) {
+        self.step.set(step);
+        self.open.set(true);
+    }
+}
