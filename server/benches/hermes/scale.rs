@@ -1,6 +1,8 @@
 //! What the board costs at 1,000, 10,000 and 100,000 cards, with ten events and 500 bytes of description each.
 
-use std::time::Instant;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use agent_core::Core;
 use agent_core::kanban;
@@ -11,6 +13,8 @@ use sqlx::{Connection, SqliteConnection};
 use crate::{fresh, me, quantiles};
 
 const ROUNDS: usize = 30;
+/// Names the home of a process that only claims.
+pub(crate) const CLAIMER: &str = "HERMES_BENCH_CLAIMER";
 const CONFIG: &str = "kanban:\n  max_in_progress: 100000\n  default_assignee: script\n";
 
 /// All sizes, a column each.
@@ -18,16 +22,22 @@ pub(crate) async fn run() {
     let mut memory = Vec::new();
     for count in [1_000_i64, 10_000, 100_000] {
         println!("\n{count} cards, 10 events and 500 B each");
-        let before = resident_kb();
-        let (_dir, core) = fresh(CONFIG).await;
+        let (dir, core) = fresh(CONFIG).await;
         let board = seed(&core, count).await;
         reads(&core, board).await;
-        writes(&core, board, count).await;
-        memory.push((count, resident_kb().saturating_sub(before)));
+        writes(&core).await;
+        nothing_can_run(&core).await;
         core.close().await;
+        commands(dir.path());
+        memory.push((count, served(dir.path()).await));
     }
-    for (count, kb) in memory {
-        println!("{:<44} {:>9.1} MB", format!("memory grown by the work on {count} cards"), kb as f64 / 1024.0);
+    let (empty, core) = fresh(CONFIG).await;
+    core.close().await;
+    memory.insert(0, (0, served(empty.path()).await));
+    println!();
+    for (count, (kb, cpu)) in memory {
+        let name = format!("server on {count} cards: memory, idle CPU");
+        println!("  {name:<42} {:>9.1} MB {:>8.2} %", kb as f64 / 1024.0, cpu);
     }
     concurrent().await;
 }
@@ -127,8 +137,65 @@ async fn reads(core: &Core, board: BoardId) {
     row("delta after one change", delta, &format!("{size} B"));
 }
 
-async fn writes(core: &Core, board: BoardId, count: i64) {
-    let _ = board;
+/// `hermes kanban list` as a person waits for it.
+fn commands(home: &Path) {
+    let mut times = Vec::new();
+    for _ in 0..ROUNDS {
+        let begun = Instant::now();
+        let mut command = Command::new(crate::PROGRAM);
+        let output = command.args(["kanban", "list"]).env("HERMES_HOME", home).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        times.push(begun.elapsed().as_secs_f64() * 1000.0);
+    }
+    row("hermes kanban list, with its process", times, "");
+}
+
+/// Memory in KB and idle CPU in percent of one core of a server on this home that nobody uses. Nothing can start.
+async fn served(home: &Path) -> (u64, f64) {
+    std::fs::write(home.join("config.yaml"), "kanban:\n  max_in_progress: 0\n").unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut server = Command::new(crate::PROGRAM)
+        .args(["serve", "--addr", &format!("127.0.0.1:{port}")])
+        .env("HERMES_HOME", home)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let pid = server.id().to_string();
+    // A measurement of idleness needs idle time: first what a start leaves behind, then five seconds of nothing.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let before = cpu_ticks(&pid);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let ticks = cpu_ticks(&pid) - before;
+    let memory = resident_kb(&pid);
+    server.kill().unwrap();
+    server.wait().unwrap();
+    // A tick is 10 ms on Linux (USER_HZ).
+    (memory, ticks as f64 * 10.0 / 5_000.0 * 100.0)
+}
+
+fn cpu_ticks(pid: &str) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let fields: Vec<&str> = after_name.split_whitespace().collect();
+    let number = |at: usize| fields.get(at).and_then(|field| field.parse::<u64>().ok()).unwrap_or(0);
+    number(11) + number(12)
+}
+
+/// A look of the dispatcher at a board on which every ready card waits for something else than a slot.
+async fn nothing_can_run(core: &Core) {
+    let until = core.now_ms() + 3_600_000;
+    let mut tx = core.write().await.unwrap();
+    let pause = "INSERT INTO kanban_profile_pause (profile, failure_key, error, paused_at, until)
+        VALUES ('script', 'x', 'x', ?1, ?2)";
+    sqlx::query(pause).bind(core.now_ms()).bind(until).execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+    let (times, none) = timed(async |_| kanban::claim_next(core, "bench").await.unwrap()).await;
+    assert!(none.is_none());
+    row("look, no ready card can run", times, "");
+}
+
+async fn writes(core: &Core) {
     let body = "b".repeat(500);
     let (times, _): (_, CardWritten) = timed(async |round| {
         let params = CreateCardParams {
@@ -154,7 +221,6 @@ async fn writes(core: &Core, board: BoardId, count: i64) {
     })
     .await;
     row("complete", times, "");
-    // Nobody can run any of the ready cards: the look has to find that out.
     let (times, _) = timed(async |_| kanban::release_due(core).await.unwrap()).await;
     row("dispatcher sweep: what is due", times, "");
     let (times, _) = timed(async |_| kanban::reap(core).await.unwrap()).await;
@@ -162,7 +228,6 @@ async fn writes(core: &Core, board: BoardId, count: i64) {
     if let Some(claim) = kanban::claim_next(core, "bench").await.unwrap() {
         worker::fail(core, claim.ticket, RunOutcome::RateLimited, "", Some(60_000)).await.unwrap();
     }
-    let _ = count;
 }
 
 /// Many callers at once: what group commit and batches are for.
@@ -191,36 +256,53 @@ async fn concurrent() {
     }
     let rate = f64::from(tasks * each) / begun.elapsed().as_secs_f64();
     println!("  {:<42} {rate:>9.0} /s", "create, 32 callers, durable");
-    // The database is the queue: each core is a process of its own as far as it can tell.
-    let home = core.home().clone();
-    let begun = Instant::now();
-    let mut dispatchers = Vec::new();
-    for index in 0..4 {
-        let home = home.clone();
-        dispatchers.push(tokio::spawn(async move {
-            let core = Core::open(agent_core::OpenOptions::new(home)).await.unwrap();
-            let mut claimed = 0_usize;
-            loop {
-                let claims = kanban::claim_ready(&core, &format!("bench {index}"), 64).await.unwrap();
-                if claims.is_empty() {
-                    core.close().await;
-                    return claimed;
-                }
-                claimed += claims.len();
-            }
-        }));
-    }
+    let home = core.home().root().to_path_buf();
+    let claimers: Vec<_> = (0..4)
+        .map(|_| {
+            let mut claimer = Command::new(std::env::current_exe().unwrap());
+            claimer.env(CLAIMER, &home).stdout(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
     let mut claimed = 0;
-    for dispatcher in dispatchers {
-        claimed += dispatcher.await.unwrap();
+    let mut busy = 0.0_f64;
+    for claimer in claimers {
+        let output = claimer.wait_with_output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let mut words = text.split_whitespace();
+        claimed += words.next().unwrap().parse::<usize>().unwrap();
+        busy = busy.max(words.next().unwrap().parse().unwrap());
     }
     assert_eq!(claimed, usize::try_from(tasks * each).unwrap(), "each card exactly once");
-    let rate = claimed as f64 / begun.elapsed().as_secs_f64();
-    println!("  {:<42} {rate:>9.0} /s  {claimed} cards, none twice", "claim, 4 dispatchers with 4 databases open");
+    let rate = claimed as f64 / busy;
+    println!("  {:<42} {rate:>9.0} /s  {claimed} cards, none twice", "claim, 4 processes");
+    let whole: String = {
+        let mut tx = core.write().await.unwrap();
+        sqlx::query_scalar("PRAGMA integrity_check").fetch_one(&mut *tx).await.unwrap()
+    };
+    println!("  {:<42} {whole:>9}", "database afterwards");
 }
 
-fn resident_kb() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+/// What a claiming process does: everything there is, in batches as the dispatcher does it. Prints how many and how
+/// long it took from its first look, so that starting processes is not part of the rate.
+pub(crate) async fn claim_all(home: agent_core::Home) {
+    let core = Core::open(agent_core::OpenOptions::new(home)).await.unwrap();
+    let owner = format!("bench {}", std::process::id());
+    let begun = Instant::now();
+    let mut claimed = 0_usize;
+    loop {
+        let claims = kanban::claim_ready(&core, &owner, 8).await.unwrap();
+        if claims.is_empty() {
+            break;
+        }
+        claimed += claims.len();
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    core.close().await;
+    println!("{claimed} {seconds}");
+}
+
+fn resident_kb(pid: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
     line.split_whitespace().nth(1).and_then(|kb| kb.parse().ok()).unwrap_or(0)
 }
