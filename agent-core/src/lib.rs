@@ -33,7 +33,9 @@ pub mod worker;
 pub use actor::Actor;
 pub use changes::Changes;
 pub use clock::{Clock, SystemClock, TestClock};
-pub use config::{AuxiliaryConfig, AuxiliaryModel, Config, ConfigError, KanbanConfig, ModelConfig, PushConfig, ServerConfig};
+pub use config::{
+    AuxiliaryConfig, AuxiliaryModel, Config, ConfigError, KanbanConfig, ModelConfig, PushConfig, ServerConfig,
+};
 pub use core::{Core, CoreError, OpenOptions};
 pub use home::{Home, HomeError};
 

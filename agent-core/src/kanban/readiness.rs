@@ -86,7 +86,8 @@ impl Readiness {
             *this.used_on_board.entry(BoardId(board)).or_default() += count;
             *this.used_by_profile.entry(profile).or_default() += count;
         }
-        let limited: Vec<(Uuid, Option<u32>, bool)> = sqlx::query_as(LIMITED_BOARDS).fetch_all(&mut *connection).await?;
+        let limited: Vec<(Uuid, Option<u32>, bool)> =
+            sqlx::query_as(LIMITED_BOARDS).fetch_all(&mut *connection).await?;
         for (board, slots, archived) in limited {
             let limit = if archived { Some(0) } else { slots };
             this.boards.extend(limit.map(|limit| (BoardId(board), limit)));

@@ -6,8 +6,8 @@ use sqlx::{Row, SqliteConnection};
 use uuid::Uuid;
 
 use super::card_row::{CardRow, load};
-use super::transition::{self, Cause, Failures, RunEnd, Transition};
 use super::pause::{self, Verdict};
+use super::transition::{self, Cause, Failures, RunEnd, Transition};
 use super::{KanbanError, store, worker};
 use crate::process::{self, Identity};
 use crate::{Actor, Core, decisions, text};
@@ -80,8 +80,7 @@ pub(super) async fn fail_in(
     transition.detail = serde_json::json!({
         "outcome": outcome.as_str(), "error": text::excerpt(error, 400), "failures": failures, "limit": limit,
     });
-    transition.failures =
-        if counted { Failures::Add(error.to_owned()) } else { Failures::Note(error.to_owned()) };
+    transition.failures = if counted { Failures::Add(error.to_owned()) } else { Failures::Note(error.to_owned()) };
     transition.run_end = Some(RunEnd { outcome, summary: None, error: Some(error.to_owned()), metadata: None });
     transition.backoff_until = Some(now + backoff(outcome, failures, retry_after_ms));
     let after = transition::apply(core, tx, &Actor::System, card, transition).await?;

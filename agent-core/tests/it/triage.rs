@@ -205,8 +205,11 @@ async fn only_a_board_that_says_so_is_taken_apart_by_itself_and_never_what_a_per
 }
 
 fn swarm() -> SwarmParams {
-    let worker =
-        |title: &str| SwarmWorker { title: title.into(), profile: Some("runner".into()), skills: vec!["search".into()] };
+    let worker = |title: &str| SwarmWorker {
+        title: title.into(),
+        profile: Some("runner".into()),
+        skills: vec!["search".into()],
+    };
     SwarmParams {
         goal: "Compare three databases\nfor a phone".into(),
         workers: vec![worker("SQLite"), worker("DuckDB")],

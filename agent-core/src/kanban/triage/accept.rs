@@ -161,8 +161,7 @@ async fn release(
     let waits = card_store::has_unfinished_parent(tx, card.id).await?;
     let to = if waits { CardState::Todo } else { CardState::Ready };
     let cause = if actor.is_person() { Cause::Person } else { Cause::Triaged };
-    let mut transition =
-        Transition::new(cause, to, if children.is_empty() { "specified" } else { "decomposed" });
+    let mut transition = Transition::new(cause, to, if children.is_empty() { "specified" } else { "decomposed" });
     let numbers: Vec<i64> = children.iter().map(|child| child.number).collect();
     transition.detail = serde_json::json!({ "children": numbers });
     transition.failures = Failures::Reset;

@@ -108,7 +108,8 @@ fn tool(kind: ProposalKind) -> ToolSpec {
     let mut required = vec!["title", "body"];
     if kind == ProposalKind::Decompose {
         required.push("tasks");
-        properties["rationale"] = json!({ "type": "string", "description": "Why it is cut like this, in one sentence." });
+        properties["rationale"] =
+            json!({ "type": "string", "description": "Why it is cut like this, in one sentence." });
         properties["tasks"] = json!({ "type": "array", "maxItems": MAX_PROPOSED, "items": {
             "type": "object", "required": ["title", "body"], "properties": {
                 "title": { "type": "string" },

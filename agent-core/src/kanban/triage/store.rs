@@ -26,7 +26,8 @@ const NEXT_AUTOMATIC: &str = "SELECT c.id FROM kanban_board b JOIN kanban_card c
     ORDER BY c.priority DESC, c.created_at, c.id LIMIT 1";
 
 const IS_EDITING: &str = "SELECT COALESCE(editing_until, 0) >= ?2 FROM kanban_card WHERE id = ?1";
-const CHILDREN: &str = "SELECT k.id, k.number, k.title, k.state FROM kanban_link l JOIN kanban_card k ON k.id = l.child_id
+const CHILDREN: &str =
+    "SELECT k.id, k.number, k.title, k.state FROM kanban_link l JOIN kanban_card k ON k.id = l.child_id
     WHERE l.parent_id = ?1 AND k.deleted_at IS NULL ORDER BY k.number LIMIT 100";
 
 /// A proposal as it is stored.
@@ -113,4 +114,5 @@ pub(super) async fn children(db: &mut SqliteConnection, card: CardId) -> Result<
 }
 
 #[cfg(test)]
-pub(in crate::kanban) const ALL_SQL: &[&str] = &[PUT, ANSWER, OF_CARD, REMOVE, EDITING, HOLD, NEXT_AUTOMATIC, IS_EDITING, CHILDREN];
+pub(in crate::kanban) const ALL_SQL: &[&str] =
+    &[PUT, ANSWER, OF_CARD, REMOVE, EDITING, HOLD, NEXT_AUTOMATIC, IS_EDITING, CHILDREN];

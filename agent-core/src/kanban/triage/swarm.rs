@@ -44,12 +44,12 @@ pub async fn create_swarm(core: &Core, actor: &Actor, params: SwarmParams) -> Re
     }
     after.extend(cards.iter().map(|card: &CardRow| CardRef::Id(card.id)));
     let name = text::excerpt(&root.title, 200);
-    for (what, body, assignee) in [
-        ("Check", VERIFIER_BODY, &params.verifier),
-        ("Put together", SYNTHESIZER_BODY, &params.synthesizer),
-    ] {
+    for (what, body, assignee) in
+        [("Check", VERIFIER_BODY, &params.verifier), ("Put together", SYNTHESIZER_BODY, &params.synthesizer)]
+    {
         let (title, body) = (format!("{what}: {name}"), body.replace("{root}", &root.label()));
-        let card = Part { title, body, assignee, skills: &[], after: &after }.create(core, &mut tx, actor, &params).await?;
+        let card =
+            Part { title, body, assignee, skills: &[], after: &after }.create(core, &mut tx, actor, &params).await?;
         after.push(CardRef::Id(card.id));
         cards.push(card);
     }

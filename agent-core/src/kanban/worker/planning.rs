@@ -178,11 +178,8 @@ pub(super) async fn check_created(
     let detail = serde_json::json!({ "invented": invented, "real": real });
     let actor = owned.actor(ticket);
     let (run, at) = (Some(ticket.run), core.now_ms());
-    event::append(
-        &mut tx,
-        NewEvent { card: &owned.card, run, kind: "completion_refused", actor: &actor, detail, at },
-    )
-    .await?;
+    event::append(&mut tx, NewEvent { card: &owned.card, run, kind: "completion_refused", actor: &actor, detail, at })
+        .await?;
     tx.commit().await?;
     Err(KanbanError::Invalid(format!(
         "you did not make {}; name in created_cards only what kanban_create answered, then complete again",

@@ -210,11 +210,7 @@ struct Link;
 #[async_trait::async_trait]
 impl Tool for Link {
     fn spec(&self) -> ToolSpec {
-        ToolSpec {
-            name: "kanban_link",
-            description: "Makes one card wait for another.",
-            parameters: link_parameters(),
-        }
+        ToolSpec { name: "kanban_link", description: "Makes one card wait for another.", parameters: link_parameters() }
     }
 
     async fn run(&self, cx: &ToolContext, arguments: Value) -> ToolOutcome {
@@ -234,11 +230,7 @@ struct Unlink;
 #[async_trait::async_trait]
 impl Tool for Unlink {
     fn spec(&self) -> ToolSpec {
-        ToolSpec {
-            name: "kanban_unlink",
-            description: "Takes such a link away.",
-            parameters: link_parameters(),
-        }
+        ToolSpec { name: "kanban_unlink", description: "Takes such a link away.", parameters: link_parameters() }
     }
 
     async fn run(&self, cx: &ToolContext, arguments: Value) -> ToolOutcome {
