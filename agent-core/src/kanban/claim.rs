@@ -76,6 +76,7 @@ const ANY_READY: &str = concat!(
     pauses!("COALESCE(backoff_until, 0)", "?1"),
     ")"
 );
+const HAS_WORKER: &str = "SELECT EXISTS (SELECT 1 FROM kanban_process WHERE card_id = ?1)";
 const CARD_OF_RUN: &str = "SELECT card_id FROM kanban_run WHERE id = ?1";
 const INSERT_PROCESS: &str = "INSERT INTO kanban_process (run_id, card_id, host, pid, pid_started)
     VALUES (?1, ?2, ?3, ?4, ?5)
@@ -136,6 +137,39 @@ pub async fn claim_ready(core: &Core, owner: &str, limit: usize) -> Result<Vec<C
         tx.commit().await?;
     }
     Ok(claims)
+}
+
+/// Claims one card by name, for somebody who works outside of Hermes. Its assignee need not be a profile here.
+///
+/// # Errors
+/// `Conflict` when it is not ready, is still being held back, or its budget is spent.
+pub async fn claim_card_for(core: &Core, card: CardRef, owner: &str) -> Result<Claim, KanbanError> {
+    let mut tx = core.write().await?;
+    let card = load(&mut tx, card).await?;
+    if card.state != CardState::Ready {
+        return Err(KanbanError::Conflict(format!("{} is {}; only a ready card is claimed", card.label(), card.state)));
+    }
+    super::boards::require_open(&mut tx, card.board_id).await?;
+    if card.hold_until.is_some_and(|until| until > core.now_ms()) {
+        return Err(KanbanError::Conflict(format!("{} can still be taken back; try again in 5 s", card.label())));
+    }
+    if let Some(spent) = card.spent_budget() {
+        return Err(KanbanError::Conflict(spent));
+    }
+    let busy: bool = sqlx::query_scalar(HAS_WORKER).bind(card.id.0).fetch_one(&mut *tx).await?;
+    if busy {
+        return Err(KanbanError::Conflict(format!("an earlier worker of {} is still ending; try again", card.label())));
+    }
+    if store::has_unfinished_parent(&mut tx, card.id).await? {
+        let transition = Transition::new(Cause::Demote, CardState::Todo, "demoted");
+        transition::apply(core, &mut tx, &Actor::System, &card, transition).await?;
+        tx.commit().await?;
+        return Err(KanbanError::Conflict(format!("{} waits for other cards", card.label())));
+    }
+    let readiness = Readiness::read(core, &mut tx).await?;
+    let claim = claim_card(core, &mut tx, &card, &readiness, owner).await?;
+    tx.commit().await?;
+    Ok(claim)
 }
 
 async fn next_ready(db: &mut SqliteConnection, readiness: &Readiness) -> Result<Option<CardRow>, KanbanError> {
@@ -243,4 +277,5 @@ pub(super) async fn next_wake(core: &Core) -> Result<Option<i64>, KanbanError> {
 }
 
 #[cfg(test)]
-pub(super) const ALL_SQL: &[&str] = &[NEXT_READY, NEXT_WAKE, DUE, ANY_READY, CARD_OF_RUN, INSERT_PROCESS, SET_PID];
+pub(super) const ALL_SQL: &[&str] = 
+    &[NEXT_READY, NEXT_WAKE, DUE, ANY_READY, HAS_WORKER, CARD_OF_RUN, INSERT_PROCESS, SET_PID];

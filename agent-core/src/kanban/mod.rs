@@ -41,7 +41,7 @@ pub use boards::{
     restore_board, save_template, save_view, templates,
 };
 pub use bulk::change_cards;
-pub use claim::{Claim, claim_next, claim_ready, release_due};
+pub use claim::{Claim, claim_card_for, claim_next, claim_ready, release_due};
 pub use comments::add_comment;
 pub use create::create_card;
 pub use edit::edit_card;

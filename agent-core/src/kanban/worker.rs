@@ -23,7 +23,7 @@ use crate::{Actor, Core, ModelConfig, decisions, text};
 pub use files::{attach, detach};
 use files::{keep, stage};
 pub use planning::{create, link, list, unlink};
-pub use start::start;
+pub use start::{OutsideWork, start, start_outside};
 
 /// Longest entry of a run's activity, in bytes.
 const MAX_EVENT_BYTES: usize = 16 * 1024;

@@ -54,14 +54,6 @@ impl Caller {
         }
     }
 
-    /// The author of writes that both may do.
-    pub(super) fn actor(&self) -> Actor {
-        match self {
-            Self::Person(actor) => actor.clone(),
-            Self::Worker { ticket, holder } => Actor::Worker { run: ticket.run, profile: holder.profile.clone() },
-        }
-    }
-
     /// The author of a write that only people may do.
     pub(super) fn person(&self, what: &str) -> Result<&Actor, CliError> {
         match self {

@@ -69,13 +69,15 @@ pub async fn create(core: &Core, ticket: RunTicket, params: CreateCardParams) ->
         )));
     }
     let board = board_store::by_id(&mut tx, owned.card.board_id).await?.slug;
+    if !params.board.is_empty() && params.board != board {
+        return Err(KanbanError::Denied(format!("workers make cards on their own board, {board}")));
+    }
     let own_place = inherited(&owned.card, &board);
     let mut params = CreateCardParams {
         board,
         tenant: params.tenant.or(own_place.tenant),
         title: text::redact(&params.title),
         body: text::redact(&params.body),
-        blocked: false,
         ..params
     };
     if params.workspace == WorkspaceKind::Scratch && params.workspace_path.is_none() {

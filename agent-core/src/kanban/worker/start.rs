@@ -27,10 +27,56 @@ pub(super) const SET_WORKSPACE: &str = "UPDATE kanban_card
 /// # Errors
 /// `Fenced` when the card is no longer this run's; `Invalid` when its workspace or profile cannot be used.
 pub async fn start(core: &Core, ticket: RunTicket, pid: u32, pid_started: i64) -> Result<Assignment, KanbanError> {
+    let (owned, briefing) = begin(core, ticket, Some(Identity { pid, started: pid_started })).await?;
+    assignment(core, ticket, owned, briefing)
+}
+
+/// Starts a run whose worker is no process that Hermes knows: only its lease tells whether it is still there.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_outside(core: &Core, ticket: RunTicket) -> Result<OutsideWork, KanbanError> {
+    let (owned, briefing) = begin(core, ticket, None).await?;
+    Ok(OutsideWork {
+        card: owned.card.number,
+        run: ticket.run,
+        fence: ticket.fence,
+        board: briefing.board,
+        workspace: briefing.workspace,
+        context: briefing.context,
+        lease_until: lease_until(core),
+    })
+}
+
+/// What somebody outside of Hermes needs to work on a card.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct OutsideWork {
+    /// Card number.
+    pub card: i64,
+    /// The run, for `HERMES_KANBAN_RUN_ID`.
+    pub run: protocol::RunId,
+    /// Its fencing token, for `HERMES_KANBAN_FENCE`.
+    pub fence: i64,
+    /// Board slug.
+    pub board: String,
+    /// Where to work; exists.
+    pub workspace: PathBuf,
+    /// What a worker reads first.
+    pub context: String,
+    /// When the card is taken back unless a heartbeat came, Unix ms.
+    pub lease_until: i64,
+}
+
+async fn begin(
+    core: &Core,
+    ticket: RunTicket,
+    process: Option<Identity>,
+) -> Result<(Owned, Briefing), KanbanError> {
     let mut tx = core.write().await?;
     let claimed = own(&mut tx, ticket).await?;
-    let process = Identity { pid, started: pid_started };
-    claim::remember_process_in(&mut tx, ticket.run, claimed.card.id.0, process).await?;
+    if let Some(process) = process {
+        claim::remember_process_in(&mut tx, ticket.run, claimed.card.id.0, process).await?;
+    }
     renew(core, &mut tx, ticket).await?;
     tx.commit().await?;
     let place = prepare_workspace(core, &claimed.card).await?;
@@ -74,7 +120,7 @@ pub async fn start(core: &Core, ticket: RunTicket, pid: u32, pid_started: i64) -
     let context = context::text(core, &mut tx, &owned.card, &owned.profile).await?;
     let card_json = context::json(core, &mut tx, &owned.card).await?;
     tx.commit().await?;
-    assignment(core, ticket, owned, Briefing { board: board.slug, workspace: place.path, context, card_json })
+    Ok((owned, Briefing { board: board.slug, workspace: place.path, context, card_json }))
 }
 
 /// What was made ready for a run.

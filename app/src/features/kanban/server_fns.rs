@@ -3,9 +3,9 @@ use leptos::prelude::*;
 #[cfg(feature = "ssr")]
 use protocol::BoardView;
 use protocol::{
-    AddCommentParams, BoardId, BoardPage, BoardSettings, BoardSummary, BulkParams, BulkResult, CardDetail, CardId,
+    AcceptProposalParams, AddCommentParams, BoardId, BoardPage, BoardSettings, BoardSummary, BulkParams, BulkResult, CardDetail, CardId,
     CardRef, CardTemplate, CardWritten, ColumnPage, ColumnPageParams, CommentAdded, CreateCardParams, EditCardParams,
-    LinkWritten, MoveCardParams, ProfileSummary, SavedView, TaskCard, TemplateId, UndoId, UndoResult, ViewId,
+    LinkWritten, MoveCardParams, ProfileSummary, ProposalAccepted, ProposalKind, SavedView, SwarmMade, SwarmParams, TaskCard, TemplateId, UndoId, UndoResult, ViewId,
 };
 use server_fn::codec::Json;
 
@@ -129,6 +129,41 @@ pub async fn link_cards(parent: CardRef, child: CardRef) -> Result<LinkWritten, 
 pub async fn unlink_cards(parent: CardRef, child: CardRef) -> Result<LinkWritten, ApiError> {
     let cx = crate::ctx::ctx().await?;
     Ok(agent_core::kanban::unlink(&cx.core, &cx.actor, parent, child).await?)
+}
+
+/// Asks a model what a card in triage means, or how to take it apart. The answer comes over the stream.
+#[server(endpoint = "kanban/propose", input = Json)]
+pub async fn ask_for_proposal(id: CardId, kind: ProposalKind) -> Result<(), ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    Ok(agent_core::kanban::triage::propose_later(&cx.core, &cx.actor, CardRef::Id(id), kind).await?)
+}
+
+/// Makes a proposal real.
+#[server(endpoint = "kanban/accept", input = Json)]
+pub async fn accept_proposal(params: AcceptProposalParams) -> Result<ProposalAccepted, ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    Ok(agent_core::kanban::triage::accept_proposal(&cx.core, &cx.actor, params).await?)
+}
+
+/// Throws a proposal away, or stops waiting for it.
+#[server(endpoint = "kanban/discard", input = Json)]
+pub async fn discard_proposal(id: CardId) -> Result<(), ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    Ok(agent_core::kanban::triage::discard_proposal(&cx.core, &cx.actor, CardRef::Id(id)).await?)
+}
+
+/// Says that a person has the form of a card in triage open; good for a minute.
+#[server(endpoint = "kanban/editing", input = Json)]
+pub async fn is_being_edited(id: CardId) -> Result<(), ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    Ok(agent_core::kanban::triage::is_being_edited(&cx.core, id).await?)
+}
+
+/// Puts several workers on one goal.
+#[server(endpoint = "kanban/swarm", input = Json)]
+pub async fn create_swarm(params: SwarmParams) -> Result<SwarmMade, ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    Ok(agent_core::kanban::triage::create_swarm(&cx.core, &cx.actor, params).await?)
 }
 
 /// Cards of all boards that contain the words, newest first.

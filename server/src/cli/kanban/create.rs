@@ -1,9 +1,9 @@
 //! `hermes kanban create`.
 
-use agent_core::kanban::{self, dispatcher};
-use agent_core::{profiles, text};
+use agent_core::kanban::{self, dispatcher, worker};
+use agent_core::profiles;
 use clap::{Args, ValueEnum};
-use protocol::{CardRef, CardState, CreateCardParams};
+use protocol::{CardRef, CardState, CardWritten, CreateCardParams};
 
 use super::Cx;
 use super::wording::card_label;
@@ -124,17 +124,13 @@ impl CreateArgs {
             from_template(cx, name, &mut params).await?;
         }
         let unknown = unknown_profile(cx, params.assignee.as_deref())?;
-        if let Caller::Worker { .. } = cx.caller {
-            if let Some(name) = unknown {
-                return Err(CliError::failed(
-                    "invalid",
-                    format!("there is no profile \"{name}\"; `hermes profile list` shows them"),
-                ));
+        let written = match &cx.caller {
+            Caller::Worker { ticket, .. } => {
+                let made = worker::create(&cx.core, *ticket, params).await?;
+                CardWritten { card: kanban::card(&cx.core, CardRef::Id(made.id)).await?, undo: None }
             }
-            params.title = text::redact(&params.title);
-            params.body = text::redact(&params.body);
-        }
-        let written = kanban::create_card(&cx.core, &cx.caller.actor(), params).await?;
+            Caller::Person(actor) => kanban::create_card(&cx.core, actor, params).await?,
+        };
         if cx.out.is_json() {
             return cx.out.json(&written);
         }

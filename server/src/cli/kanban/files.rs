@@ -20,12 +20,15 @@ pub(super) struct HandoverArgs {
     /// A file of the workspace to keep with the card (workers); may be repeated.
     #[arg(long = "artifact", value_name = "PATH")]
     artifacts: Vec<PathBuf>,
+    /// A card that the worker made, checked before it completes; may be repeated.
+    #[arg(long = "created", value_parser = parse::card, value_name = "CARD")]
+    created: Vec<CardRef>,
 }
 
 impl HandoverArgs {
     pub(super) fn with(self, then: Option<AfterApproval>) -> Handover {
         let artifacts = self.artifacts.iter().map(|path| absolute(path)).collect();
-        Handover { artifacts, then_continue: then == Some(AfterApproval::Continue) }
+        Handover { artifacts, created_cards: self.created, then_continue: then == Some(AfterApproval::Continue) }
     }
 }
 

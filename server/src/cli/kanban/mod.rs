@@ -7,6 +7,7 @@ mod follow;
 mod read;
 mod report;
 mod show;
+mod triage;
 mod wording;
 mod write;
 
@@ -14,7 +15,7 @@ use std::process::ExitCode;
 
 use agent_core::Core;
 use clap::{Args, Subcommand};
-use protocol::{AfterApproval, BlockKind, CardRef, CardState, Severity, UndoId};
+use protocol::{AfterApproval, BlockKind, CardRef, CardState, ProposalKind, Severity, UndoId};
 
 use super::error::CliError;
 use super::output::Out;
@@ -283,6 +284,30 @@ enum Verb {
         #[arg(long, hide = true)]
         dry_run: bool,
     },
+    /// Have a model write out what cards in triage mean; nothing changes until it is accepted.
+    Specify(triage::ProposeArgs),
+    /// Have a model take cards in triage apart; nothing changes until it is accepted.
+    Decompose(triage::ProposeArgs),
+    /// Accept what was proposed for cards.
+    Accept {
+        /// Cards in triage.
+        #[arg(required = true, value_parser = parse::card)]
+        cards: Vec<CardRef>,
+    },
+    /// Throw away what was proposed for cards.
+    Discard {
+        /// Cards in triage.
+        #[arg(required = true, value_parser = parse::card)]
+        cards: Vec<CardRef>,
+    },
+    /// Put several workers on one goal, with a verifier and somebody who puts it together.
+    Swarm(triage::SwarmArgs),
+    /// Work on a ready card yourself: prints what its worker needs, also for `complete`, `block` and `heartbeat`.
+    Claim {
+        /// Card.
+        #[arg(value_parser = parse::card)]
+        card: CardRef,
+    },
     /// List boards, or do something with one.
     Boards {
         #[command(subcommand)]
@@ -382,6 +407,12 @@ async fn run(core: &Core, verb: Verb, board: Option<String>, out: Out) -> Result
         Verb::Assignees => report::assignees(&cx).await?,
         Verb::Diagnostics { severity, card } => report::diagnostics(&cx, severity, card).await?,
         Verb::Dispatch { dry_run: _ } => report::dispatch(&cx).await?,
+        Verb::Specify(args) => return args.run(&cx, ProposalKind::Specify).await,
+        Verb::Decompose(args) => return args.run(&cx, ProposalKind::Decompose).await,
+        Verb::Accept { cards } => return triage::accept(&cx, &cards).await,
+        Verb::Discard { cards } => return triage::discard(&cx, &cards).await,
+        Verb::Swarm(args) => args.run(&cx).await?,
+        Verb::Claim { card } => write::claim(&cx, card).await?,
         Verb::Boards { command } => boards::run(&cx, command).await?,
     }
     Ok(ExitCode::SUCCESS)

@@ -89,6 +89,40 @@ pub(super) async fn block(
     }
 }
 
+pub(super) async fn claim(cx: &Cx, card: CardRef) -> Result<(), CliError> {
+    let actor = cx.caller.person("claim cards")?;
+    let owner = format!("outside:{}", actor.name());
+    let claim = kanban::claim_card_for(&cx.core, card, &owner).await?;
+    let work = match worker::start_outside(&cx.core, claim.ticket).await {
+        Ok(work) => work,
+        Err(error) => {
+            // Nobody works on it, so it is given back at once instead of when its lease ends.
+            kanban::reclaim_card(&cx.core, actor, card, &error.to_string()).await?;
+            return Err(error.into());
+        }
+    };
+    if cx.out.is_json() {
+        return cx.out.json(&work);
+    }
+    let minutes = (work.lease_until - cx.core.now_ms()) / 60_000;
+    cx.out.line(&format!(
+        "T-{} is yours for {minutes} minutes, and longer with each heartbeat.\n\n\
+         cd {}\nexport HERMES_KANBAN_RUN_ID={} HERMES_KANBAN_FENCE={}\n\n\
+         hermes kanban context T-{0}     # what it is about\n\
+         hermes kanban heartbeat         # still at it\n\
+         hermes kanban complete --summary \"…\"   or   hermes kanban block \"what you need\"",
+        work.card,
+        quoted(&work.workspace.to_string_lossy()),
+        work.run,
+        work.fence
+    ))
+}
+
+/// A word for a shell.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
 pub(super) async fn unblock(cx: &Cx, cards: &[CardRef], reason: &str) -> Result<ExitCode, CliError> {
     let actor = cx.caller.person("settle what a card asks")?;
     let reason = parse::text(reason)?;
@@ -200,13 +234,18 @@ pub(super) async fn archive(cx: &Cx, cards: &[CardRef], delete: bool) -> Result<
 }
 
 pub(super) async fn link(cx: &Cx, parent: CardRef, child: CardRef) -> Result<(), CliError> {
-    kanban::link(&cx.core, &cx.caller.actor(), parent, child).await?;
+    match &cx.caller {
+        Caller::Worker { ticket, .. } => worker::link(&cx.core, *ticket, parent, child).await?,
+        Caller::Person(actor) => drop(kanban::link(&cx.core, actor, parent, child).await?),
+    }
     linked(cx, parent, child, "waits for").await
 }
 
 pub(super) async fn unlink(cx: &Cx, parent: CardRef, child: CardRef) -> Result<(), CliError> {
-    let actor = cx.caller.person("take links away")?;
-    kanban::unlink(&cx.core, actor, parent, child).await?;
+    match &cx.caller {
+        Caller::Worker { ticket, .. } => worker::unlink(&cx.core, *ticket, parent, child).await?,
+        Caller::Person(actor) => drop(kanban::unlink(&cx.core, actor, parent, child).await?),
+    }
     linked(cx, parent, child, "no longer waits for").await
 }
 
@@ -443,7 +482,7 @@ pub(super) fn undo_hint(cx: &Cx, undo: UndoId) {
 }
 
 /// Tells each result: one line, or one JSON object per card, in order. All are tried; any failure fails the command.
-fn each<T>(
+pub(super) fn each<T>(
     cx: &Cx,
     results: Vec<Result<T, CliError>>,
     tell: impl Fn(&Cx, &T) -> Result<(), CliError>,

@@ -3,6 +3,7 @@ mod activity;
 mod comments;
 mod model;
 mod sections;
+mod triage;
 
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -90,6 +91,7 @@ fn CardView(detail: CardDetail) -> impl IntoView {
                     <h1 class="card-heading">{move || title.get()}</h1>
                 </Show>
                 {sections::ask(page)}
+                {triage::section(page)}
                 {sections::result(page)}
                 <Show when=move || has_run.get()>
                     <ActivityView activity=page.activity heading running />

@@ -1,11 +1,13 @@
 //! Editing what a card says.
+use std::time::Duration;
+
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use protocol::{CardDetail, CardId, CardRef, EditCardParams, ErrorCode, TaskCard};
+use protocol::{CardDetail, CardId, CardRef, CardState, EditCardParams, ErrorCode, TaskCard};
 
 use super::more::More;
 use super::{AssigneeField, PriorityField, undo_later};
-use crate::features::kanban::server_fns::{edit_card, read_card};
+use crate::features::kanban::server_fns::{edit_card, is_being_edited, read_card};
 use crate::features::kanban::words;
 use crate::i18n::t;
 use crate::ui::{Button, ButtonKind, ErrorState, TextArea, TextField, Toasts, skeleton_rows};
@@ -46,6 +48,9 @@ pub fn EditForm(
     let priority = RwSignal::new(detail.card.priority.to_string());
     let (busy, problem) = (RwSignal::new(false), RwSignal::new(String::new()));
     let more = More::of(&detail);
+    if detail.card.state == CardState::Triage {
+        keep_models_away(detail.card.id);
+    }
     let before = StoredValue::new(detail);
     let submit = move || {
         let filled = match before.with_value(|before| more.edit(before)) {
@@ -103,6 +108,22 @@ pub fn EditForm(
             </div>
         </form>
     }
+}
+
+/// While the form of an idea is open, no model takes the card apart. Said again before a minute has passed.
+fn keep_models_away(id: CardId) {
+    Effect::new(move |_| {
+        let say = move || {
+            spawn_local(async move {
+                // silent-ok: the server says so when it is saved; saying it is only a courtesy.
+                let _ = is_being_edited(id).await;
+            });
+        };
+        say();
+        if let Ok(interval) = set_interval_with_handle(say, Duration::from_secs(40)) {
+            on_cleanup(move || interval.clear());
+        }
+    });
 }
 
 fn changed(now: String, before: &str) -> Option<String> {

@@ -2,6 +2,7 @@
 mod boards;
 mod card;
 mod filter;
+mod swarm;
 
 use leptos::prelude::*;
 use protocol::CardId;
@@ -31,6 +32,8 @@ pub enum Form {
     BoardSettings,
     /// Boards that were put away.
     ArchivedBoards,
+    /// Several workers on one goal.
+    Swarm,
     /// The keys.
     Keys,
 }
@@ -50,6 +53,7 @@ pub fn FormDialog(board: Board, ui: BoardUi) -> impl IntoView {
             Some(Form::NewBoard) => name_of(t::kanban_new_board()),
             Some(Form::BoardSettings) => name_of(t::kanban_board_settings()),
             Some(Form::ArchivedBoards) => name_of(t::kanban_archived_boards()),
+            Some(Form::Swarm) => name_of(t::kanban_new_swarm()),
             Some(Form::Keys) => t::kanban_shortcuts().to_owned(),
         }
     });
@@ -76,6 +80,7 @@ fn form_view(board: Board, ui: BoardUi, form: Form) -> AnyView {
         Form::NewBoard => boards::new_board(ui),
         Form::BoardSettings => boards::settings(board, ui),
         Form::ArchivedBoards => boards::archived(ui),
+        Form::Swarm => later(swarm::form(board, ui)),
         Form::Keys => super::keyboard::keys(),
     }
 }
