@@ -93,11 +93,12 @@ pub(crate) fn skills(names: &[String]) -> Result<String, KanbanError> {
             )));
         }
         if !skills.contains(&name) {
+            // At once, because each name is compared with all before it.
+            if skills.len() == MAX_SKILLS {
+                return Err(KanbanError::Invalid(format!("a card has at most {MAX_SKILLS} skills")));
+            }
             skills.push(name);
         }
-    }
-    if skills.len() > MAX_SKILLS {
-        return Err(KanbanError::Invalid(format!("a card has at most {MAX_SKILLS} skills")));
     }
     Ok(serde_json::json!(skills).to_string())
 }

@@ -357,21 +357,27 @@ async fn unknown_ids_are_not_found_by_every_verb_and_change_nothing() {
     }
 }
 
+/// Two thousand cards; those that are made at the same time share the wait for the disk.
+async fn create_many(world: &World, params: impl Fn(u32) -> CreateCardParams) -> Vec<CardRef> {
+    let mut made = Vec::new();
+    for first in (0..2000).step_by(100) {
+        let cards = (first..first + 100).map(|index| create(world, params(index)));
+        made.extend(futures_util::future::join_all(cards).await.into_iter().map(|card| by(&card.unwrap())));
+    }
+    made
+}
+
 #[tokio::test]
 async fn two_thousand_parents_and_two_thousand_children_are_linked_shown_and_told() {
     let world = World::new().await;
-    let mut parents = Vec::new();
-    for index in 0..2000 {
-        let params = CreateCardParams { triage: true, ..titled(&format!("parent {index}")) };
-        parents.push(by(&world.create_with(params).await));
-    }
+    let parents =
+        create_many(&world, |index| CreateCardParams { triage: true, ..titled(&format!("parent {index}")) }).await;
     // Each of them twice: a link is there once.
     let doubled = parents.iter().chain(&parents).copied().collect();
     let middle = create(&world, CreateCardParams { parents: doubled, ..titled("middle") }).await.unwrap();
     assert!(matches!(middle.wait, Some(WaitReason::WaitingOn { .. })));
-    for index in 0..2000 {
-        child(&world, &format!("child {index}"), &[&middle]).await;
-    }
+    let under = |index| CreateCardParams { parents: vec![by(&middle)], ..titled(&format!("child {index}")) };
+    create_many(&world, under).await;
     assert_eq!(number(&world, "SELECT count(*) FROM kanban_link").await, 4000);
     let now = detail(&world, &middle).await;
     assert_eq!((now.card.children, now.parents.len(), now.children.len()), (2000, 100, 100));
@@ -448,6 +454,8 @@ async fn a_clock_that_goes_back_leaves_no_negative_time_and_stops_nothing() {
     let waited = kanban::stats(&world.core, "").await.unwrap().oldest_ready_ms;
     assert!(waited.is_some_and(|waited| waited >= 0), "{waited:?}");
     kanban::diagnostics(&world.core, "").await.unwrap();
+    kanban::board_page(&world.core, "", &BoardView::default()).await.unwrap();
+    kanban::card_detail(&world.core, by(&card)).await.unwrap();
     // The end can be taken back, the next card starts, a failure pauses for its own time.
     assert_eq!(world.claim().await.number, below.number);
     kanban::reclaim_card(&world.core, &ada(), by(&below), "").await.unwrap();

@@ -6,7 +6,7 @@
 //! | tools depend on toolsets, profiles and an environment variable | a worker has the board's tools always; nobody else has any |
 //! | the session id is stamped over what the caller says | the session is the run's from its claim; no tool takes one |
 //! | a goal's judge | there is no goal mode |
-//! | list, create, link and created cards | tested where they are made |
+//! | list, create, link, unblock and created cards | `it::planning` |
 
 use std::fmt::Write;
 

@@ -11,6 +11,7 @@
 //! | dispatch can be switched off | `max_in_progress: 0`, or a board's `slots: 0` |
 //! | an exit code of 75 cools down for 300 s | for 30 s, or as long as the provider says |
 //! | stale runs (4 h without a heartbeat) | the lease is 15 min |
+//! | a warning where no dispatcher runs | `server/tests/cli`: it is said when a card is made |
 
 use std::process::{Child, Command};
 use std::sync::Arc;

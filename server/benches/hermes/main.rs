@@ -3,6 +3,7 @@
 //! Everything runs on a fresh home in a temporary directory, with durable commits, the real router and real worker
 //! processes of the release binary.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::disallowed_methods, reason = "the benches await the tasks they spawn, so no panic is lost")]
 
 mod scale;
 

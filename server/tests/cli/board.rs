@@ -105,6 +105,42 @@ fn a_board_is_made_used_set_and_put_away() {
 }
 
 #[test]
+fn a_chosen_board_that_is_not_there_is_the_default_and_a_named_one_is_refused() {
+    let mut home = Home::new();
+    home.json::<BoardSummary>(&["kanban", "boards", "create", "work"]);
+    let on = |home: &Home| home.json::<BoardSummary>(&["kanban", "boards", "current"]).slug;
+    home.card("makes the default board");
+    for (stale, board) in [("gone", "default"), ("No Good!\n", "default"), ("", "default"), ("work\n", "work")] {
+        home.write("kanban/current", stale);
+        assert_eq!(on(&home), board, "{stale:?}");
+    }
+    home.set_env("HERMES_KANBAN_BOARD", "default");
+    assert_eq!(on(&home), "default", "the environment goes before the file");
+    home.set_env("HERMES_KANBAN_BOARD", "gone");
+    assert_eq!(home.run(&["kanban", "list"]).code, 1, "what is named and not there is told");
+}
+
+#[tokio::test]
+async fn the_end_of_a_log_begins_with_a_whole_line() {
+    let home = Home::new();
+    home.write("config.yaml", "kanban:\n  default_assignee: runner\n");
+    home.write("profiles/runner/config.yaml", "command: [\"true\"]\n");
+    let card = home.card("logged");
+    let core = home.core().await;
+    agent_core::kanban::claim_next(&core, "test").await.unwrap().expect("a card to claim");
+    core.close().await;
+    let text = |args: &[&str]| {
+        let log: Value = home.json(&[&["kanban", "log", &card], args].concat());
+        log["text"].as_str().unwrap().to_owned()
+    };
+    home.write(&format!("logs/{card}-1.worker.log"), "first line\nsecond line\nlast line\n");
+    assert_eq!(text(&[]), "first line\nsecond line\nlast line\n");
+    assert_eq!(text(&["--tail", "15"]), "last line\n");
+    assert_eq!(text(&["--tail", "1000"]), "first line\nsecond line\nlast line\n");
+    assert_eq!(home.run(&["kanban", "log", &card, "--attempt", "7"]).code, 1);
+}
+
+#[test]
 fn reports_tell_what_there_is() {
     let home = Home::new();
     let card = home.card("look at me");

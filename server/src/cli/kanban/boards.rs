@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use agent_core::kanban;
+use agent_core::Core;
+use agent_core::kanban::{self, KanbanError};
 use clap::{Args, Subcommand};
 use protocol::{BoardSettings, BoardSummary};
 
@@ -134,11 +135,21 @@ fn pointer(cx: &Cx) -> PathBuf {
     cx.core.home().root().join("kanban").join("current")
 }
 
-/// The board that `boards switch` chose, when there is one.
-pub(super) fn current(home: &agent_core::Home) -> Option<String> {
-    let text = std::fs::read_to_string(home.root().join("kanban").join("current")).ok()?; // silent-ok: none was chosen
-    let slug = text.lines().next().unwrap_or_default().trim().to_owned();
-    (!slug.is_empty()).then_some(slug)
+/// The board that `boards switch` chose, when there is one. One that is not there, in a home that was copied or a file
+/// that was written by hand, is none.
+pub(super) async fn current(core: &Core) -> Result<Option<String>, CliError> {
+    let Ok(text) = std::fs::read_to_string(core.home().root().join("kanban").join("current")) else {
+        return Ok(None); // silent-ok: none was chosen
+    };
+    let slug = text.lines().next().unwrap_or_default().trim();
+    if slug.is_empty() {
+        return Ok(None);
+    }
+    match kanban::board_settings(core, slug).await {
+        Ok((board, _)) => Ok(Some(board.slug)),
+        Err(KanbanError::NotFound(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 pub(super) async fn run(cx: &Cx, verb: Option<BoardVerb>) -> Result<(), CliError> {

@@ -361,7 +361,10 @@ async fn run(core: &Core, verb: Verb, board: Option<String>, out: Out) -> Result
     let only_reads = verb.only_reads();
     let caller = if only_reads { Caller::find_reader(core).await? } else { Caller::find(core).await? };
     let board = board.or_else(|| Some(caller.board().to_owned()).filter(|board| !board.is_empty()));
-    let board = board.or_else(|| boards::current(core.home())).unwrap_or_default();
+    let board = match board {
+        Some(board) => board,
+        None => boards::current(core).await?.unwrap_or_default(),
+    };
     let cx = Cx { core: core.clone(), caller, board, out };
     match verb {
         Verb::Create(args) => args.run(&cx).await?,
