@@ -80,8 +80,12 @@ pub(crate) fn e2e(arguments: &[String]) -> Result<()> {
 
 /// The benchmarks of every crate that has some, against the release binary.
 pub(crate) fn bench() -> Result<()> {
-    let mut progress = Progress::new(build::STEPS + 1);
+    let mut progress = Progress::new(build::STEPS + 3);
+    progress.step("Setting up the browser …");
+    let browsers = Browsers::prepare()?;
     let hermes = build::release(&mut progress)?;
+    progress.step("Browser …");
+    browsers.bench(&hermes)?;
     progress.step("Benchmarks …");
     let mut command = cargo();
     command.args(["bench", "--workspace", "--exclude", "frontend", "--bench", "*"]).env("HERMES_BIN", hermes);
@@ -145,6 +149,14 @@ impl Browsers {
         let counts = tests_run::run(&mut command)?;
         ensure!(counts.passed > 0, "no browser test ran");
         Ok(counts)
+    }
+
+    /// Measures the browser and prints what it found.
+    fn bench(&self, hermes: &Path) -> Result<()> {
+        let mut command = Command::new("npx");
+        command.args(["--no-install", "playwright", "test", "--config", "playwright.bench.config.ts"]);
+        command.current_dir(&self.directory).env("HERMES_BIN", hermes).env("CHROMIUM_BIN", &self.chromium);
+        run(&mut command)
     }
 }
 
