@@ -48,13 +48,12 @@ pub fn head(board: Board, ui: BoardUi) -> AnyView {
             </button>
             {search_field(board, ui)}
             {saved_views(board, ui)}
-            <Show when=move || ui.attention.get() != 0>
-                <button type="button" class="head-attention" aria-label=move || t::findings_attention(i64::from(ui.attention.get()))
-                    on:click=move |_| ui.open_form(Form::Attention)>
-                    {icon(Icon::Warning)}
-                    {move || ui.attention.get()}
-                </button>
-            </Show>
+            <button type="button" class="head-attention" hidden=move || ui.attention.get() == 0
+                aria-label=move || t::findings_attention(i64::from(ui.attention.get()))
+                on:click=move |_| ui.open_form(Form::Attention)>
+                {icon(Icon::Warning)}
+                {move || ui.attention.get()}
+            </button>
             <button type="button" class="head-filter" class:is-on=move || filters.get() != 0
                 aria-label=move || t::kanban_filters(i64::try_from(filters.get()).unwrap_or(0))
                 on:click=move |_| ui.open_form(Form::Filter)>
