@@ -250,7 +250,8 @@ fn transcript(events: &[RunEventView]) -> String {
     let mut flowing = None;
     for event in events {
         let flows = matches!(event.kind, RunEventKind::Text | RunEventKind::Thinking | RunEventKind::Output);
-        if !(flows && flowing == Some(event.kind)) && !out.is_empty() && !out.ends_with('\n') {
+        let (goes_on, at_start) = (flows && flowing == Some(event.kind), out.is_empty() || out.ends_with('\n'));
+        if !goes_on && !at_start {
             out.push('\n');
         }
         flowing = flows.then_some(event.kind);

@@ -3,12 +3,14 @@
 use leptos::prelude::*;
 use protocol::{BoardId, CardId, RunId, TaskCard};
 
+use super::board::model::Board;
+use super::board::{BoardUi, peek};
 use super::card::{links, log, map};
 use super::recover::{self, Step};
 use crate::ui::Toasts;
 
 /// Which part.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub enum Extra {
     /// The log of a run: its attempt's number, and whether it is under way.
     Log(RunId, u32, Signal<bool>),
@@ -18,6 +20,8 @@ pub enum Extra {
     Picker(CardId, BoardId, Callback<()>, Toasts),
     /// What gets a card going again.
     Recover(CardId, Step, Callback<TaskCard>),
+    /// The panel beside the board.
+    Peek(Board, BoardUi),
 }
 
 /// The part.
@@ -28,5 +32,6 @@ pub fn extra(which: Extra) -> AnyView {
         Extra::Map(card, changed) => map::view(card, changed),
         Extra::Picker(card, board, linked, toasts) => links::picker(card, board, linked, toasts),
         Extra::Recover(card, step, done) => recover::loader(card, step, done),
+        Extra::Peek(board, ui) => peek::panel(board, ui),
     }
 }

@@ -10,7 +10,6 @@ use crate::i18n::t;
 use crate::ui::{Icon, icon};
 
 /// The bar.
-#[lazy]
 pub(super) fn bar(board: Board, ui: BoardUi) -> AnyView {
     let count = Memo::new(move |_| i64::try_from(board.selection.read().len()).unwrap_or(i64::MAX));
     let cards = move || board.selection.get_untracked();
