@@ -2,6 +2,7 @@
 use leptos::nonce::use_nonce;
 use leptos::prelude::*;
 use leptos_meta::MetaTags;
+use leptos_router::location::RequestUrl;
 
 use crate::App;
 use crate::i18n::t;
@@ -41,6 +42,7 @@ pub fn shell(files: ClientFiles) -> impl IntoView {
                 <meta name="color-scheme" content="light dark" />
                 <script nonce=use_nonce() inner_html=THEME></script>
                 <link rel="stylesheet" href=files.address("hermes.css") />
+                {needs_pages().then(|| view! { <link rel="stylesheet" href=files.address("pages.css") data-pages="" /> })}
                 {preloads}
                 <script type="module" nonce=use_nonce() src=files.address("boot.js")></script>
                 <link rel="manifest" href="/manifest.webmanifest" />
@@ -59,6 +61,14 @@ pub fn shell(files: ClientFiles) -> impl IntoView {
             </body>
         </html>
     }
+}
+
+/// Whether this page needs more than the board's style sheet at once; the board fetches the rest when it is alive.
+fn needs_pages() -> bool {
+    use_context::<RequestUrl>().is_none_or(|url| {
+        let path = url.as_ref().split(['?', '#']).next().unwrap_or_default();
+        !(path == "/" || path == "/board" || path.starts_with("/board/"))
+    })
 }
 
 /// The style sheet loads by its own element.

@@ -53,6 +53,8 @@ pub fn Layout(children: Children) -> impl IntoView {
         });
         on_cleanup(move || handle.remove());
     });
+    // Everything the first page needs is here by now.
+    Effect::new(move |_| dom::load_pages_style());
     Effect::new(move |_| {
         if !bare.get() {
             live.start();

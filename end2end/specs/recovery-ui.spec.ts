@@ -131,10 +131,10 @@ test('a dependency is found, added, shown on the map, and taken away', async ({ 
   await dialog.getByRole('button', { name: first }).click();
   await expect(dialog).toBeHidden();
   await expect(section).toContainText('0 of 1 done');
-  const map = section.getByRole('group', { name: 'Map: 1 cards before, 0 after' });
+  const map = section.getByRole('group', { name: 'Dependency map: 1 before, 0 after' });
   const node = map.getByRole('link', { name: `${first}, Triage` });
   await expect(node).toBeVisible();
-  await expect(map.locator('svg path')).toHaveCount(1);
+  await expect(map.locator('svg').first().locator('path')).toHaveCount(1);
   await accessible(page, 'a card with a map');
   await node.click();
   await expect(page.getByRole('heading', { name: first })).toBeVisible();

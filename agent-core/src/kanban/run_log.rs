@@ -97,23 +97,21 @@ async fn logged(core: &Core, connection: &mut SqliteConnection, run: RunId) -> R
         live: row.try_get("live")?,
         sources: Vec::new(),
     };
-    let has_file =
-        |source| std::fs::metadata(path(core, &logged, source)).is_ok_and(|meta| meta.is_file() && meta.len() > 0);
-    let has = |source| match source {
-        LogSource::Activity => row.try_get("active"),
-        _ => Ok(has_file(source)),
-    };
     // A program's output is in its file as it was written; its activity is a copy that is cut.
     let candidates = match executor {
         ExecutorKind::Agent => &[LogSource::Activity, LogSource::Worker][..],
         ExecutorKind::Command => &[LogSource::Output, LogSource::Activity, LogSource::Worker],
     };
-    let mut sources = Vec::new();
-    for source in candidates {
-        if has(*source)? {
-            sources.push(*source);
-        }
-    }
+    let active: bool = row.try_get("active")?;
+    let has_file =
+        |source| std::fs::metadata(path(core, &logged, source)).is_ok_and(|meta| meta.is_file() && meta.len() > 0);
+    let sources = candidates.iter().copied().filter(|source| match source {
+        // The usual one of a run under way may be about to begin.
+        source if logged.live && *source == candidates[0] => true,
+        LogSource::Activity => active,
+        LogSource::Output | LogSource::Worker => has_file(*source),
+    });
+    let sources = sources.collect();
     logged.sources = sources;
     Ok(logged)
 }
@@ -123,12 +121,7 @@ fn chosen(logged: &Logged, wanted: Option<LogSource>) -> Result<LogSource, Kanba
         Some(wanted) => logged.sources.iter().find(|source| **source == wanted),
         None => logged.sources.first(),
     };
-    match (found, logged.live) {
-        (Some(source), _) => Ok(*source),
-        // It has said nothing yet, and may do so any moment.
-        (None, true) => Ok(wanted.unwrap_or(LogSource::Activity)),
-        (None, false) => Err(KanbanError::NotFound("this run has no log, or it was tidied away".into())),
-    }
+    found.copied().ok_or_else(|| KanbanError::NotFound("this run has no log, or it was tidied away".into()))
 }
 
 fn path(core: &Core, logged: &Logged, source: LogSource) -> PathBuf {
@@ -257,7 +250,8 @@ fn transcript(events: &[RunEventView]) -> String {
     let mut flowing = None;
     for event in events {
         let flows = matches!(event.kind, RunEventKind::Text | RunEventKind::Thinking | RunEventKind::Output);
-        if !(flows && flowing == Some(event.kind)) && !out.is_empty() && !out.ends_with('\n') {
+        let (goes_on, at_start) = (flows && flowing == Some(event.kind), out.is_empty() || out.ends_with('\n'));
+        if !goes_on && !at_start {
             out.push('\n');
         }
         flowing = flows.then_some(event.kind);

@@ -71,3 +71,20 @@ pub fn remember(key: &str, value: &str) {
 pub fn now_ms() -> i64 {
     js_sys::Date::now() as i64
 }
+
+/// Loads the style sheet of the pages that are not the board, unless it came with the document.
+pub fn load_pages_style() {
+    let document = document();
+    if document.query_selector("link[data-pages]").is_ok_and(|found| found.is_some()) {
+        return;
+    }
+    let build = document.document_element().and_then(|root| root.get_attribute("data-build"));
+    let head = document.query_selector("head").ok().flatten();
+    let (Some(build), Some(head), Ok(link)) = (build, head, document.create_element("link")) else { return };
+    for (name, value) in [("rel", "stylesheet"), ("href", &*format!("/pkg/{build}/pages.css")), ("data-pages", "")] {
+        // silent-ok: these are valid names of attributes.
+        let _ = link.set_attribute(name, value);
+    }
+    // silent-ok: a head takes a link.
+    let _ = head.append_child(&link);
+}

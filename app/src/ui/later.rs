@@ -1,5 +1,6 @@
 //! Views whose code is fetched when they are first needed.
 use std::future::Future;
+use std::pin::Pin;
 
 use leptos::prelude::*;
 use leptos::reactive::spawn_local_scoped;
@@ -12,6 +13,11 @@ pub fn later<F>(load: F) -> AnyView
 where
     F: Future<Output = AnyView> + 'static,
 {
+    shown(Box::pin(load))
+}
+
+/// One body for all of them: a copy for each would be part of the first load.
+fn shown(load: Pin<Box<dyn Future<Output = AnyView>>>) -> AnyView {
     let made = StoredValue::new_local(None::<AnyView>);
     let ready = RwSignal::new(false);
     spawn_local_scoped(async move {

@@ -1,4 +1,4 @@
-//! One style sheet out of `style/*.css`, in the order of the `@import`s in `style/main.css`.
+//! Two style sheets out of `style/*.css`, in the order of the `@import`s in `style/main.css` and `style/pages.css`.
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -6,15 +6,18 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// Reads `main.css` below `dir`, puts its imports in place, and removes comments and needless white space.
-pub(super) fn bundle(dir: &Path) -> Result<String> {
-    let main = dir.join("main.css");
-    if !main.exists() {
-        println!("      note: there is no style/main.css, so the style sheet is empty");
-        return Ok(String::new());
-    }
+/// What the first page needs, and what later ones do.
+pub(super) struct Sheets {
+    pub(super) main: String,
+    pub(super) pages: String,
+}
+
+/// Reads `main.css` and `pages.css` below `dir`, puts their imports in place, and removes comments and needless white
+/// space.
+pub(super) fn bundle(dir: &Path) -> Result<Sheets> {
     let mut bundler = Bundler { open: Vec::new(), used: Vec::new() };
-    let css = bundler.inline(&main)?;
+    let sheets =
+        Sheets { main: bundler.inline(&dir.join("main.css"))?, pages: bundler.inline(&dir.join("pages.css"))? };
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "css") && !bundler.used.contains(&path.canonicalize()?)
@@ -22,7 +25,7 @@ pub(super) fn bundle(dir: &Path) -> Result<String> {
             println!("      note: no @import reaches {}, so it is left out", path.display());
         }
     }
-    Ok(css)
+    Ok(sheets)
 }
 
 struct Bundler {

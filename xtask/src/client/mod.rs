@@ -59,7 +59,8 @@ pub(crate) fn build(options: &Options) -> Result<PathBuf> {
 
     let bound = wasm::split_and_bind(&wasm_bytes, &site, options.dev)?;
     let mut outputs = bound.outputs;
-    outputs.push(Output { name: "hermes.css".into(), bytes: style.into_bytes(), load: Load::Eager });
+    outputs.push(Output { name: "hermes.css".into(), bytes: style.main.into_bytes(), load: Load::Eager });
+    outputs.push(Output { name: "pages.css".into(), bytes: style.pages.into_bytes(), load: Load::Lazy });
     outputs.push(Output { name: "boot.js".into(), bytes: javascript::BOOT.into(), load: Load::Eager });
     let manifest = bundle::write(&site, outputs, bound.prefetch, options.dev)?;
     fs::write(&stamp_file, stamp)?;
@@ -76,12 +77,13 @@ pub(crate) fn build(options: &Options) -> Result<PathBuf> {
 }
 
 /// Changes whenever the site could: with the linked client, the style, the mode, or this tool itself.
-fn stamp(wasm: &[u8], style: &str, dev: bool) -> Result<String> {
+fn stamp(wasm: &[u8], style: &css::Sheets, dev: bool) -> Result<String> {
     let tool = fs::metadata(std::env::current_exe()?)?;
     let built = tool.modified()?.duration_since(UNIX_EPOCH)?.as_nanos();
     let mut hasher = Sha256::new();
     hasher.update(wasm);
-    hasher.update(style);
+    hasher.update(&style.main);
+    hasher.update(&style.pages);
     Ok(format!("{} {dev} {} {built}", hex(&hasher.finalize()), tool.len()))
 }
 

@@ -1,6 +1,7 @@
 //! The board and its cards.
 mod board;
 mod card;
+mod extra;
 mod form;
 mod recover;
 mod server_fns;

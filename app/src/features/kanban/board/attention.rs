@@ -19,14 +19,13 @@ use crate::ui::{EmptyState, ErrorState, Icon, icon, skeleton_rows};
 const EVERY: Duration = Duration::from_secs(20);
 
 /// Counts now, and again while the board is on screen.
-#[lazy]
 pub(super) fn follow(board: Board, ui: BoardUi) {
     let Some(slug) = board.summary.try_with_value(|summary| summary.slug.clone()) else { return };
     let count = move |slug: String| {
         spawn_local(async move {
             // silent-ok: the next count may succeed, and the board itself says when the server does not answer.
             if let Ok(found) = read_attention(slug).await {
-                ui.attention.try_set(found.total);
+                ui.attention.try_set(i64::from(found.total));
             }
         });
     };
@@ -70,7 +69,7 @@ pub(super) fn list(board: Board, ui: BoardUi) -> AnyView {
 }
 
 fn rows(board: Board, ui: BoardUi, found: Attention) -> AnyView {
-    ui.attention.try_set(found.total);
+    ui.attention.try_set(i64::from(found.total));
     if found.worst.is_empty() {
         return view! { <EmptyState title=t::findings_attention_none() /> }.into_any();
     }

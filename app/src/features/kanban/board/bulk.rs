@@ -10,14 +10,13 @@ use crate::i18n::t;
 use crate::ui::{Icon, icon};
 
 /// The bar.
-#[lazy]
 pub(super) fn bar(board: Board, ui: BoardUi) -> AnyView {
     let count = Memo::new(move |_| i64::try_from(board.selection.read().len()).unwrap_or(i64::MAX));
     let cards = move || board.selection.get_untracked();
     let menu = move |menu: MenuFor, anchor: &str| ui.open_menu(menu, format!("[data-bulk='{anchor}']"));
     let button = move |name: &'static str, sign: Icon, id: &'static str, action: Callback<Vec<CardId>>| {
         view! {
-            <button type="button" class="bulk-btn" data-bulk=id aria-haspopup=(id != "archive").then_some("dialog")
+            <button type="button" class="bulk-btn" data-bulk=id aria-label=name title=name aria-haspopup=(id != "archive").then_some("dialog")
                 on:click=move |_| action.run(cards())>
                 {icon(sign)}
                 <span>{name}</span>

@@ -9,7 +9,7 @@ use super::BoardUi;
 use super::model::{Board, Column};
 use crate::features::kanban::words;
 use crate::i18n::t;
-use crate::ui::{Icon, icon};
+use crate::ui::{Icon, icon, shown_while};
 
 /// One column.
 #[must_use]
@@ -40,14 +40,15 @@ pub fn column_view(board: Board, ui: BoardUi, column: Column) -> AnyView {
             </header>
             <div class="column-body" data-scroller="" tabindex="-1">
                 {super::lanes::cards(board, ui, column)}
-                <Show when=move || column.total.get() == 0 && (!board.is_empty() || board.view.with(BoardView::is_filtered))>
-                    <p class="column-empty">
-                        {move || if board.view.with(BoardView::is_filtered) { t::kanban_hidden_by_filter() } else { words::empty_column(state) }}
-                    </p>
-                </Show>
-                <Show when=move || column.has_more()>
-                    <Sentinel board column />
-                </Show>
+                {shown_while(
+                    move || column.total.get() == 0 && (!board.is_empty() || board.view.with(BoardView::is_filtered)),
+                    move || view! {
+                        <p class="column-empty">
+                            {move || if board.view.with(BoardView::is_filtered) { t::kanban_hidden_by_filter() } else { words::empty_column(state) }}
+                        </p>
+                    }.into_any(),
+                )}
+                {shown_while(move || column.has_more(), move || view! { <Sentinel board column /> }.into_any())}
             </div>
         </section>
     }

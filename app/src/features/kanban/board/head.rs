@@ -8,10 +8,10 @@ use protocol::{BoardView, SavedView};
 use super::forms::Form;
 use super::menu::MenuFor;
 use super::model::Board;
-use super::{BoardUi, column};
+use super::{BoardUi, bulk, column};
 use crate::features::kanban::words;
 use crate::i18n::t;
-use crate::ui::{Icon, icon, later};
+use crate::ui::{Icon, icon, later, shown_while};
 
 /// Typing rests for so long before the board follows.
 const TYPED: Duration = Duration::from_millis(250);
@@ -48,24 +48,24 @@ pub fn head(board: Board, ui: BoardUi) -> AnyView {
             </button>
             {search_field(board, ui)}
             {saved_views(board, ui)}
-            <Show when=move || ui.attention.get() != 0>
-                <button type="button" class="head-attention" aria-label=move || t::findings_attention(i64::from(ui.attention.get()))
-                    on:click=move |_| ui.open_form(Form::Attention)>
-                    {icon(Icon::Warning)}
-                    {move || ui.attention.get()}
-                </button>
-            </Show>
+            <button type="button" class="head-attention" hidden=move || ui.attention.get() == 0
+                aria-label=move || t::findings_attention(ui.attention.get())
+                on:click=move |_| ui.open_form(Form::Attention)>
+                {icon(Icon::Warning)}
+                {move || ui.attention.get()}
+            </button>
             <button type="button" class="head-filter" class:is-on=move || filters.get() != 0
                 aria-label=move || t::kanban_filters(i64::try_from(filters.get()).unwrap_or(0))
                 on:click=move |_| ui.open_form(Form::Filter)>
                 {icon(Icon::Filter)}
                 <span class="head-word">{t::kanban_view()}</span>
-                <Show when=move || filters.get() != 0><span class="count">{move || filters.get()}</span></Show>
+                <span class="count" hidden=move || filters.get() == 0>{move || filters.get()}</span>
             </button>
         </header>
-        <Show when=move || in_browser.get() && board.view.with(BoardView::is_filtered)>
-            {later(active_filters(board, ui))}
-        </Show>
+        {shown_while(
+            move || in_browser.get() && board.view.with(BoardView::is_filtered),
+            move || later(more(board, ui, false)),
+        )}
     }
     .into_any()
 }
@@ -151,8 +151,13 @@ fn saved_views(board: Board, ui: BoardUi) -> AnyView {
     .into_any()
 }
 
-/// What hides cards now, each with a way to take it away.
+/// What is there only now and then: the bar of selected cards, or what hides cards.
 #[lazy]
+pub(super) fn more(board: Board, ui: BoardUi, selected: bool) -> AnyView {
+    if selected { bulk::bar(board, ui) } else { active_filters(board, ui) }
+}
+
+/// What hides cards now, each with a way to take it away.
 fn active_filters(board: Board, ui: BoardUi) -> AnyView {
     let chips = move || {
         let view = board.view.get();

@@ -6,11 +6,11 @@ use protocol::{CardId, CardState};
 use wasm_bindgen::JsCast;
 use web_sys::{Element, KeyboardEvent};
 
-use super::BoardUi;
 use super::forms::Form;
 use super::menu::MenuFor;
 use super::model::{Board, Place};
 use super::peek;
+use super::{BoardUi, attention};
 use crate::features::kanban::words;
 use crate::i18n::t;
 use crate::ui::{Overlays, Toasts, dom};
@@ -24,7 +24,7 @@ struct Key {
     shift: bool,
 }
 
-/// Listens while the board is on screen. What keys do is fetched when the first one is pressed.
+/// Listens while the board is on screen. What keys do is fetched meanwhile.
 pub fn listen(board: Board, ui: BoardUi) {
     let (overlays, toasts) = (expect_context::<Overlays>(), expect_context::<Toasts>());
     Effect::new(move |_| {
@@ -46,14 +46,24 @@ pub fn listen(board: Board, ui: BoardUi) {
             if taken {
                 event.prevent_default();
             }
-            spawn_local(press(board, ui, toasts, key));
+            spawn_local(work(board, ui, toasts, Some(key)));
         });
+        spawn_local(work(board, ui, toasts, None));
         on_cleanup(move || handle.remove());
     });
 }
 
-/// Does what a key means.
+/// What goes on beside the board: keys, and without one the count of what needs attention. One file of code, because
+/// each is named in the first load.
 #[lazy]
+fn work(board: Board, ui: BoardUi, toasts: Toasts, key: Option<Key>) {
+    match key {
+        Some(key) => press(board, ui, toasts, key),
+        None => attention::follow(board, ui),
+    }
+}
+
+/// Does what a key means.
 fn press(board: Board, ui: BoardUi, toasts: Toasts, key: Key) {
     if board.carried.with_untracked(Option::is_some) {
         carry(board, &key);

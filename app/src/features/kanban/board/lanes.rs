@@ -7,7 +7,7 @@ use super::face::card_face;
 use super::model::{Board, Column};
 use crate::features::kanban::words;
 use crate::i18n::t;
-use crate::ui::{Icon, dom, icon};
+use crate::ui::{Icon, dom, icon, shown_while};
 
 /// A lane. The order is the order on screen: who or what comes first, nobody last.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -116,11 +116,11 @@ fn lanes(board: Board, ui: BoardUi, column: Column, by: LaneBy) -> AnyView {
                 <span class="lane-name">{name}</span>
                 <span class="column-count">{move || ids.read().len()}</span>
             </button>
-            <Show when=move || !is_folded.get()>
+            {shown_while(move || !is_folded.get(), move || view! {
                 <ul class="cards">
                     <For each=move || ids.get() key=|id| *id let(id)>{card_face(board, ui, id)}</For>
                 </ul>
-            </Show>
+            }.into_any())}
         }
         .into_any()
     };

@@ -9,26 +9,28 @@ mod head;
 mod keyboard;
 mod lanes;
 mod menu;
-mod model;
+pub(super) mod model;
 mod moving;
-mod peek;
+pub(super) mod peek;
 mod place;
 mod selection;
 
 use leptos::html;
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 use leptos_meta::Title;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_location, use_navigate, use_params_map};
 use protocol::{BoardPage, BoardView, CardId, CardState, StreamMessage};
 
+use super::extra::{Extra, extra};
 use super::server_fns::read_board;
 use super::{EditDialog, NewCardDefaults, words};
 use crate::i18n::t;
 use crate::layout::NewCard;
 use crate::live::{Live, Watch};
-use crate::ui::{Button, ButtonKind, EmptyState, ErrorState, MenuItem, Overlays, Toasts, dom, later, skeleton_rows};
+use crate::ui::{
+    Button, ButtonKind, EmptyState, ErrorState, MenuItem, Overlays, Toasts, dom, later, shown_while, skeleton_rows,
+};
 use forms::Form;
 use lanes::Folded;
 use menu::MenuFor;
@@ -57,10 +59,13 @@ pub struct BoardUi {
     searching: RwSignal<bool>,
     compact: RwSignal<bool>,
     /// Cards that need attention.
-    attention: RwSignal<u32>,
-    /// The card in the panel beside the board, and what it wants to hear about.
+    attention: RwSignal<i64>,
+    /// The card in the panel beside the board, and what it wants to hear about. Of types that are used anyway: each
+    /// other one would be part of the first load.
     peek: RwSignal<Option<CardId>>,
-    peek_watch: RwSignal<Option<Watch>>,
+    peek_watch: StoredValue<Watch>,
+    /// Turns over when that has changed.
+    peek_changed: RwSignal<bool>,
     folded: Folded,
     new_card: NewCard,
     overlays: Overlays,
@@ -100,7 +105,8 @@ impl BoardUi {
             compact,
             attention: RwSignal::new(0),
             peek: RwSignal::new(None),
-            peek_watch: RwSignal::new(None),
+            peek_watch: StoredValue::new(Watch::default()),
+            peek_changed: RwSignal::new(false),
             folded: Folded::of(board),
             new_card: expect_context::<NewCard>(),
             overlays: expect_context::<Overlays>(),
@@ -200,7 +206,8 @@ fn BoardContent(page: BoardPage, view: Memo<BoardView>) -> impl IntoView {
     Effect::new(move |_| {
         let board_id = board.summary.with_value(|summary| summary.id);
         // The card beside the board has been read later than the board.
-        let peek = ui.peek_watch.get().unwrap_or_default();
+        ui.peek_changed.track();
+        let peek = ui.peek_watch.get_value();
         live.watch(Watch { board: Some(board_id), after: seq.max(board.seq.get_value()), ..peek });
     });
     live.on_message(move |message| match message {
@@ -208,7 +215,6 @@ fn BoardContent(page: BoardPage, view: Memo<BoardView>) -> impl IntoView {
         StreamMessage::Snapshot { seq } => board.reload(*seq),
         _ => {}
     });
-    Effect::new(move |_| spawn_local(attention::follow(board, ui)));
     Effect::new(move |_| board.show(view.get()));
     Effect::new(move |_| board.keep_time());
     let chip_bar = NodeRef::<html::Div>::new();
@@ -238,16 +244,16 @@ fn BoardContent(page: BoardPage, view: Memo<BoardView>) -> impl IntoView {
             <div class="col-chips" node_ref=chip_bar role="group" aria-label=t::kanban_columns()>{chips}</div>
             <div class="columns-box">
                 <div class="columns" node_ref=columns>{list}</div>
-                <Show when=plain_and_empty>
+                {shown_while(plain_and_empty, move || view! {
                     <div class="board-empty">
                         <EmptyState title=t::kanban_empty_board() hint=t::kanban_empty_board_hint()>
                             <Button kind=ButtonKind::Primary on_press=Callback::new(move |()| new_card.open.set(true))>{t::kanban_new_card()}</Button>
                         </EmptyState>
                     </div>
-                </Show>
+                }.into_any())}
             </div>
-            <Show when=move || !board.selection.read().is_empty()>{later(bulk::bar(board, ui))}</Show>
-            <Show when=move || ui.peek.read().is_some()>{later(peek::panel(board, ui))}</Show>
+            {shown_while(move || !board.selection.read().is_empty(), move || later(head::more(board, ui, true)))}
+            {shown_while(move || ui.peek.read().is_some(), move || later(extra(Extra::Peek(board, ui))))}
             <p class="visually-hidden" role="status" aria-live="assertive">{move || board.announced.get()}</p>
         </div>
         <menu::BoardMenu board ui />

@@ -22,8 +22,7 @@ const MOST: f64 = 800.0;
 const STEP: f64 = 24.0;
 
 /// The panel; its card is the one of `ui.peek`.
-#[lazy]
-pub(super) fn panel(board: Board, ui: BoardUi) -> AnyView {
+pub fn panel(board: Board, ui: BoardUi) -> AnyView {
     let detail = LocalResource::new(move || {
         let wanted = ui.peek.get();
         async move {
@@ -41,12 +40,12 @@ pub(super) fn panel(board: Board, ui: BoardUi) -> AnyView {
             dom::set_style(&root, "inline-size", &format!("{}px", width.get()));
         }
     });
-    let on_watch = Callback::new(move |watch: Watch| {
-        ui.peek_watch.try_set(Some(watch));
-    });
-    on_cleanup(move || {
-        ui.peek_watch.try_set(None);
-    });
+    let listen = move |watch: Watch| {
+        ui.peek_watch.try_set_value(watch);
+        ui.peek_changed.try_update(|changed| *changed = !*changed);
+    };
+    let on_watch = Callback::new(listen);
+    on_cleanup(move || listen(Watch::default()));
     let face = Memo::new(move |_| ui.peek.get().and_then(|id| board.card(id)).map(|model| model.card.get()));
     let label = move || face.with(|face| face.as_ref().map(|card| t::peek_label(&words::label(card.number))));
     let head = move || {
@@ -132,7 +131,9 @@ fn edge(width: RwSignal<f64>) -> AnyView {
 pub(super) fn toggle(ui: BoardUi, card: Option<CardId>) -> bool {
     match (ui.peek.get_untracked(), card) {
         (Some(_), _) => ui.close_peek(),
-        (None, Some(card)) if dom::is_wide() => ui.peek.set(Some(card)),
+        (None, Some(card)) if dom::is_wide() => {
+            ui.peek.set(Some(card));
+        }
         _ => return false,
     }
     true

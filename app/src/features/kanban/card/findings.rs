@@ -1,6 +1,6 @@
 //! What is wrong with the card, calmly, with what mends it.
 use leptos::prelude::*;
-use protocol::{CardState, DecisionId, DecisionKind, DiagnosisKind, Finding, Severity};
+use protocol::{CardDetail, CardState, DecisionId, DecisionKind, DiagnosisKind, Finding, Severity};
 
 use super::model::CardPage;
 use crate::features::kanban::recover::Step;
@@ -15,6 +15,16 @@ enum Remedy {
     Answer(DecisionId, DecisionKind),
     Edit,
     Settings,
+}
+
+/// Whether what a failed card asks is asked here, with the same answers and more.
+pub fn asks_instead(detail: &CardDetail) -> bool {
+    let failed = detail.decision.as_ref().is_some_and(|decision| decision.kind == DecisionKind::Failed);
+    failed && detail.findings.iter().any(|finding| is_failure(finding.kind))
+}
+
+fn is_failure(kind: DiagnosisKind) -> bool {
+    matches!(kind, DiagnosisKind::RepeatedFailures | DiagnosisKind::RepeatedCrashes)
 }
 
 /// All that is wrong, worst first.
@@ -36,7 +46,13 @@ pub fn banner(page: CardPage) -> AnyView {
 }
 
 fn row(page: CardPage, finding: Finding, state: CardState, asked: Option<(DecisionId, DecisionKind)>) -> AnyView {
-    let remedies = remedies(finding.kind, state, asked).into_iter().map(|remedy| button(page, remedy)).collect_view();
+    let failed = asked.filter(|(_, kind)| *kind == DecisionKind::Failed && is_failure(finding.kind));
+    let mut remedies = remedies(finding.kind, state, asked);
+    remedies.extend(failed.map(|(id, kind)| Remedy::Answer(id, kind)));
+    // Where nothing else on the page asks, the first is what one will do.
+    let main = failed.is_some();
+    let remedies =
+        remedies.into_iter().enumerate().map(|(place, remedy)| button(page, remedy, main && place == 0)).collect_view();
     let since = move || words::ago(finding.since, page.now.get());
     view! {
         <div class=format!("finding {}", tone(finding.severity).class())>
@@ -69,10 +85,11 @@ fn remedies(kind: DiagnosisKind, state: CardState, asked: Option<(DecisionId, De
     first.into_iter().chain(steps).collect()
 }
 
-fn button(page: CardPage, remedy: Remedy) -> AnyView {
+fn button(page: CardPage, remedy: Remedy, main: bool) -> AnyView {
+    let class = if main { "btn btn-small btn-primary" } else { "btn btn-small" };
     match remedy {
         Remedy::Take(step) => view! {
-            <button type="button" class="btn btn-small" aria-haspopup="dialog" on:click=move |_| page.recover.start(step)>{step.name()}</button>
+            <button type="button" class=class aria-haspopup="dialog" on:click=move |_| page.recover.start(step)>{step.name()}</button>
         }
         .into_any(),
         Remedy::Answer(id, kind) => {

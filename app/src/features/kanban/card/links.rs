@@ -3,9 +3,9 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use protocol::{BoardId, CardId, CardLink, CardRef, LinkWritten};
 
-use super::map;
 use super::model::CardPage;
 use crate::error::ApiError;
+use crate::features::kanban::extra::{Extra, extra};
 use crate::features::kanban::form::{finder, undo_later};
 use crate::features::kanban::server_fns::{link_cards, unlink_cards};
 use crate::features::kanban::words;
@@ -69,9 +69,9 @@ pub fn dependencies(page: CardPage) -> AnyView {
             <Show when=move || !any.get()><p class="muted">{t::links_none()}</p></Show>
             {group(page, t::card_waits_for(), Side::Before, parents, finished)}
             {group(page, t::card_needed_by(), Side::After, children, counted)}
-            <Show when=move || in_browser.get() && any.get()>{later(map::view(own, changed))}</Show>
+            <Show when=move || in_browser.get() && any.get()>{later(extra(Extra::Map(own, changed)))}</Show>
         </section>
-        <Dialog open=adding title=t::links_add_title().to_owned()>{later(picker(own, board, linked, toasts))}</Dialog>
+        <Dialog open=adding title=t::links_add_title().to_owned()>{later(extra(Extra::Picker(own, board, linked, toasts)))}</Dialog>
     }
     .into_any()
 }
@@ -141,8 +141,7 @@ fn written(answer: Result<LinkWritten, ApiError>, text: String, toasts: Toasts) 
 }
 
 /// Which card, and on which side.
-#[lazy]
-fn picker(own: CardId, board: BoardId, linked: Callback<()>, toasts: Toasts) -> AnyView {
+pub fn picker(own: CardId, board: BoardId, linked: Callback<()>, toasts: Toasts) -> AnyView {
     let side = RwSignal::new(Side::Before);
     let problem = RwSignal::new(String::new());
     let choice = move |which: Side, name: &'static str| {

@@ -186,11 +186,13 @@ impl Log {
         }
         let places = places(&text, &query);
         let mut end = 0;
-        for place in &places {
+        let at = self.at.get_untracked();
+        for (index, place) in places.iter().enumerate() {
             append_text(&pre, &text[end..*place]);
             end = place + query.len();
             if let Ok(mark) = document().create_element("mark") {
                 mark.set_text_content(Some(&text[*place..end]));
+                mark.set_class_name(if index == at { "is-here" } else { "" });
                 // silent-ok: appending to an element in the page cannot fail.
                 let _ = pre.append_child(&mark);
             }
@@ -257,8 +259,7 @@ fn append_text(node: &web_sys::Element, text: &str) {
 }
 
 /// The log of a run, with what one does with a log.
-#[lazy]
-pub(super) fn view(run: RunId, attempt: u32, under_way: Signal<bool>) -> AnyView {
+pub fn view(run: RunId, attempt: u32, under_way: Signal<bool>) -> AnyView {
     let log = Log::new(run, under_way.get_untracked());
     log.ask(LogPart::End);
     Effect::new(move |_| {

@@ -12,8 +12,7 @@ use crate::i18n::t;
 use crate::ui::{ErrorState, icon, skeleton_rows};
 
 /// The map of a card, read again when its links change.
-#[lazy]
-pub(super) fn view(card: CardId, changed: Signal<()>) -> AnyView {
+pub fn view(card: CardId, changed: Signal<()>) -> AnyView {
     let graph = LocalResource::new(move || {
         changed.track();
         read_graph(CardRef::Id(card))

@@ -2,9 +2,9 @@
 mod activity;
 mod comments;
 pub(in crate::features::kanban) mod findings;
-mod links;
-mod log;
-mod map;
+pub(in crate::features::kanban) mod links;
+pub(in crate::features::kanban) mod log;
+pub(in crate::features::kanban) mod map;
 mod model;
 mod peek;
 mod runs;
@@ -19,9 +19,10 @@ use leptos_router::hooks::{use_navigate, use_params_map};
 use protocol::{CardDetail, CardRef, CardState, ErrorCode};
 use wasm_bindgen_futures::JsFuture;
 
+use super::extra::{Extra, extra};
 use super::recover::Step;
 use super::server_fns::read_card;
-use super::{EditForm, recover, words};
+use super::{EditForm, words};
 use crate::error::ApiError;
 use crate::features::review::{Place, Review};
 use crate::i18n::t;
@@ -119,7 +120,7 @@ fn RecoverDialog(page: CardPage) -> impl IntoView {
         recover.open.set(false);
         page.reload();
     });
-    view! { <Dialog open=recover.open title>{later(recover::loader(id, recover.step.get_untracked(), done))}</Dialog> }
+    view! { <Dialog open=recover.open title>{later(extra(Extra::Recover(id, recover.step.get_untracked(), done)))}</Dialog> }
 }
 
 /// Puts a text on the clipboard and says so.

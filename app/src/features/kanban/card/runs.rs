@@ -4,8 +4,8 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use protocol::{CardRef, RUN_PAGE, RunId, RunOutcome, RunSummary};
 
-use super::log;
 use super::model::CardPage;
+use crate::features::kanban::extra::{Extra, extra};
 use crate::features::kanban::server_fns::read_runs;
 use crate::features::kanban::words;
 use crate::i18n::t;
@@ -126,7 +126,7 @@ fn run_row(history: History, id: RunId) -> AnyView {
             <div class="run-body" id=body hidden=move || !open.get()>
                 <Show when=move || open.get()>
                     {move || run.get().map(|run| facts(history.page, &run))}
-                    {later(log::view(id, attempt, live.into()))}
+                    {later(extra(Extra::Log(id, attempt, live.into())))}
                 </Show>
             </div>
         </li>

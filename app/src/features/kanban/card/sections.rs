@@ -2,13 +2,17 @@
 use leptos::prelude::*;
 use protocol::{DecisionKind, WorkspaceKind};
 
+use super::findings;
 use super::model::CardPage;
 use crate::features::kanban::words;
 use crate::i18n::t;
 
 /// What is asked of a person, first of all.
 pub fn ask(page: CardPage) -> AnyView {
-    let decision = Memo::new(move |_| page.detail.with(|detail| detail.decision.clone()));
+    // What is wrong says the same of a card that failed, and offers more.
+    let decision = Memo::new(move |_| {
+        page.detail.with(|detail| detail.decision.clone().filter(|_| !findings::asks_instead(detail)))
+    });
     (move || {
         decision.get().map(|decision| {
             let title = match decision.kind {

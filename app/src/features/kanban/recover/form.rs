@@ -12,8 +12,7 @@ use crate::i18n::t;
 use crate::ui::{Button, ButtonKind, ErrorState, TextArea, TextField, Toasts, skeleton_rows};
 
 /// Reads the card as it is now, then shows the form.
-#[lazy]
-pub(in crate::features::kanban) fn loader(id: CardId, step: Step, done: Callback<TaskCard>) -> AnyView {
+pub fn loader(id: CardId, step: Step, done: Callback<TaskCard>) -> AnyView {
     let toasts = expect_context::<Toasts>();
     let detail = LocalResource::new(move || read_card(CardRef::Id(id)));
     let retry = Callback::new(move |()| detail.refetch());

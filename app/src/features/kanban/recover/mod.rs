@@ -8,7 +8,7 @@ use protocol::CardState;
 use crate::i18n::t;
 use crate::ui::Icon;
 
-pub(in crate::features::kanban) use form::loader;
+pub use form::loader;
 
 /// What can be done to get a card going.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,8 @@ use protocol::CardId;
 
 use super::BoardUi;
 use super::model::Board;
-use crate::features::kanban::recover::{self, Step};
+use crate::features::kanban::extra::{Extra, extra};
+use crate::features::kanban::recover::Step;
 use crate::features::kanban::words;
 use crate::i18n::t;
 use crate::ui::{Dialog, later};
@@ -64,16 +65,9 @@ pub fn FormDialog(board: Board, ui: BoardUi) -> impl IntoView {
             Some(Form::Recover(step, _)) => step.title(),
         }
     });
-    let recovered = Callback::new(move |card| {
-        ui.form_open.set(false);
-        board.accept(card);
-    });
     view! {
         <Dialog open=ui.form_open title>
-            {ui.form.get_untracked().map(|form| match form {
-                Form::Recover(step, card) => later(recover::loader(card, step, recovered)),
-                form => later(form_view(board, ui, form)),
-            })}
+            {ui.form.get_untracked().map(|form| later(form_view(board, ui, form)))}
         </Dialog>
     }
 }
@@ -97,7 +91,12 @@ fn form_view(board: Board, ui: BoardUi, form: Form) -> AnyView {
         Form::Swarm => later(swarm::form(board, ui)),
         Form::Keys => super::keyboard::keys(),
         Form::Attention => super::attention::list(board, ui),
-        // Has code of its own, which the card's page uses, too.
-        Form::Recover(..) => ().into_any(),
+        Form::Recover(step, card) => {
+            let done = Callback::new(move |card| {
+                ui.form_open.set(false);
+                board.accept(card);
+            });
+            later(extra(Extra::Recover(card, step, done)))
+        }
     }
 }

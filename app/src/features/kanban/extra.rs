@@ -1,0 +1,37 @@
+//! Parts of cards that few look at: logs, the map, dialogs. They are one file of code, fetched when the first of them is
+//! opened: each file more would be named in the first load.
+use leptos::prelude::*;
+use protocol::{BoardId, CardId, RunId, TaskCard};
+
+use super::board::model::Board;
+use super::board::{BoardUi, peek};
+use super::card::{links, log, map};
+use super::recover::{self, Step};
+use crate::ui::Toasts;
+
+/// Which part.
+#[derive(Debug, Clone)]
+pub enum Extra {
+    /// The log of a run: its attempt's number, and whether it is under way.
+    Log(RunId, u32, Signal<bool>),
+    /// The cards around a card; read again when its links change.
+    Map(CardId, Signal<()>),
+    /// Which card to link with.
+    Picker(CardId, BoardId, Callback<()>, Toasts),
+    /// What gets a card going again.
+    Recover(CardId, Step, Callback<TaskCard>),
+    /// The panel beside the board.
+    Peek(Board, BoardUi),
+}
+
+/// The part.
+#[lazy]
+pub fn extra(which: Extra) -> AnyView {
+    match which {
+        Extra::Log(run, attempt, under_way) => log::view(run, attempt, under_way),
+        Extra::Map(card, changed) => map::view(card, changed),
+        Extra::Picker(card, board, linked, toasts) => links::picker(card, board, linked, toasts),
+        Extra::Recover(card, step, done) => recover::loader(card, step, done),
+        Extra::Peek(board, ui) => peek::panel(board, ui),
+    }
+}
