@@ -81,7 +81,7 @@ test('a swarm is made in one go @desktop', async ({ page, world }) => {
   const goal = `Compare the vans ${Date.now()}`;
   world.model.respond(goal, () => ({ tools: [{ name: 'kanban_complete', args: { summary: 'Compared.' } }] }));
   await visit(page, '/board');
-  await page.getByRole('button', { name: /^Boards/ }).click();
+  await page.getByRole('heading', { level: 1 }).getByRole('button').click();
   await page.getByRole('menuitem', { name: 'New swarm…' }).click();
   const dialog = page.getByRole('dialog', { name: 'New swarm' });
   await dialog.getByRole('textbox', { name: 'What for?' }).fill(goal);

@@ -9,5 +9,6 @@ mod home;
 mod import;
 mod serve;
 mod text;
+mod triage;
 mod verbs;
 mod worker;
