@@ -10,6 +10,7 @@ use super::recover::{self, Step};
 use crate::ui::Toasts;
 
 /// Which part.
+#[allow(clippy::large_enum_variant, reason = "there is one at a time, for as long as its code is on its way")]
 #[derive(Debug, Clone)]
 pub enum Extra {
     /// The log of a run: its attempt's number, and whether it is under way.

@@ -89,6 +89,10 @@ impl Log {
             if self.asking.try_set_value(false).is_some() {
                 return; // closed meanwhile
             }
+            if self.source.get_untracked() != params.source {
+                // Another log was chosen while this answer was on its way.
+                return self.ask(LogPart::End);
+            }
             match answer {
                 Ok(log) => self.take(part, log),
                 // What is shown stays; the next question may be answered.
@@ -258,9 +262,8 @@ fn append_text(node: &web_sys::Element, text: &str) {
     };
 }
 
-/// The log of a run, with what one does with a log.
-pub fn view(run: RunId, attempt: u32, under_way: Signal<bool>) -> AnyView {
-    let log = Log::new(run, under_way.get_untracked());
+/// Reads the end, then what comes after it while the run is under way; and draws what is searched for.
+fn keep_reading(log: Log, under_way: Signal<bool>) {
     log.ask(LogPart::End);
     Effect::new(move |_| {
         // Once more after its end, for its last words.
@@ -287,6 +290,12 @@ pub fn view(run: RunId, attempt: u32, under_way: Signal<bool>) -> AnyView {
             log.go(0);
         }
     });
+}
+
+/// The log of a run, with what one does with a log.
+pub fn view(run: RunId, attempt: u32, under_way: Signal<bool>) -> AnyView {
+    let log = Log::new(run, under_way.get_untracked());
+    keep_reading(log, under_way);
     let other = move || match log.state.get() {
         State::Failed(error) => failure(log, error),
         State::Loading => skeleton_rows(3).into_any(),

@@ -33,13 +33,20 @@ use model::CardPage;
 
 pub(in crate::features::kanban) use peek::CardPeek;
 
-/// The card of the address.
+/// The card of the address. Another card is another page: one that is still on screen while the next is read would look
+/// at what is gone.
 #[component]
 pub fn CardRoute() -> impl IntoView {
     let params = use_params_map();
     let name = Memo::new(move |_| params.read().get("number").unwrap_or_default());
+    view! { <For each=move || std::iter::once(name.get()) key=String::clone let(name)><CardAt name /></For> }
+}
+
+/// The card of that number or id.
+#[component]
+fn CardAt(name: String) -> impl IntoView {
     let detail = Resource::new_blocking(
-        move || name.get(),
+        move || name.clone(),
         |name| async move {
             match name.parse::<CardRef>() {
                 Ok(card) => read_card(card).await,
@@ -160,13 +167,7 @@ fn CardHead(page: CardPage, editing: RwSignal<bool>) -> impl IntoView {
                 action: Callback::new(move |()| page.move_to(to)),
             })
             .collect();
-        let steps = Step::legal(state.get_untracked()).iter().map(|&step| MenuItem {
-            label: step.name().into(),
-            icon: step.icon(),
-            key: "",
-            action: Callback::new(move |()| page.recover.start(step)),
-        });
-        items.splice(0..0, steps);
+        items.splice(0..0, steps(page, state.get_untracked()));
         items.push(MenuItem {
             label: t::kanban_delete().into(),
             icon: Icon::Trash,
@@ -196,6 +197,17 @@ fn CardHead(page: CardPage, editing: RwSignal<bool>) -> impl IntoView {
         </header>
         <Menu open title=t::card_actions().to_owned() anchor items />
     }
+}
+
+/// What gets the card going again, for its menu.
+fn steps(page: CardPage, state: CardState) -> Vec<MenuItem> {
+    let item = |&step: &Step| MenuItem {
+        label: step.name().into(),
+        icon: step.icon(),
+        key: "",
+        action: Callback::new(move |()| page.recover.start(step)),
+    };
+    Step::legal(state).iter().map(item).collect()
 }
 
 /// The form in the place of title and description.
