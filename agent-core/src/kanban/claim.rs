@@ -277,5 +277,5 @@ pub(super) async fn next_wake(core: &Core) -> Result<Option<i64>, KanbanError> {
 }
 
 #[cfg(test)]
-pub(super) const ALL_SQL: &[&str] = 
+pub(super) const ALL_SQL: &[&str] =
     &[NEXT_READY, NEXT_WAKE, DUE, ANY_READY, HAS_WORKER, CARD_OF_RUN, INSERT_PROCESS, SET_PID];

@@ -67,11 +67,7 @@ pub struct OutsideWork {
     pub lease_until: i64,
 }
 
-async fn begin(
-    core: &Core,
-    ticket: RunTicket,
-    process: Option<Identity>,
-) -> Result<(Owned, Briefing), KanbanError> {
+async fn begin(core: &Core, ticket: RunTicket, process: Option<Identity>) -> Result<(Owned, Briefing), KanbanError> {
     let mut tx = core.write().await?;
     let claimed = own(&mut tx, ticket).await?;
     if let Some(process) = process {
