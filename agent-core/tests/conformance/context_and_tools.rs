@@ -141,6 +141,8 @@ async fn the_last_five_results_of_the_same_profile_are_told_and_never_the_cards_
     let own = world.create_with(named("own")).await;
     let ticket = start_again(&world).await;
     worker::complete(&world.core, ticket, "own result", None).await.unwrap();
+    let finished = context(&world, &own).await;
+    assert!(!finished.split("## Recent work of runner").nth(1).expect("a history").contains("own result"));
     shift(&world, &own, CardState::Ready).await.unwrap();
     let text = context(&world, &own).await;
     let history = text.split("## Recent work of runner").nth(1).expect("a history");
