@@ -43,7 +43,8 @@ enum Command {
     /// Print a new single-use link for setting up, or for choosing a new password.
     SetupLink(serve::SetupLinkArgs),
     /// Cards and boards.
-    Kanban(kanban::KanbanArgs),
+    // Boxed: it has more options than all others together.
+    Kanban(Box<kanban::KanbanArgs>),
     /// Worker identities.
     Profile(profile::ProfileArgs),
     /// Check that everything Hermes needs is there.
@@ -123,7 +124,7 @@ impl Cli {
         let result = match self.command {
             Command::Serve(args) => args.run().await.map(|()| ExitCode::SUCCESS),
             Command::SetupLink(args) => args.run(out).await.map(|()| ExitCode::SUCCESS),
-            Command::Kanban(args) => args.run(out).await,
+            Command::Kanban(args) => (*args).run(out).await,
             Command::Profile(args) => args.run(out).map(|()| ExitCode::SUCCESS),
             Command::Doctor { fix } => doctor::run(out, fix).await,
             Command::Demo(args) => args.run(out).await.map(|()| ExitCode::SUCCESS),
