@@ -7,6 +7,7 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 
 /// What the first page needs, and what later ones do.
+#[derive(Debug)]
 pub(super) struct Sheets {
     pub(super) main: String,
     pub(super) pages: String,
@@ -176,7 +177,10 @@ mod tests {
         write("tokens.css", ":root { --a: 1 }");
         write("ui.css", "@layer inner { i { j: k } }");
         let expected = "@layer base,ui;:root{--a: 1}@layer ui{@layer inner{i{j: k}}}b{c: d}";
-        assert_eq!(bundle(dir.path()).unwrap(), expected);
+        write("pages.css", "@import \"card.css\";");
+        write("card.css", "l { m: n }");
+        let sheets = bundle(dir.path()).unwrap();
+        assert_eq!((sheets.main.as_str(), sheets.pages.as_str()), (expected, "l{m: n}"));
     }
 
     #[test]
