@@ -16,13 +16,29 @@ use crate::i18n::t;
 use crate::live::Live;
 use crate::ui::{ErrorState, Icon, icon, time};
 
-/// A decision.
+/// A decision. Another one is another page: one that is still on screen while the next is read would look at what is
+/// gone.
 #[component]
 pub fn DecisionPage() -> impl IntoView {
     let params = use_params_map();
     let id = Memo::new(move |_| params.read().get_str("id").and_then(|text| text.parse::<DecisionId>().ok()));
+    let table = Table::new();
+    view! {
+        <For
+            each=move || std::iter::once(id.get())
+            key=|id| id.map(|id| id.to_string())
+            let(id)
+        >
+            <DecisionAt id table />
+        </For>
+    }
+}
+
+/// The decision of that id.
+#[component]
+fn DecisionAt(id: Option<DecisionId>, table: Table) -> impl IntoView {
     let first = Resource::new_blocking(
-        move || id.get(),
+        move || id,
         |id| async move {
             match id {
                 Some(id) => read_decision(id).await,
@@ -30,7 +46,6 @@ pub fn DecisionPage() -> impl IntoView {
             }
         },
     );
-    let table = Table::new();
     view! {
         <Suspense fallback=move || view! { <FromNotification /> }>
             {move || Suspend::new(async move {
