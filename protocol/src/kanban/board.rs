@@ -80,7 +80,7 @@ pub struct ColumnPage {
     pub state: CardState,
     /// Cards in the column altogether. With a filter it is counted up to [`COUNT_LIMIT`].
     pub total: i64,
-    /// The first [`COLUMN_PAGE`] of them, or those after the cursor.
+    /// The first [`super::COLUMN_PAGE`] of them, or those after the cursor.
     pub cards: Vec<TaskCard>,
 }
 
