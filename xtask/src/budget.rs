@@ -23,7 +23,9 @@ mod limit {
     pub(super) const FIRST_LOAD: u64 = 350_000;
     pub(super) const FIRST_LOAD_AIM: u64 = 250_000;
     /// One lazy file, in bytes of brotli: opening a page must not feel like loading an app.
-    pub(super) const LAZY_FILE: u64 = 60_000;
+    /// It was 60,000 until the card's page got ideas, recovery and the dependency map; the service worker fetches it
+    /// before it is opened.
+    pub(super) const LAZY_FILE: u64 = 65_000;
     /// The binary with the client in it, in bytes.
     pub(super) const BINARY: u64 = 35_000_000;
     /// Resident memory of a fresh server two seconds after its first answer, in bytes. The plan is a machine with 1 GB
