@@ -150,7 +150,8 @@ pub async fn claim_card_for(core: &Core, card: CardRef, owner: &str) -> Result<C
         return Err(KanbanError::Conflict(format!("{} is {}; only a ready card is claimed", card.label(), card.state)));
     }
     super::boards::require_open(&mut tx, card.board_id).await?;
-    if card.hold_until.is_some_and(|until| until > core.now_ms()) {
+    let readiness = Readiness::read(core, &mut tx).await?;
+    if card.hold_until.is_some_and(|until| readiness.is_pause(until)) {
         return Err(KanbanError::Conflict(format!("{} can still be taken back; try again in 5 s", card.label())));
     }
     if let Some(spent) = card.spent_budget() {
@@ -166,7 +167,6 @@ pub async fn claim_card_for(core: &Core, card: CardRef, owner: &str) -> Result<C
         tx.commit().await?;
         return Err(KanbanError::Conflict(format!("{} waits for other cards", card.label())));
     }
-    let readiness = Readiness::read(core, &mut tx).await?;
     let claim = claim_card(core, &mut tx, &card, &readiness, owner).await?;
     tx.commit().await?;
     Ok(claim)

@@ -11,8 +11,9 @@ use std::time::Duration;
 use protocol::RunOutcome;
 use tokio::process::{Child, Command};
 
+use super::KanbanError;
 use super::claim::{self, Claim};
-use super::{KanbanError, recovery};
+use super::recovery::{self, Failure};
 use crate::Core;
 use crate::process::{self, Identity, NETWORK};
 use crate::task::{self, Tasks};
@@ -146,7 +147,9 @@ impl Dispatcher {
             for claim in claims {
                 if let Err(error) = self.spawn(&claim).await {
                     let error = format!("the worker could not be started: {error}");
-                    recovery::fail_run(&self.core, claim.ticket.run, RunOutcome::SpawnFailed, &error, None).await?;
+                    let failure =
+                        Failure { outcome: RunOutcome::SpawnFailed, error: &error, retry_after_ms: None, said: true };
+                    recovery::fail_run(&self.core, claim.ticket.run, failure).await?;
                 }
             }
         }
@@ -193,11 +196,13 @@ impl Dispatcher {
                 // The server ends, the worker goes on.
                 () = stop.cancelled() => return,
             };
-            let (outcome, error) = match status {
-                Ok(status) => verdict(status, &log_path),
+            let (outcome, error) = match &status {
+                Ok(status) => verdict(*status, &log_path),
                 Err(error) => (RunOutcome::Crashed, format!("the worker cannot be watched: {error}")),
             };
-            match recovery::fail_run(&core, claim.ticket.run, outcome, &error, None).await {
+            let said = status.is_ok_and(|status| !is_from_outside(status));
+            let failure = Failure { outcome, error: &error, retry_after_ms: None, said };
+            match recovery::fail_run(&core, claim.ticket.run, failure).await {
                 Ok(true) => tracing::warn!(card = claim.number, outcome = %outcome, "a worker ended without a result"),
                 Ok(false) => {}
                 Err(error) => tracing::error!(%error, card = claim.number, "a worker's end cannot be recorded"),
@@ -216,6 +221,14 @@ async fn note_process(core: &Core, claim: &Claim, process: Identity) {
     if let Err(error) = claim::remember_claimed(core, claim.ticket, process).await {
         tracing::error!(%error, pid = process.pid, "a worker's process cannot be recorded");
     }
+}
+
+/// Whether a signal ended the process that others send: the machine shuts down, or it is out of memory.
+fn is_from_outside(status: std::process::ExitStatus) -> bool {
+    use rustix::process::Signal;
+    use std::os::unix::process::ExitStatusExt;
+    let outside = [Signal::HUP, Signal::INT, Signal::KILL, Signal::TERM];
+    status.signal().is_some_and(|number| outside.iter().any(|signal| signal.as_raw() == number))
 }
 
 /// What an exit without a result means. A run that was completed or blocked is closed already and is not touched.

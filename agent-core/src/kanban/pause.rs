@@ -1,6 +1,7 @@
 //! Failures that are not a card's: when several cards of one profile fail the same way, the profile rests, one person
 //! is asked once, and the other cards neither burn their attempts nor ask as well.
 
+use protocol::{RunId, RunOutcome};
 use sqlx::SqliteConnection;
 
 use super::KanbanError;
@@ -25,7 +26,9 @@ const PAUSE: &str = "INSERT INTO kanban_profile_pause (profile, failure_key, err
     ON CONFLICT (profile) DO UPDATE SET failure_key = ?2, error = ?3, paused_at = ?4, until = ?5";
 const RESUME: &str = "DELETE FROM kanban_profile_pause WHERE profile = ?1";
 const RESUME_ALL: &str = "DELETE FROM kanban_profile_pause";
-pub(super) const PAUSED: &str = "SELECT profile, until FROM kanban_profile_pause WHERE until > ?1 LIMIT 500";
+// One that ends later than any rest lasts was written while the clock was ahead.
+pub(super) const PAUSED: &str =
+    "SELECT profile, until FROM kanban_profile_pause WHERE until > ?1 AND until <= ?1 + 3600000 LIMIT 500";
 
 /// What a failure means beyond its card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,14 +40,23 @@ pub(super) enum Verdict {
         /// Cards that failed the same way, with this one.
         cards: i64,
     },
-    /// The profile rests for this already; nobody is asked again, and the card's failures are not counted.
-    Known,
+    /// The profile rests for this already; nobody is asked again, and the card's failures are not counted. The card
+    /// comes after the others when the rest is over, or one that never works would be tried first for ever.
+    Known {
+        /// Until then, Unix ms.
+        until: i64,
+    },
+}
+
+/// Whether an outcome says something of the profile. Too long and too quiet are the card's own.
+pub(super) fn may_be_the_profiles(outcome: RunOutcome) -> bool {
+    matches!(outcome, RunOutcome::SpawnFailed | RunOutcome::Crashed | RunOutcome::ProtocolViolation)
 }
 
 /// Looks at a failure, remembers it, and pauses its profile when it is not the card's fault.
 pub(super) async fn judge(
     tx: &mut SqliteConnection,
-    run: protocol::RunId,
+    run: RunId,
     card: &CardRow,
     profile: &str,
     error: &str,
@@ -57,12 +69,13 @@ pub(super) async fn judge(
         && known == key
         && now - until < REMEMBERED_MS
     {
-        if until <= now {
-            // It was tried again and nothing has changed: a longer rest.
-            let pause = (2 * (until - paused_at)).clamp(FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
-            set(tx, profile, &key, error, now, now + pause).await?;
+        if until > now {
+            return Ok(Verdict::Known { until });
         }
-        return Ok(Verdict::Known);
+        // It was tried again and nothing has changed: a longer rest.
+        let until = now + (2 * (until - paused_at)).clamp(FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
+        set(tx, profile, &key, error, now, until).await?;
+        return Ok(Verdict::Known { until });
     }
     let query = sqlx::query_scalar(SAME).bind(profile).bind(&key).bind(now - WINDOW_MS).bind(card.id.0);
     let others: i64 = query.fetch_one(&mut *tx).await?;
@@ -111,12 +124,16 @@ pub(crate) async fn resume_all(tx: &mut SqliteConnection) -> Result<(), sqlx::Er
     Ok(())
 }
 
-/// The words of an error without what differs from card to card: numbers, ids, paths, quoted names.
+/// The words of an error without what differs from card to card: ids, addresses, paths, quoted names. Exit codes and
+/// HTTP statuses stay: another one is another failure.
 fn key(error: &str) -> String {
     let mut key = String::new();
     let first = error.lines().next().unwrap_or_default().to_lowercase();
     for word in first.split_whitespace() {
-        let varies = word.contains('/') || word.contains(|c: char| c.is_ascii_digit()) || word.starts_with(['"', '\'']);
+        let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
+        let is_code = bare.len() <= 3 && bare.bytes().all(|byte| byte.is_ascii_digit());
+        let has_digit = bare.contains(|c: char| c.is_ascii_digit());
+        let varies = word.contains('/') || (has_digit && !is_code) || word.starts_with(['"', '\'']);
         key.push_str(if varies { "#" } else { word });
         key.push(' ');
         if key.len() > MAX_KEY_CHARS {
@@ -136,7 +153,9 @@ mod tests {
     #[test]
     fn the_same_failure_of_two_cards_has_one_key() {
         let one = key("the model cannot be used: HTTP 401 for key \"abc\" in /home/a/T-1\nmore");
-        assert_eq!(one, key("The model cannot be used: HTTP 403 for key \"xyz\" in /home/a/T-2"));
+        assert_eq!(one, key("The model cannot be used: HTTP 401 for key \"xyz\" in /home/a/T-2"));
+        assert_eq!(key("refused by 10.0.0.1:443, request 4711ab"), key("refused by 10.0.0.2:443, request 9c1d"));
+        assert_ne!(key("the worker ended with exit code 1"), key("the worker ended with exit code 101"));
         assert_ne!(one, key("the worker was killed by signal 9"));
         assert!(key(&"word ".repeat(1000)).len() < 200);
     }

@@ -159,7 +159,7 @@ impl Readiness {
 
     /// Whether a pause until then holds anything: one that ends later than any lasts was written while the clock was
     /// ahead.
-    fn is_pause(&self, until: i64) -> bool {
+    pub(super) fn is_pause(&self, until: i64) -> bool {
         until > self.now && until <= self.now + LONGEST_PAUSE_MS
     }
 

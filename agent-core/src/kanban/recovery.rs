@@ -21,6 +21,8 @@ const AFTER_SLEEP_MS: i64 = 60_000;
 const FIRST_BACKOFF_MS: i64 = 2_000;
 const LONGEST_BACKOFF_MS: i64 = 5 * 60_000;
 const RATE_LIMIT_BACKOFF_MS: i64 = 30_000;
+/// After its profile's rest the card that was tried in vain lets the others go first for so long.
+const AFTER_REST_MS: i64 = 60_000;
 
 const OVERDUE: &str = "SELECT r.id, r.started_at, r.lease_until, r.claimed_at, c.max_runtime_s, r.pid, r.pid_started,
         p.host
@@ -44,23 +46,36 @@ pub(super) struct FailedRun<'a> {
     pub(super) events: i64,
 }
 
+/// How a run failed.
+pub(super) struct Failure<'a> {
+    pub(super) outcome: RunOutcome,
+    pub(super) error: &'a str,
+    pub(super) retry_after_ms: Option<i64>,
+    /// Whether the worker or its exit said so. What is only found out afterwards comes from a machine that went off, a
+    /// server that was killed or a signal from outside, and says nothing of the profile.
+    pub(super) said: bool,
+}
+
 /// Ends a run that failed: the card goes back to ready with a pause, or to a person after too many failures.
 pub(super) async fn fail_in(
     core: &Core,
     tx: &mut SqliteConnection,
     failed: &FailedRun<'_>,
-    outcome: RunOutcome,
-    error: &str,
-    retry_after_ms: Option<i64>,
+    failure: &Failure<'_>,
 ) -> Result<(), KanbanError> {
+    let &Failure { outcome, error, retry_after_ms, said } = failure;
     let now = core.now_ms();
     let card = failed.card;
     let limit = card.max_attempts.unwrap_or(core.config().kanban.failure_limit).max(1);
-    let verdict = match outcome.is_failure() {
+    let verdict = match said && pause::may_be_the_profiles(outcome) {
         true => pause::judge(tx, failed.run, card, failed.profile, error, now).await?,
         false => Verdict::OfTheCard,
     };
-    let counted = outcome.is_failure() && verdict != Verdict::Known;
+    let rest = match verdict {
+        Verdict::Known { until } => Some(until),
+        Verdict::OfTheCard | Verdict::PausesProfile { .. } => None,
+    };
+    let counted = outcome.is_failure() && rest.is_none();
     let failures = card.failures + u32::from(counted);
     let systemic = matches!(verdict, Verdict::PausesProfile { .. });
     let gives_up = outcome == RunOutcome::Budget || systemic || (counted && failures >= limit);
@@ -82,35 +97,45 @@ pub(super) async fn fail_in(
     });
     transition.failures = if counted { Failures::Add(error.to_owned()) } else { Failures::Note(error.to_owned()) };
     transition.run_end = Some(RunEnd { outcome, summary: None, error: Some(error.to_owned()), metadata: None });
-    transition.backoff_until = Some(now + backoff(outcome, failures, retry_after_ms));
+    let pause = now + backoff(outcome, failures, retry_after_ms);
+    transition.backoff_until = Some(rest.map_or(pause, |until| pause.max(until + AFTER_REST_MS)));
     let after = transition::apply(core, tx, &Actor::System, card, transition).await?;
     if gives_up {
-        let kind = if outcome == RunOutcome::Budget { DecisionKind::Budget } else { DecisionKind::Failed };
-        let error_line = text::excerpt(error, 300);
-        let ask = match kind {
-            DecisionKind::Failed => match verdict {
-                Verdict::PausesProfile { cards } => format!(
-                    "{cards} cards of the profile {} failed the same way, so it rests: {error_line}",
-                    failed.profile
-                ),
-                Verdict::OfTheCard | Verdict::Known => {
-                    format!("{} in a row: {error_line}", failures_in_words(failures))
-                }
-            },
-            _ => error_line,
-        };
-        let new = decisions::NewDecision {
-            kind,
-            card: &after,
-            run: Some(failed.run),
-            profile: failed.profile,
-            ask: &ask,
-            summary: error,
-            options: &[],
-            then_continue: false,
-        };
-        decisions::open(core, tx, new).await?;
+        ask_a_person(core, tx, failed, &after, outcome, verdict, error).await?;
     }
+    Ok(())
+}
+
+/// The question that stops a card after a failure.
+async fn ask_a_person(
+    core: &Core,
+    tx: &mut SqliteConnection,
+    failed: &FailedRun<'_>,
+    card: &CardRow,
+    outcome: RunOutcome,
+    verdict: Verdict,
+    error: &str,
+) -> Result<(), KanbanError> {
+    let kind = if outcome == RunOutcome::Budget { DecisionKind::Budget } else { DecisionKind::Failed };
+    let error_line = text::excerpt(error, 300);
+    let ask = match (kind, verdict) {
+        (DecisionKind::Failed, Verdict::PausesProfile { cards }) => {
+            format!("{cards} cards of the profile {} failed the same way, so it rests: {error_line}", failed.profile)
+        }
+        (DecisionKind::Failed, _) => format!("{} in a row: {error_line}", failures_in_words(card.failures)),
+        _ => error_line,
+    };
+    let new = decisions::NewDecision {
+        kind,
+        card,
+        run: Some(failed.run),
+        profile: failed.profile,
+        ask: &ask,
+        summary: error,
+        options: &[],
+        then_continue: false,
+    };
+    decisions::open(core, tx, new).await?;
     Ok(())
 }
 
@@ -130,19 +155,14 @@ fn backoff(outcome: RunOutcome, failures: u32, retry_after_ms: Option<i64>) -> i
 }
 
 /// Ends a run from outside its worker, if it is still open. Returns whether it was.
-pub(super) async fn fail_run(
-    core: &Core,
-    run: RunId,
-    outcome: RunOutcome,
-    error: &str,
-    retry_after_ms: Option<i64>,
-) -> Result<bool, KanbanError> {
+pub(super) async fn fail_run(core: &Core, run: RunId, failure: Failure<'_>) -> Result<bool, KanbanError> {
     let mut tx = core.write().await?;
     let row: Option<(Uuid, String, i64)> = sqlx::query_as(OPEN_RUN).bind(run.0).fetch_optional(&mut *tx).await?;
     let Some((card, profile, events)) = row else { return Ok(false) };
     let card = load(&mut tx, CardRef::Id(CardId(card))).await?;
     let failed = FailedRun { run, card: &card, profile: &profile, events };
-    fail_in(core, &mut tx, &failed, outcome, &text::redact(error), retry_after_ms).await?;
+    let error = text::redact(failure.error);
+    fail_in(core, &mut tx, &failed, &Failure { error: &error, ..failure }).await?;
     tx.commit().await?;
     Ok(true)
 }
@@ -181,20 +201,24 @@ pub(super) async fn sweep_runs_at(core: &Core, now: i64) -> Result<(), KanbanErr
             _ => None,
         };
         // The server's clock may have jumped; a process that is seen to be dead is a fact whatever the clock says.
-        if let Some(process) = process
+        let overlong;
+        let (outcome, error) = if let Some(process) = process
             && !process::is_alive(process).unwrap_or(true)
         {
-            fail_run(core, run, RunOutcome::Crashed, "the worker's process is gone", None).await?;
+            (RunOutcome::Crashed, "the worker's process is gone")
         } else if now - claimed > i64::from(limit) * 1000 {
-            let error = format!("the run took longer than the {} allowed", duration_in_words(limit));
-            fail_run(core, run, RunOutcome::TimedOut, &error, None).await?;
+            overlong = format!("the run took longer than the {} allowed", duration_in_words(limit));
+            (RunOutcome::TimedOut, overlong.as_str())
         } else if lease.is_some_and(|until| until < now) {
-            let (outcome, error) = match started {
-                None => (RunOutcome::SpawnFailed, "the worker was started but never reported; see its log"),
-                Some(_) => (RunOutcome::Lost, "the worker gave no sign of life within its lease"),
-            };
-            fail_run(core, run, outcome, error, None).await?;
-        }
+            match (started, process) {
+                (None, None) => (RunOutcome::SpawnFailed, "the server ended before it had started the worker"),
+                (None, Some(_)) => (RunOutcome::SpawnFailed, "the worker was started but never reported; see its log"),
+                (Some(_), _) => (RunOutcome::Lost, "the worker gave no sign of life within its lease"),
+            }
+        } else {
+            continue;
+        };
+        fail_run(core, run, Failure { outcome, error, retry_after_ms: None, said: false }).await?;
     }
     Ok(())
 }

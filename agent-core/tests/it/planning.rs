@@ -179,3 +179,67 @@ async fn one_card_that_fails_often_pauses_nobody() {
     assert_eq!(world.state(&card).await, CardState::Ready);
     assert!(kanban::claim_next(&world.core, "test").await.unwrap().is_some());
 }
+
+#[tokio::test]
+async fn a_card_that_never_works_lets_the_others_go_first_after_the_rest() {
+    let world = World::new().await;
+    let mut cards = Vec::new();
+    for at in 0..5 {
+        cards.push(world.create(&format!("card {at}")).await);
+    }
+    for _ in 0..3 {
+        fail(&world, "no route to host").await;
+    }
+    world.clock.advance_ms(601_000);
+    let tried = world.claim().await;
+    worker::start(&world.core, tried.ticket, u32::MAX >> 1, 1).await.unwrap();
+    worker::fail(&world.core, tried.ticket, RunOutcome::Crashed, "no route to host", None).await.unwrap();
+    world.forget_processes().await;
+    let failures = kanban::card(&world.core, CardRef::Number(tried.number)).await.unwrap().failures;
+    assert_eq!(failures, 1, "the rest burns no attempt");
+    world.clock.advance_ms(1_201_000);
+    let next = world.claim().await;
+    assert_ne!(next.number, tried.number);
+    worker::start(&world.core, next.ticket, u32::MAX >> 1, 1).await.unwrap();
+    worker::complete(&world.core, next.ticket, "the route is back", None).await.unwrap();
+    world.clock.advance_ms(61_000);
+    assert!(kanban::claim_next(&world.core, "test").await.unwrap().is_some(), "one success ends the rest");
+    world.check_invariants().await;
+}
+
+#[tokio::test]
+async fn cards_that_take_too_long_pause_nobody() {
+    let world = World::new().await;
+    for at in 0..4 {
+        world.create(&format!("card {at}")).await;
+    }
+    for _ in 0..3 {
+        let ticket = running(&world).await;
+        worker::fail(&world.core, ticket, RunOutcome::TimedOut, "the run took too long", None).await.unwrap();
+        world.forget_processes().await;
+    }
+    assert!(kanban::claim_next(&world.core, "test").await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_machine_that_went_off_pauses_nobody() {
+    let world = World::new().await;
+    let mut cards = Vec::new();
+    for at in 0..6 {
+        cards.push(world.create(&format!("card {at}")).await);
+    }
+    for _ in 0..3 {
+        running(&world).await;
+    }
+    for _ in 0..2 {
+        world.claim().await; // the server went off before it had started them
+    }
+    world.clock.advance_ms(601_000);
+    kanban::sweep_runs(&world.core).await.unwrap();
+    world.forget_processes().await;
+    for card in &cards {
+        assert_eq!(world.state(card).await, CardState::Ready, "nobody is asked");
+    }
+    assert!(kanban::claim_next(&world.core, "test").await.unwrap().is_some(), "nothing rests");
+    world.check_invariants().await;
+}
