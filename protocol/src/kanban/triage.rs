@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::words::closed_enum;
-use super::{CardLink, CardRef, CardWritten};
+use super::{CardLink, CardWritten};
 use crate::{CardId, UndoId};
 
 /// Cards that one proposal or one swarm makes at most.
@@ -148,12 +148,4 @@ pub struct SwarmMade {
     pub synthesizer: CardLink,
     /// Takes all of it back; `None` when it was there already.
     pub undo: Option<UndoId>,
-}
-
-impl SwarmMade {
-    /// Every card of it.
-    pub fn cards(&self) -> impl Iterator<Item = CardRef> + '_ {
-        let ends = [&self.verifier, &self.synthesizer];
-        std::iter::once(&self.root).chain(&self.workers).chain(ends).map(|card| CardRef::Id(card.id))
-    }
 }

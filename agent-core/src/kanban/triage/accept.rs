@@ -9,6 +9,7 @@ use protocol::{
 use sqlx::SqliteConnection;
 
 use super::{require_triage, store};
+use crate::decisions::RELEASE_HOLD_MS;
 use crate::kanban::card_row::{CardRow, load};
 use crate::kanban::comments::comment_in;
 use crate::kanban::create::create_in;
@@ -17,9 +18,6 @@ use crate::kanban::transition::{self, Cause, Failures, Transition};
 use crate::kanban::undo::{self, Inverse};
 use crate::kanban::{KanbanError, board_store, boards, input, links, store as card_store};
 use crate::{Actor, Core, profiles};
-
-/// New cards are not started within this time, so that Undo finds them untouched.
-pub(super) const HOLD_MS: i64 = 5_000;
 
 /// Accepts a proposal as the person has it before them: the card is rewritten, its parts become cards, and it waits for
 /// them.
@@ -165,7 +163,7 @@ async fn release(
     let numbers: Vec<i64> = children.iter().map(|child| child.number).collect();
     transition.detail = serde_json::json!({ "children": numbers });
     transition.failures = Failures::Reset;
-    transition.hold_until = (to == CardState::Ready).then(|| core.now_ms() + HOLD_MS);
+    transition.hold_until = (to == CardState::Ready).then(|| core.now_ms() + RELEASE_HOLD_MS);
     transition::apply(core, tx, actor, &card, transition).await
 }
 
@@ -193,7 +191,7 @@ async fn create_parts(
         };
         let (part, _) = create_in(core, tx, actor, &params).await?;
         links::link_in(core, tx, actor, &part, card).await?;
-        store::hold(tx, part.id, core.now_ms() + HOLD_MS).await?;
+        store::hold(tx, part.id, core.now_ms() + RELEASE_HOLD_MS).await?;
         if let Some(slot) = made.get_mut(at) {
             *slot = Some(part);
         }
@@ -221,23 +219,6 @@ pub(in crate::kanban) fn inherited(card: &CardRow, board: &str) -> CreateCardPar
 
 pub(super) fn link_to(card: &CardRow) -> CardLink {
     CardLink { id: card.id, number: card.number, title: card.title.clone(), state: card.state }
-}
-
-/// Accepts what a model proposed, as the system.
-pub(super) async fn accept_stored(
-    core: &Core,
-    card: CardId,
-    revision: i64,
-    proposal: &Proposal,
-) -> Result<(), KanbanError> {
-    let order = check(core, proposal)?;
-    let mut tx = core.write().await?;
-    let row = load(&mut tx, CardRef::Id(card)).await?;
-    require_triage(&row)?;
-    require_revision(&row, Some(revision))?;
-    accept_in(core, &mut tx, &Actor::System, &row, proposal, &order, UndoId(card_store::new_id())).await?;
-    tx.commit().await?;
-    Ok(())
 }
 
 #[cfg(test)]

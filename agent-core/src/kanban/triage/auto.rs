@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use protocol::{CardRef, ProposalKind, ProposalState};
+use protocol::{AcceptProposalParams, CardRef, ProposalKind, ProposalState};
 
-use super::{accept, propose, store};
+use super::{accept_proposal, propose, store};
 use crate::kanban::KanbanError;
 use crate::task::Tasks;
 use crate::{Actor, Core, llm};
@@ -54,7 +54,8 @@ pub async fn run_once(core: &Core) -> Result<bool, KanbanError> {
         let editing = store::is_editing(&mut reader, card, core.now_ms()).await?;
         drop(reader);
         if !editing {
-            accept::accept_stored(core, card, view.revision, &proposal).await?;
+            let params = AcceptProposalParams { id: card, revision: view.revision, proposal };
+            accept_proposal(core, &Actor::System, params).await?;
         }
     }
     Ok(true)

@@ -6,8 +6,9 @@ use protocol::{
 };
 use sqlx::SqliteConnection;
 
-use super::accept::{HOLD_MS, link_to, require_profile};
+use super::accept::{link_to, require_profile};
 use super::store;
+use crate::decisions::RELEASE_HOLD_MS;
 use crate::kanban::card_row::{CardRow, load};
 use crate::kanban::create::create_in;
 use crate::kanban::transition::{self, Cause, Transition};
@@ -119,7 +120,7 @@ impl Part<'_> {
             ..CreateCardParams::default()
         };
         let (card, _) = create_in(core, tx, actor, &params).await?;
-        store::hold(tx, card.id, core.now_ms() + HOLD_MS).await?;
+        store::hold(tx, card.id, core.now_ms() + RELEASE_HOLD_MS).await?;
         Ok(card)
     }
 }

@@ -109,7 +109,7 @@ fn worker(rows: RwSignal<Vec<Row>>, row: Row, options: StoredValue<Vec<(String, 
     view! {
         <li class="part">
             <div class="part-head">
-                <input class="part-title" type="text" aria-label=move || t::swarm_part(&number()) placeholder=move || t::swarm_part(&number()) bind:value=row.title />
+                <input class="input part-title" type="text" aria-label=move || t::swarm_part(&number()) placeholder=move || t::swarm_part(&number()) bind:value=row.title />
                 <button type="button" class="icon-btn" aria-label=move || t::swarm_remove(&number())
                     on:click=move |_| rows.update(|rows| rows.retain(|other| other.key != row.key))>
                     {icon(Icon::Close)}
