@@ -154,7 +154,7 @@ fn part(form: Form, task: Draft) -> AnyView {
         <li class="part">
             <div class="part-head">
                 <span class="part-number" aria-hidden="true">{number}</span>
-                <input class="part-title" type="text" aria-label=move || t::triage_part_title(&number()) bind:value=task.title />
+                <input class="input part-title" type="text" aria-label=move || t::triage_part_title(&number()) bind:value=task.title />
                 <button type="button" class="icon-btn" aria-label=move || t::triage_remove(&number()) on:click=move |_| form.remove(task.key)>
                     {icon(Icon::Close)}
                 </button>
