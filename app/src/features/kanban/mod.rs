@@ -11,5 +11,5 @@ pub mod words;
 pub use board::BoardRoute;
 pub use card::CardRoute;
 pub(crate) use form::undo_later;
-pub use form::{EditDialog, EditForm, NewCardDefaults, NewCardDialog};
+pub use form::{EditDialog, NewCardDefaults, NewCardDialog, edit_in_place};
 pub use server_fns::*;

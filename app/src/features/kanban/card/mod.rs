@@ -22,7 +22,7 @@ use wasm_bindgen_futures::JsFuture;
 use super::extra::{Extra, extra};
 use super::recover::Step;
 use super::server_fns::read_card;
-use super::{EditForm, words};
+use super::{edit_in_place, words};
 use crate::error::ApiError;
 use crate::features::review::{Place, Review};
 use crate::i18n::t;
@@ -223,7 +223,7 @@ fn InPlace(page: CardPage, editing: RwSignal<bool>) -> impl IntoView {
     view! {
         <div class="box">
             <p class="field-error" role="status" hidden=move || !stale.get()>{t::card_changed_meanwhile()}</p>
-            <EditForm detail on_saved=saved on_cancel=move |()| editing.set(false) />
+            {edit_in_place(detail, saved, Callback::new(move |()| editing.set(false)))}
         </div>
     }
 }

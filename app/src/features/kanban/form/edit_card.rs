@@ -30,9 +30,15 @@ pub(super) fn loader(id: CardId, on_saved: Callback<TaskCard>) -> AnyView {
     .into_any()
 }
 
+/// The form where it stands on a page, which has the card already.
+#[lazy]
+pub(super) fn in_place(detail: CardDetail, on_saved: Callback<TaskCard>, cancel: Callback<()>) -> AnyView {
+    view! { <EditForm detail on_saved on_cancel=cancel /> }.into_any()
+}
+
 /// Edits what a card says. Only what was changed is sent, with the revision it was changed from.
 #[component]
-pub fn EditForm(
+fn EditForm(
     /// The card.
     detail: CardDetail,
     /// Told about the card as it is then.

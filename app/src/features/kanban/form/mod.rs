@@ -7,7 +7,7 @@ mod new_card;
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use protocol::{CardId, ExecutorKind, ProfileSummary, TaskCard};
+use protocol::{CardDetail, CardId, ExecutorKind, ProfileSummary, TaskCard};
 
 use super::server_fns::{read_profiles, undo_write};
 use super::words;
@@ -15,7 +15,10 @@ use crate::i18n::t;
 use crate::layout::NewCard;
 use crate::ui::{Dialog, SelectField, Toasts, later};
 
-pub use edit_card::EditForm;
+/// The form that edits a card where it stands on its page.
+pub fn edit_in_place(detail: CardDetail, on_saved: Callback<TaskCard>, cancel: Callback<()>) -> AnyView {
+    later(edit_card::in_place(detail, on_saved, cancel))
+}
 pub(crate) use finder::finder;
 
 /// What a new card starts with.
