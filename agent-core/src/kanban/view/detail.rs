@@ -45,7 +45,7 @@ pub async fn card_detail(core: &Core, card: CardRef) -> Result<CardDetail, Kanba
     let board = board_store::by_id(&mut tx, row.board_id).await?;
     let readiness = Readiness::read(core, &mut tx).await?;
     let face = faces::by_id(&mut tx, &[row.id.0]).await?;
-    let Some(face) = into_cards(&mut tx, &readiness, face).await?.pop() else {
+    let Some(face) = into_cards(&readiness, face).pop() else {
         return Err(KanbanError::NotFound("the card is gone".into()));
     };
     let runs = runs(&mut tx, row.id).await?;

@@ -34,6 +34,10 @@ macro_rules! face_columns {
                               AND o.workspace_path = c.workspace_path AND o.workspace_kind = 'dir'), c.number) END
                AS busy_directory,
              d.version AS ask_version, d.kind AS ask_kind, substr(CAST(d.ask AS BLOB), 1, 1600) AS ask_text, r.heartbeat_at,
+             CASE WHEN c.state = 'todo' THEN (SELECT group_concat(number, ' ') FROM (
+                SELECT p.number FROM kanban_link l JOIN kanban_card p ON p.id = l.parent_id
+                 WHERE l.child_id = c.id AND p.state NOT IN ('done', 'archived') AND p.deleted_at IS NULL
+                 ORDER BY p.number LIMIT 100)) END AS waiting_on,
              (SELECT count(*) FROM kanban_link l WHERE l.parent_id = c.id) AS children,
              (SELECT count(*) FROM kanban_link l JOIN kanban_card k ON k.id = l.child_id
                WHERE l.parent_id = c.id AND k.state IN ('done', 'archived')) AS children_done"
@@ -66,6 +70,8 @@ pub(super) struct Face {
     earlier_worker: bool,
     busy_directory: Option<i64>,
     demo: bool,
+    /// The first hundred unfinished parents of a card in `todo`.
+    waiting_on: Vec<i64>,
 }
 
 impl FromRow<'_, SqliteRow> for Face {
@@ -81,6 +87,7 @@ impl FromRow<'_, SqliteRow> for Face {
             _ => None,
         };
         let labels: Option<String> = row.try_get("labels")?;
+        let waiting_on: Option<String> = row.try_get("waiting_on")?;
         let card = TaskCard {
             id: CardId(row.try_get("id")?),
             number: row.try_get("number")?,
@@ -118,14 +125,17 @@ impl FromRow<'_, SqliteRow> for Face {
             earlier_worker: row.try_get("earlier_worker")?,
             busy_directory: row.try_get("busy_directory")?,
             demo: row.try_get("demo")?,
+            // silent-ok: the statement puts numbers there
+            waiting_on: waiting_on.unwrap_or_default().split(' ').filter_map(|number| number.parse().ok()).collect(),
             card,
         })
     }
 }
 
 impl Face {
-    fn into_task_card(self, readiness: &Readiness, parents: &[i64]) -> TaskCard {
+    fn into_task_card(self, readiness: &Readiness) -> TaskCard {
         let card = self.card;
+        let parents = &self.waiting_on;
         let wait = match card.state {
             CardState::Todo if !parents.is_empty() => Some(WaitReason::WaitingOn {
                 cards: parents.iter().take(3).copied().collect(),
@@ -148,21 +158,8 @@ impl Face {
     }
 }
 
-pub(super) async fn into_cards(
-    connection: &mut SqliteConnection,
-    readiness: &Readiness,
-    faces: Vec<Face>,
-) -> Result<Vec<TaskCard>, KanbanError> {
-    let mut cards = Vec::with_capacity(faces.len());
-    for face in faces {
-        let parents = if face.card.state == CardState::Todo {
-            unfinished_parents(connection, face.card.id).await?
-        } else {
-            Vec::new()
-        };
-        cards.push(face.into_task_card(readiness, &parents));
-    }
-    Ok(cards)
+pub(super) fn into_cards(readiness: &Readiness, faces: Vec<Face>) -> Vec<TaskCard> {
+    faces.into_iter().map(|face| face.into_task_card(readiness)).collect()
 }
 
 /// Numbers of the parents a card waits for, at most 100.

@@ -20,7 +20,7 @@ use super::readiness::Readiness;
 use super::{DEFAULT_BOARD, KanbanError, board_store, boards};
 use crate::Core;
 use faces::{Face, face_columns, face_from, into_cards};
-use filter::Column;
+use filter::Filter;
 
 pub(crate) use detail::link_from_row;
 pub(super) use detail::{attachments, comments, family, raw_comments, run_event, runs};
@@ -83,11 +83,11 @@ pub async fn board_page(core: &Core, slug: &str, view: &BoardView) -> Result<Boa
     let seq = newest_seq(&mut tx).await?;
     let totals = totals(&mut tx, board.id).await?;
     let readiness = Readiness::read(core, &mut tx).await?;
+    let filter = Filter::prepare(&mut tx, board.id, view, readiness.now).await?;
     let mut columns = Vec::with_capacity(CardState::ALL.len());
     for state in shown_columns(view) {
-        let column = Column { board: board.id, state, view, now: readiness.now };
         let all = totals.get(&state).copied().unwrap_or(0);
-        columns.push(first_page(&mut tx, &readiness, column, all).await?);
+        columns.push(first_page(&mut tx, &readiness, &filter, state, all).await?);
     }
     let page = BoardPage {
         boards,
@@ -116,23 +116,20 @@ fn shown_columns(view: &BoardView) -> impl Iterator<Item = CardState> {
 async fn first_page(
     db: &mut SqliteConnection,
     readiness: &Readiness,
-    column: Column<'_>,
+    filter: &Filter<'_>,
+    state: CardState,
     all: i64,
 ) -> Result<ColumnPage, KanbanError> {
+    let column = filter.column(state);
     let faces = if all == 0 { Vec::new() } else { column.faces(db, None, COLUMN_PAGE).await? };
-    let total = total(db, column, all, faces.len()).await?;
-    Ok(ColumnPage { state: column.state, total, cards: into_cards(db, readiness, faces).await? })
-}
-
-/// With a filter, what is on the first page is counted only when there may be more.
-async fn total(db: &mut SqliteConnection, column: Column<'_>, all: i64, loaded: usize) -> Result<i64, KanbanError> {
-    if !column.view.is_filtered() {
-        return Ok(all);
-    }
-    if loaded < COLUMN_PAGE as usize {
-        return Ok(i64::try_from(loaded).unwrap_or(i64::MAX));
-    }
-    column.count(db, COUNT_LIMIT).await
+    let total = if !filter.is_filtered() {
+        all
+    } else if faces.len() < COLUMN_PAGE as usize {
+        i64::try_from(faces.len()).unwrap_or(i64::MAX)
+    } else {
+        column.count(db, COUNT_LIMIT).await?
+    };
+    Ok(ColumnPage { state, total, cards: into_cards(readiness, faces) })
 }
 
 async fn find_board(core: &Core, slug: &str) -> Result<BoardSummary, KanbanError> {
@@ -161,11 +158,12 @@ pub async fn column_page(core: &Core, params: ColumnPageParams) -> Result<Column
     let mut tx = core.store().reader().begin().await?;
     let readiness = Readiness::read(core, &mut tx).await?;
     let view = BoardView::from_query(&params.view);
-    let column = Column { board: params.board_id, state: params.state, view: &view, now: readiness.now };
+    let filter = Filter::prepare(&mut tx, params.board_id, &view, readiness.now).await?;
+    let column = filter.column(params.state);
     let all = totals(&mut tx, params.board_id).await?.get(&params.state).copied().unwrap_or(0);
     let faces = column.faces(&mut tx, params.after, COLUMN_PAGE).await?;
     let total = if view.is_filtered() { column.count(&mut tx, COUNT_LIMIT).await? } else { all };
-    let cards = into_cards(&mut tx, &readiness, faces).await?;
+    let cards = into_cards(&readiness, faces);
     tx.rollback().await?;
     Ok(ColumnPage { state: params.state, total, cards })
 }
@@ -235,7 +233,7 @@ async fn delta(
             .map(|id| CardId(*id))
             .collect::<Vec<_>>(),
     );
-    let cards = into_cards(&mut tx, &readiness, shown).await?;
+    let cards = into_cards(&readiness, shown);
     tx.rollback().await?;
     Ok(BoardDelta {
         board_id: board,
@@ -270,13 +268,14 @@ pub async fn card(core: &Core, card: CardRef) -> Result<TaskCard, KanbanError> {
 /// # Errors
 /// When the database fails.
 pub async fn cards(core: &Core, ids: &[CardId]) -> Result<Vec<TaskCard>, KanbanError> {
-    let mut tx = core.store().reader().begin().await?;
+    // Without a transaction: that the slots are a moment younger than the cards harms nobody.
+    let mut reader = core.store().reader().acquire().await?;
     let wanted: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-    let mut faces = faces::by_id(&mut tx, &wanted).await?;
+    let mut faces = faces::by_id(&mut reader, &wanted).await?;
     faces.retain(|face| !face.deleted);
-    let readiness = Readiness::read(core, &mut tx).await?;
-    let mut cards = into_cards(&mut tx, &readiness, faces).await?;
-    tx.rollback().await?;
+    let readiness = Readiness::read(core, &mut reader).await?;
+    drop(reader);
+    let mut cards = into_cards(&readiness, faces);
     let places: HashMap<CardId, usize> = ids.iter().enumerate().map(|(at, id)| (*id, at)).collect();
     cards.sort_by_key(|card| places.get(&card.id).copied());
     Ok(cards)
@@ -295,7 +294,7 @@ async fn one_face(
 ) -> Result<TaskCard, KanbanError> {
     let found = faces::by_id(&mut tx, &[id.0]).await?;
     let readiness = Readiness::read(core, &mut tx).await?;
-    let mut cards = into_cards(&mut tx, &readiness, found).await?;
+    let mut cards = into_cards(&readiness, found);
     tx.rollback().await?;
     cards.pop().ok_or_else(|| KanbanError::NotFound("the card is gone".into()))
 }
@@ -314,14 +313,14 @@ pub async fn list_cards(
     let board = find_board(core, board).await?;
     let mut tx = core.store().reader().begin().await?;
     let readiness = Readiness::read(core, &mut tx).await?;
+    let filter = Filter::prepare(&mut tx, board.id, view, readiness.now).await?;
     let states = state.map_or_else(|| shown_columns(view).collect(), |state| vec![state]);
     let mut left = limit.clamp(1, MAX_LIST);
     let mut cards = Vec::new();
     for state in states {
-        let column = Column { board: board.id, state, view, now: readiness.now };
-        let faces = column.faces(&mut tx, None, left).await?;
+        let faces = filter.column(state).faces(&mut tx, None, left).await?;
         left -= u32::try_from(faces.len()).unwrap_or(left).min(left);
-        cards.extend(into_cards(&mut tx, &readiness, faces).await?);
+        cards.extend(into_cards(&readiness, faces));
         if left == 0 {
             break;
         }
@@ -335,7 +334,7 @@ pub(super) async fn stuck_cards(core: &Core, board: BoardId) -> Result<Vec<TaskC
     let mut tx = core.store().reader().begin().await?;
     let readiness = Readiness::read(core, &mut tx).await?;
     let faces: Vec<Face> = sqlx::query_as(STUCK).bind(board.0).fetch_all(&mut *tx).await?;
-    let cards = into_cards(&mut tx, &readiness, faces).await?;
+    let cards = into_cards(&readiness, faces);
     tx.rollback().await?;
     Ok(cards)
 }
@@ -359,7 +358,7 @@ pub async fn search_cards(core: &Core, text: &str, limit: u32) -> Result<Vec<Tas
     query.push(") ORDER BY c.number DESC LIMIT ").push_bind(limit.min(MAX_FOUND));
     let faces: Vec<Face> = query.build_query_as().fetch_all(&mut *tx).await?;
     let readiness = Readiness::read(core, &mut tx).await?;
-    let cards = into_cards(&mut tx, &readiness, faces).await?;
+    let cards = into_cards(&readiness, faces);
     tx.rollback().await?;
     Ok(cards)
 }
