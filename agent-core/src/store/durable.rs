@@ -27,11 +27,16 @@ struct Inner {
     flushed: Mutex<u64>,
 }
 
+/// The file of a database's log.
+pub(super) fn log_of(database: &Path) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push("-wal");
+    path.into()
+}
+
 impl Log {
     pub(super) fn of(database: &Path) -> Self {
-        let mut path = database.as_os_str().to_owned();
-        path.push("-wal");
-        let inner = Inner { path: path.into(), committed: AtomicU64::new(0), flushed: Mutex::new(0) };
+        let inner = Inner { path: log_of(database), committed: AtomicU64::new(0), flushed: Mutex::new(0) };
         Self { inner: Arc::new(inner) }
     }
 

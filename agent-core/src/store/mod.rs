@@ -7,7 +7,7 @@ mod durable;
 
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
@@ -226,7 +226,13 @@ impl Store {
             .disable_statement_logging()
             .connect()
             .await?;
-        Ok(CommitWatch { connection, last: None })
+        Ok(CommitWatch {
+            connection,
+            last: None,
+            log: durable::log_of(&self.path),
+            seen: None,
+            asked: std::time::Instant::now(),
+        })
     }
 
     /// Closes every connection; the last one out folds the log into the file.
@@ -236,11 +242,22 @@ impl Store {
     }
 }
 
+/// A log that was written so short a time ago may be written again without another time of change.
+const MAY_CHANGE_UNSEEN: Duration = Duration::from_millis(100);
+/// The database is asked at least so often, whatever the file system says of its log.
+const ASK_ANYWAY: Duration = Duration::from_secs(1);
+
 /// Notices commits by `PRAGMA data_version`, which changes whenever another connection has committed.
+///
+/// Asking costs two changes of thread. Every commit writes the log, so while its size and time of change are as they
+/// were, nothing is asked.
 #[derive(Debug)]
 pub struct CommitWatch {
     connection: SqliteConnection,
     last: Option<i64>,
+    log: PathBuf,
+    seen: Option<(u64, SystemTime)>,
+    asked: std::time::Instant,
 }
 
 impl CommitWatch {
@@ -249,10 +266,22 @@ impl CommitWatch {
     /// # Errors
     /// When the database cannot be asked.
     pub async fn changed(&mut self) -> Result<bool, StoreError> {
+        if !self.may_have_changed() {
+            return Ok(false);
+        }
+        self.asked = std::time::Instant::now();
         let version: i64 = sqlx::query_scalar("PRAGMA data_version").fetch_one(&mut self.connection).await?;
         let changed = self.last != Some(version);
         self.last = Some(version);
         Ok(changed)
+    }
+
+    fn may_have_changed(&mut self) -> bool {
+        let now = std::fs::metadata(&self.log).and_then(|log| Ok((log.len(), log.modified()?))).ok(); // silent-ok: it asks then
+        let before = std::mem::replace(&mut self.seen, now);
+        let Some((_, modified)) = now else { return true };
+        let rests = modified.elapsed().is_ok_and(|age| age > MAY_CHANGE_UNSEEN);
+        before != now || !rests || self.asked.elapsed() >= ASK_ANYWAY
     }
 
     /// Closes the connection.
