@@ -23,7 +23,14 @@ pub enum ChainState {
     },
 }
 
-/// Appends a row. `object` names what was changed (`card:T-12`), `detail` is JSON without secrets.
+/// What was done to what. `object` names what was changed (`card:T-12`), `detail` is JSON without secrets.
+pub(crate) struct Entry<'a> {
+    pub(crate) action: &'a str,
+    pub(crate) object: String,
+    pub(crate) detail: &'a serde_json::Value,
+}
+
+/// Appends a row.
 pub(crate) async fn record(
     tx: &mut SqliteConnection,
     at: i64,
@@ -32,17 +39,32 @@ pub(crate) async fn record(
     object: &str,
     detail: &serde_json::Value,
 ) -> Result<(), StoreError> {
-    let previous = store::last_hash(tx).await?;
-    let row = store::AuditRow {
-        at,
-        actor: actor.label(),
-        device: actor.device().to_owned(),
-        action: action.to_owned(),
-        object: object.to_owned(),
-        detail: detail.to_string(),
-    };
-    let hash = chain(&previous, &row);
-    store::insert(tx, &row, &hash).await
+    record_all(tx, at, actor, vec![Entry { action, object: object.to_owned(), detail }]).await
+}
+
+/// Appends rows in this order.
+pub(crate) async fn record_all(
+    tx: &mut SqliteConnection,
+    at: i64,
+    actor: &Actor,
+    entries: Vec<Entry<'_>>,
+) -> Result<(), StoreError> {
+    let mut previous = store::last_hash(tx).await?;
+    let mut rows = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let row = store::AuditRow {
+            at,
+            actor: actor.label(),
+            device: actor.device().to_owned(),
+            action: entry.action.to_owned(),
+            object: entry.object,
+            detail: entry.detail.to_string(),
+        };
+        let hash = chain(&previous, &row);
+        previous.clone_from(&hash);
+        rows.push((row, hash));
+    }
+    store::insert(tx, &rows).await
 }
 
 /// Checks the whole chain, a thousand rows at a time.

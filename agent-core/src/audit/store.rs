@@ -1,6 +1,6 @@
 //! SQL of the audit.
 
-use sqlx::{SqliteConnection, SqlitePool};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqlitePool};
 
 use crate::store::StoreError;
 
@@ -16,8 +16,9 @@ pub(super) struct AuditRow {
 }
 
 const LAST_HASH: &str = "SELECT hash FROM audit_row ORDER BY seq DESC LIMIT 1";
-const INSERT: &str =
-    "INSERT INTO audit_row (at, actor, device, action, object, detail, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+const INSERT: &str = "INSERT INTO audit_row (at, actor, device, action, object, detail, hash) ";
+/// Rows of one statement: SQLite takes 32,766 values.
+const MAX_ROWS: usize = 1_000;
 const PAGE: &str = "SELECT seq, at, actor, device, action, object, detail, hash FROM audit_row
                      WHERE seq > ?1 ORDER BY seq LIMIT ?2";
 
@@ -25,17 +26,22 @@ pub(super) async fn last_hash(tx: &mut SqliteConnection) -> Result<Vec<u8>, Stor
     Ok(sqlx::query_scalar(LAST_HASH).fetch_optional(tx).await?.unwrap_or_default())
 }
 
-pub(super) async fn insert(tx: &mut SqliteConnection, row: &AuditRow, hash: &[u8]) -> Result<(), StoreError> {
-    sqlx::query(INSERT)
-        .bind(row.at)
-        .bind(&row.actor)
-        .bind(&row.device)
-        .bind(&row.action)
-        .bind(&row.object)
-        .bind(&row.detail)
-        .bind(hash)
-        .execute(tx)
-        .await?;
+/// Appends rows with their hashes, in this order.
+pub(super) async fn insert(tx: &mut SqliteConnection, rows: &[(AuditRow, Vec<u8>)]) -> Result<(), StoreError> {
+    for some in rows.chunks(MAX_ROWS) {
+        let mut insert = QueryBuilder::<Sqlite>::new(INSERT);
+        insert.push_values(some, |mut values, (row, hash)| {
+            values
+                .push_bind(row.at)
+                .push_bind(&row.actor)
+                .push_bind(&row.device)
+                .push_bind(&row.action)
+                .push_bind(&row.object)
+                .push_bind(&row.detail)
+                .push_bind(hash);
+        });
+        insert.build().persistent(some.len() == 1).execute(&mut *tx).await?;
+    }
     Ok(())
 }
 

@@ -7,16 +7,26 @@ use uuid::Uuid;
 
 use super::KanbanError;
 
-/// The columns of a card, in the order nobody depends on: they are read by name.
+/// The columns of a card, in the order nobody depends on: they are read by name. Of the table that a statement calls
+/// `c`; `bare` for `RETURNING`, which knows no such name.
 macro_rules! card_columns {
     () => {
-        "c.id, c.number, c.board_id, c.title, c.body, c.state, c.rank, c.priority, c.assignee, c.created_by,
-         c.workspace_kind, c.workspace_path, c.scheduled_at, c.hold_until, c.backoff_until, c.max_attempts,
-         c.max_runtime_s, c.failures, c.last_error, c.attempts, c.fence, c.current_run_id, c.open_decision_id,
-         c.summary, c.comment_count, c.cost_micros, c.revision, c.demo, c.created_at, c.state_at, c.deleted_at,
-         c.branch, c.base_commit, c.repository, c.shared_dir, c.tenant, c.skills, c.model, c.max_tokens,
-         c.max_cost_micros, c.tokens, c.tokens_before, c.cost_micros_before, c.due_at, c.repeat, c.stale, c.done_at,
-         c.head_commit"
+        card_columns!("c.")
+    };
+    (bare) => {
+        card_columns!("")
+    };
+    ($of:literal) => {
+        card_columns!($of,
+             id number board_id title body state rank priority assignee created_by workspace_kind
+             workspace_path scheduled_at hold_until backoff_until max_attempts max_runtime_s failures
+             last_error attempts fence current_run_id open_decision_id summary comment_count cost_micros
+             revision demo created_at state_at deleted_at branch base_commit repository shared_dir tenant
+             skills model max_tokens max_cost_micros tokens tokens_before cost_micros_before due_at repeat
+             stale done_at head_commit)
+    };
+    ($of:literal, $first:ident $($name:ident)*) => {
+        concat!($of, stringify!($first), $(", ", $of, stringify!($name),)*)
     };
 }
 pub(super) use card_columns;

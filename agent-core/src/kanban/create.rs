@@ -64,8 +64,8 @@ pub(super) async fn create_in(
     }
     let state = first_state(params, waits, now)?;
     let id = CardId(store::new_id());
-    let number = store::next_number(tx).await?;
-    let rank = rank::between(store::last_rank(tx, board.id, state).await?.as_deref(), None);
+    let (number, last) = store::next_number(tx, board.id, state).await?;
+    let rank = rank::between(last.as_deref(), None);
     let new = store::NewCard {
         id,
         number,
@@ -97,11 +97,10 @@ pub(super) async fn create_in(
         created_run: actor.run(),
         now,
     };
-    store::insert_card(tx, &new).await?;
+    let card = store::insert_card(tx, &new).await?;
     for parent in &parents {
         store::insert_link(tx, *parent, id).await?;
     }
-    let card = load(tx, CardRef::Id(id)).await?;
     store::set_labels(tx, &card, &[], &labels).await?;
     let detail = serde_json::json!({ "state": state.as_str(), "assignee": card.assignee, "title": title });
     audit::record(tx, now, actor, "created", &card.object(), &detail).await?;
@@ -215,8 +214,7 @@ pub(super) async fn create_next_occurrence(
     }
     let now = core.now_ms();
     let at = repeat::next_after(rule, now)?;
-    let number = store::next_number(tx).await?;
-    let last = store::last_rank(tx, done.board_id, CardState::Scheduled).await?;
+    let (number, last) = store::next_number(tx, done.board_id, CardState::Scheduled).await?;
     let id = CardId(store::new_id());
     let worktree = done.workspace_kind == WorkspaceKind::Worktree;
     let new = store::NewCard {
@@ -250,8 +248,7 @@ pub(super) async fn create_next_occurrence(
         created_run: None,
         now,
     };
-    store::insert_card(tx, &new).await?;
-    let next = load(tx, CardRef::Id(id)).await?;
+    let next = store::insert_card(tx, &new).await?;
     let labels = store::labels_of(tx, done.id).await?;
     store::set_labels(tx, &next, &[], &labels).await?;
     let detail = serde_json::json!({ "state": "scheduled", "repeats": done.number, "at": at, "title": done.title });

@@ -20,7 +20,7 @@ use crate::task::{self, Tasks};
 
 const SWEEP: Duration = Duration::from_secs(1);
 /// Cards claimed in one transaction. Another dispatcher on the same database gets its share.
-const CLAIMED_AT_ONCE: usize = 8;
+const CLAIMED_AT_ONCE: usize = 16;
 /// While something is being ended, it is looked at more often.
 const SWEEP_WHILE_ENDING: Duration = Duration::from_millis(200);
 /// A gap between the two clocks that is no correction of one of them.

@@ -152,7 +152,9 @@ pub(super) async fn written(
     card: CardId,
     undo: Option<protocol::UndoId>,
 ) -> Result<CardWritten, KanbanError> {
-    Ok(CardWritten { card: view::card(core, CardRef::Id(card)).await?, undo })
+    let found = view::cards(core, &[card]).await?.pop();
+    let card = found.ok_or_else(|| KanbanError::NotFound("the card was deleted meanwhile".into()))?;
+    Ok(CardWritten { card, undo })
 }
 
 pub(super) fn require_revision(card: &CardRow, seen: Option<i64>) -> Result<(), KanbanError> {

@@ -1,6 +1,6 @@
 //! The event log: everything that happened, in order, and the only source of live updates.
 
-use sqlx::SqliteConnection;
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use protocol::RunId;
 
@@ -8,8 +8,9 @@ use super::KanbanError;
 use super::card_row::CardRow;
 use crate::Actor;
 
-const APPEND: &str = "INSERT INTO kanban_event (board_id, card_id, run_id, kind, actor, detail, at)
-                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+/// Rows of one statement: SQLite takes 32,766 values.
+const MAX_ROWS: usize = 1_000;
+const APPEND: &str = "INSERT INTO kanban_event (board_id, card_id, run_id, kind, actor, detail, at) ";
 
 /// An event about a card.
 pub(crate) struct NewEvent<'a> {
@@ -22,15 +23,23 @@ pub(crate) struct NewEvent<'a> {
 }
 
 pub(crate) async fn append(tx: &mut SqliteConnection, event: NewEvent<'_>) -> Result<(), KanbanError> {
-    sqlx::query(APPEND)
-        .bind(event.card.board_id.0)
-        .bind(event.card.id.0)
-        .bind(event.run.map(|run| run.0))
-        .bind(event.kind)
-        .bind(event.actor.label())
-        .bind(event.detail.to_string())
-        .bind(event.at)
-        .execute(tx)
-        .await?;
+    append_all(tx, &[event]).await
+}
+
+/// Appends events in this order, in one statement.
+pub(crate) async fn append_all(tx: &mut SqliteConnection, events: &[NewEvent<'_>]) -> Result<(), KanbanError> {
+    for some in events.chunks(MAX_ROWS) {
+        let mut insert = QueryBuilder::<Sqlite>::new(APPEND);
+        insert.push_values(some, |mut row, event| {
+            row.push_bind(event.card.board_id.0)
+                .push_bind(event.card.id.0)
+                .push_bind(event.run.map(|run| run.0))
+                .push_bind(event.kind)
+                .push_bind(event.actor.label())
+                .push_bind(event.detail.to_string())
+                .push_bind(event.at);
+        });
+        insert.build().persistent(some.len() == 1).execute(&mut *tx).await?;
+    }
     Ok(())
 }

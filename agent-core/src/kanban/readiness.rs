@@ -10,15 +10,25 @@ use super::card_row::CardRow;
 use super::{KanbanError, pause};
 use crate::{Core, llm, profiles};
 
-// Sample cards hold no slot. As many rows as runs are under way, at most.
-const OPEN_RUNS: &str =
-    "SELECT c.board_id, r.profile, count(*) FROM kanban_run r JOIN kanban_card c ON c.id = r.card_id
-                          WHERE r.ended_at IS NULL AND c.demo = 0 GROUP BY c.board_id, r.profile";
-const LIMITED_BOARDS: &str = "SELECT id, slots, archived_at IS NOT NULL FROM kanban_board
-                               WHERE slots IS NOT NULL OR archived_at IS NOT NULL";
+const OPEN_RUNS: &str = "SELECT COALESCE(sum(runs), 0) FROM kanban_slot_count";
+// Everything that readiness is made of, in one trip: runs under way, boards with a limit of their own (an archived one
+// takes no card), profiles that rest.
+const FACTS: &str = concat!(
+    "SELECT 'run', board_id, profile, runs FROM kanban_slot_count WHERE runs > 0
+      UNION ALL
+      SELECT 'board', id, NULL, CASE WHEN archived_at IS NULL THEN slots ELSE 0 END FROM kanban_board
+       WHERE slots IS NOT NULL OR archived_at IS NOT NULL
+      UNION ALL
+      SELECT 'pause', NULL, profile, until FROM (",
+    pause::paused!(),
+    ")"
+);
 
 /// No pause lasts longer: a provider's own word counts up to a day. The SQL of `claim` says the same.
 const LONGEST_PAUSE_MS: i64 = 90_000_000;
+
+/// Kind, board, profile, number.
+type Fact = (String, Option<Uuid>, Option<String>, i64);
 
 /// What decides whether ready cards can start, read once per page or sweep.
 #[derive(Debug, Clone)]
@@ -80,20 +90,24 @@ impl Readiness {
             used_by_profile: HashMap::new(),
             paused: HashMap::new(),
         };
-        let runs: Vec<(Uuid, String, u32)> = sqlx::query_as(OPEN_RUNS).fetch_all(&mut *connection).await?;
-        for (board, profile, count) in runs {
-            this.slots.used += count;
-            *this.used_on_board.entry(BoardId(board)).or_default() += count;
-            *this.used_by_profile.entry(profile).or_default() += count;
+        let facts: Vec<Fact> = sqlx::query_as(FACTS).bind(this.now).fetch_all(connection).await?;
+        for (kind, board, profile, number) in facts {
+            match (kind.as_str(), board.map(BoardId), profile) {
+                ("run", Some(board), Some(profile)) => {
+                    let count = u32::try_from(number).unwrap_or(u32::MAX);
+                    this.slots.used += count;
+                    *this.used_on_board.entry(board).or_default() += count;
+                    *this.used_by_profile.entry(profile).or_default() += count;
+                }
+                ("board", Some(board), _) => {
+                    this.boards.insert(board, u32::try_from(number).unwrap_or(u32::MAX));
+                }
+                (_, _, Some(profile)) => {
+                    this.paused.insert(profile, number);
+                }
+                _ => {}
+            }
         }
-        let limited: Vec<(Uuid, Option<u32>, bool)> =
-            sqlx::query_as(LIMITED_BOARDS).fetch_all(&mut *connection).await?;
-        for (board, slots, archived) in limited {
-            let limit = if archived { Some(0) } else { slots };
-            this.boards.extend(limit.map(|limit| (BoardId(board), limit)));
-        }
-        let paused: Vec<(String, i64)> = sqlx::query_as(pause::PAUSED).bind(this.now).fetch_all(connection).await?;
-        this.paused = paused.into_iter().collect();
         Ok(this)
     }
 
@@ -143,6 +157,11 @@ impl Readiness {
             Some(limit) => Slots { used: self.used_on_board.get(&board).copied().unwrap_or(0), limit: *limit },
             None => self.slots,
         }
+    }
+
+    /// Whether one more card of this profile may start on that board.
+    pub(super) fn has_room(&self, board: BoardId, profile: &str) -> bool {
+        !self.is_full() && self.full_board(board).is_none() && self.busy_profile(profile).is_none()
     }
 
     fn full_board(&self, board: BoardId) -> Option<Slots> {
@@ -215,9 +234,8 @@ impl CardRow {
 
 /// Runs under way.
 pub(crate) async fn open_runs(connection: &mut SqliteConnection) -> Result<u32, KanbanError> {
-    let runs: Vec<(Uuid, String, u32)> = sqlx::query_as(OPEN_RUNS).fetch_all(connection).await?;
-    Ok(runs.into_iter().map(|(_, _, count)| count).sum())
+    Ok(sqlx::query_scalar(OPEN_RUNS).fetch_one(connection).await?)
 }
 
 #[cfg(test)]
-pub(super) const ALL_SQL: &[&str] = &[OPEN_RUNS, LIMITED_BOARDS];
+pub(super) const ALL_SQL: &[&str] = &[OPEN_RUNS, FACTS];

@@ -11,14 +11,19 @@ use super::KanbanError;
 use super::card_row::{CardRow, card_columns};
 use super::transition::RunEnd;
 
-const NEXT_NUMBER: &str =
-    "UPDATE kanban_counter SET next_number = next_number + 1 WHERE only = 1 RETURNING next_number - 1";
-const INSERT_CARD: &str = "INSERT INTO kanban_card
+const NEXT_NUMBER: &str = "UPDATE kanban_counter SET next_number = next_number + 1 WHERE only = 1
+    RETURNING next_number - 1, (SELECT rank FROM kanban_card
+        WHERE board_id = ?1 AND state = ?2 AND deleted_at IS NULL ORDER BY rank DESC, id DESC LIMIT 1)";
+const INSERT_CARD: &str = concat!(
+    "INSERT INTO kanban_card
     (id, number, board_id, title, body, state, rank, priority, assignee, created_by, workspace_kind, workspace_path,
      scheduled_at, max_attempts, max_runtime_s, idempotency_key, created_at, updated_at, state_at, branch, repository,
      shared_dir, tenant, skills, model, max_tokens, max_cost_micros, due_at, repeat, previous, created_run)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?17, ?17, ?18, ?19, ?20, ?21,
-            ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29)";
+            ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29)
+    RETURNING ",
+    card_columns!(bare)
+);
 const BY_IDEMPOTENCY_KEY: &str = "SELECT id FROM kanban_card
     WHERE board_id = ?1 AND idempotency_key = ?2 AND state <> 'archived' AND deleted_at IS NULL";
 const FIRST_RANK: &str =
@@ -29,7 +34,8 @@ const RANK_AFTER: &str = "SELECT rank FROM kanban_card WHERE board_id = ?1 AND s
                           AND rank > ?3 AND id <> ?4 ORDER BY rank LIMIT 1";
 const RANK_BEFORE: &str = "SELECT rank FROM kanban_card WHERE board_id = ?1 AND state = ?2 AND deleted_at IS NULL
                            AND rank < ?3 AND id <> ?4 ORDER BY rank DESC LIMIT 1";
-const SET_STATE: &str = "UPDATE kanban_card
+const SET_STATE: &str = concat!(
+    "UPDATE kanban_card
     SET state = ?3, rank = ?4, current_run_id = ?5, fence = ?6, attempts = ?7, failures = ?8, last_error = ?9,
         hold_until = ?10, backoff_until = ?11, summary = ?12, open_decision_id = NULL,
         state_at = ?13, updated_at = ?13, revision = revision + 1, scheduled_at = ?14,
@@ -44,7 +50,10 @@ const SET_STATE: &str = "UPDATE kanban_card
                    AND o.idempotency_key = kanban_card.idempotency_key AND o.state <> 'archived'
                    AND o.deleted_at IS NULL AND o.id <> kanban_card.id)
             THEN NULL ELSE idempotency_key END
-    WHERE id = ?1 AND revision = ?2 AND deleted_at IS NULL";
+    WHERE id = ?1 AND revision = ?2 AND deleted_at IS NULL
+    RETURNING ",
+    card_columns!(bare)
+);
 const SET_RANK: &str = "UPDATE kanban_card SET rank = ?3, updated_at = ?4, revision = revision + 1
                         WHERE id = ?1 AND revision = ?2 AND deleted_at IS NULL";
 const SET_FIELDS: &str = "UPDATE kanban_card
@@ -109,28 +118,35 @@ const INSERT_COMMENT: &str = "INSERT INTO kanban_comment (id, card_id, author, b
 const DELETE_COMMENT: &str = "DELETE FROM kanban_comment WHERE id = ?1 AND card_id = ?2";
 const COUNT_COMMENTS: &str = "UPDATE kanban_card SET comment_count =
     (SELECT count(*) FROM kanban_comment m WHERE m.card_id = kanban_card.id) WHERE id = ?1";
-const INSERT_RUN: &str = "INSERT INTO kanban_run
-    (id, card_id, attempt, fence, profile, executor, lease_owner, lease_until, session_id, claimed_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
-const INSERT_SESSION: &str = "INSERT INTO session (id, kind, card_id, title, created_at, updated_at)
-                              VALUES (?1, 'run', ?2, ?3, ?4, ?4)";
-const INSERT_UNDO: &str = "INSERT INTO kanban_undo (id, actor, card_id, inverse, revision, created_at, batch)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+// Two statements in one trip to the thread that holds the connection.
+const INSERT_RUN: &str = "INSERT INTO session (id, kind, card_id, title, created_at, updated_at)
+        VALUES (?9, 'run', ?2, ?11, ?10, ?10);
+    INSERT INTO kanban_run
+        (id, card_id, attempt, fence, profile, executor, lease_owner, lease_until, session_id, claimed_at)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+// Those that nobody can take back any more go with it, in one trip.
+const INSERT_UNDO: &str = "DELETE FROM kanban_undo WHERE created_at < ?8;
+    INSERT INTO kanban_undo (id, actor, card_id, inverse, revision, created_at, batch)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 const UNDO_BATCH: &str = "SELECT id FROM kanban_undo WHERE batch = ?1 ORDER BY id DESC LIMIT 1000";
 const LAST_UNDO: &str = "SELECT COALESCE(batch, id) FROM kanban_undo
     WHERE actor = ?1 AND used_at IS NULL AND created_at > ?2 ORDER BY created_at DESC, id DESC LIMIT 1";
 const TAKE_UNDO: &str = "UPDATE kanban_undo SET used_at = ?2 WHERE id = ?1 AND used_at IS NULL AND created_at > ?3
                          RETURNING card_id, inverse, revision";
 const UNDO_STATE: &str = "SELECT used_at FROM kanban_undo WHERE id = ?1";
-const PURGE_UNDO: &str = "DELETE FROM kanban_undo WHERE created_at < ?1";
 
 /// Makes a fresh UUIDv7.
 pub(crate) fn new_id() -> Uuid {
     Uuid::now_v7()
 }
 
-pub(super) async fn next_number(tx: &mut SqliteConnection) -> Result<i64, KanbanError> {
-    Ok(sqlx::query_scalar(NEXT_NUMBER).fetch_one(tx).await?)
+/// The number of a new card, and the last rank of the column it goes to.
+pub(super) async fn next_number(
+    tx: &mut SqliteConnection,
+    board: BoardId,
+    state: CardState,
+) -> Result<(i64, Option<String>), KanbanError> {
+    Ok(sqlx::query_as(NEXT_NUMBER).bind(board.0).bind(state.as_str()).fetch_one(tx).await?)
 }
 
 /// A card that is about to exist.
@@ -167,8 +183,9 @@ pub(super) struct NewCard<'a> {
     pub(super) now: i64,
 }
 
-pub(super) async fn insert_card(tx: &mut SqliteConnection, card: &NewCard<'_>) -> Result<(), KanbanError> {
-    sqlx::query(INSERT_CARD)
+/// The card as it is stored now.
+pub(super) async fn insert_card(tx: &mut SqliteConnection, card: &NewCard<'_>) -> Result<CardRow, KanbanError> {
+    let card = sqlx::query_as(INSERT_CARD)
         .bind(card.id.0)
         .bind(card.number)
         .bind(card.board.0)
@@ -198,9 +215,9 @@ pub(super) async fn insert_card(tx: &mut SqliteConnection, card: &NewCard<'_>) -
         .bind(card.repeat)
         .bind(card.previous.map(|card| card.0))
         .bind(card.created_run.map(|run| run.0))
-        .execute(tx)
+        .fetch_one(tx)
         .await?;
-    Ok(())
+    Ok(card)
 }
 
 pub(super) async fn by_idempotency_key(
@@ -272,9 +289,9 @@ pub(super) struct StateChange {
     pub(super) new_budget: bool,
 }
 
-/// Whether the card still had the revision.
-pub(super) async fn set_state(tx: &mut SqliteConnection, change: &StateChange) -> Result<bool, KanbanError> {
-    let done = sqlx::query(SET_STATE)
+/// The card afterwards; `None` when it no longer had the revision.
+pub(super) async fn set_state(tx: &mut SqliteConnection, change: &StateChange) -> Result<Option<CardRow>, KanbanError> {
+    let after = sqlx::query_as(SET_STATE)
         .bind(change.id.0)
         .bind(change.revision)
         .bind(change.state.as_str())
@@ -290,9 +307,9 @@ pub(super) async fn set_state(tx: &mut SqliteConnection, change: &StateChange) -
         .bind(change.now)
         .bind(change.scheduled_at)
         .bind(change.new_budget)
-        .execute(tx)
+        .fetch_optional(tx)
         .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(after)
 }
 
 pub(super) async fn set_rank(
@@ -519,13 +536,6 @@ pub(super) struct NewRun<'a> {
 /// Writes the run of a claim, before the card points to it (the reference is checked at commit).
 pub(super) async fn insert_run(tx: &mut SqliteConnection, run: &NewRun<'_>) -> Result<(), KanbanError> {
     let session = SessionId(new_id());
-    sqlx::query(INSERT_SESSION)
-        .bind(session.0)
-        .bind(run.card.id.0)
-        .bind(&run.card.title)
-        .bind(run.now)
-        .execute(&mut *tx)
-        .await?;
     sqlx::query(INSERT_RUN)
         .bind(run.id.0)
         .bind(run.card.id.0)
@@ -537,6 +547,7 @@ pub(super) async fn insert_run(tx: &mut SqliteConnection, run: &NewRun<'_>) -> R
         .bind(run.lease_until)
         .bind(session.0)
         .bind(run.now)
+        .bind(&run.card.title)
         .execute(tx)
         .await?;
     Ok(())
@@ -550,6 +561,8 @@ pub(super) struct NewUndo<'a> {
     pub(super) revision: i64,
     pub(super) batch: Option<UndoId>,
     pub(super) now: i64,
+    /// Older ones are deleted.
+    pub(super) keep_after: i64,
 }
 
 pub(super) async fn insert_undo(tx: &mut SqliteConnection, undo: &NewUndo<'_>) -> Result<UndoId, KanbanError> {
@@ -562,6 +575,7 @@ pub(super) async fn insert_undo(tx: &mut SqliteConnection, undo: &NewUndo<'_>) -
         .bind(undo.revision)
         .bind(undo.now)
         .bind(undo.batch.map(|batch| batch.0))
+        .bind(undo.keep_after)
         .execute(tx)
         .await?;
     Ok(id)
@@ -601,11 +615,6 @@ pub(super) async fn undo_was_used(tx: &mut SqliteConnection, id: UndoId) -> Resu
     Ok(row.map(|(used,)| used.is_some()))
 }
 
-pub(super) async fn purge_undo(tx: &mut SqliteConnection, before: i64) -> Result<(), KanbanError> {
-    sqlx::query(PURGE_UNDO).bind(before).execute(tx).await?;
-    Ok(())
-}
-
 #[cfg(test)]
 pub(super) const ALL_SQL: &[&str] = &[
     NEXT_NUMBER,
@@ -640,11 +649,9 @@ pub(super) const ALL_SQL: &[&str] = &[
     DELETE_COMMENT,
     COUNT_COMMENTS,
     INSERT_RUN,
-    INSERT_SESSION,
     INSERT_UNDO,
     UNDO_BATCH,
     LAST_UNDO,
     TAKE_UNDO,
     UNDO_STATE,
-    PURGE_UNDO,
 ];

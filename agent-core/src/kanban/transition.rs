@@ -3,7 +3,7 @@
 use protocol::{CardState, DecisionId, RunId, RunOutcome};
 use sqlx::SqliteConnection;
 
-use super::card_row::{CardRow, load};
+use super::card_row::CardRow;
 use super::event::{self, NewEvent};
 use super::{KanbanError, create, pause, rank, store};
 use crate::{Actor, Core, audit, decisions};
@@ -159,8 +159,61 @@ pub(crate) async fn apply(
     card: &CardRow,
     transition: Transition,
 ) -> Result<CardRow, KanbanError> {
-    refuse_illegal(card, &transition)?;
+    let mut after = apply_all(core, tx, actor, vec![(card, transition)]).await?;
+    after.pop().ok_or_else(|| KanbanError::Conflict(format!("{} did not move", card.label())))
+}
+
+/// Moves cards that do not depend on each other. What is written of each is written for all together: every statement
+/// is a trip to the thread that holds the connection, which costs more than the statement.
+pub(crate) async fn apply_all(
+    core: &Core,
+    tx: &mut SqliteConnection,
+    actor: &Actor,
+    mut moves: Vec<(&CardRow, Transition)>,
+) -> Result<Vec<CardRow>, KanbanError> {
     let now = core.now_ms();
+    let mut moved = Vec::with_capacity(moves.len());
+    for (card, transition) in &mut moves {
+        moved.push(set_state(tx, card, transition, now).await?);
+        if let Some(detail) = transition.detail.as_object_mut() {
+            detail.insert("from".into(), card.state.as_str().into());
+            detail.insert("to".into(), transition.to.as_str().into());
+        }
+    }
+    let mut entries = Vec::with_capacity(moves.len());
+    for (card, transition) in &moves {
+        entries.push(audit::Entry { action: transition.event, object: card.object(), detail: &transition.detail });
+    }
+    audit::record_all(tx, now, actor, entries).await?;
+    let events: Vec<NewEvent<'_>> = moves
+        .iter_mut()
+        .map(|(card, transition)| {
+            let run = transition.claimed_run.or(card.current_run_id);
+            NewEvent { card, run, kind: transition.event, actor, detail: transition.detail.take(), at: now }
+        })
+        .collect();
+    event::append_all(tx, &events).await?;
+    drop(events);
+    for ((card, transition), after) in moves.iter().zip(&moved) {
+        if transition.failures == Failures::Reset && matches!(transition.to, CardState::Ready | CardState::Todo) {
+            pause::resume_for(tx, actor, card, &core.config().kanban.default_assignee).await?;
+        }
+        tell_children(core, tx, card, transition.to, transition.hold_until).await?;
+        if transition.to == CardState::Done && transition.cause != Cause::Undo {
+            create::create_next_occurrence(core, tx, after).await?;
+        }
+    }
+    Ok(moved)
+}
+
+/// The row itself, the run that ends with it, and the question that nobody needs to answer any more.
+async fn set_state(
+    tx: &mut SqliteConnection,
+    card: &CardRow,
+    transition: &Transition,
+    now: i64,
+) -> Result<CardRow, KanbanError> {
+    refuse_illegal(card, transition)?;
     if let Some(run) = card.current_run_id {
         let end = transition.run_end.clone().unwrap_or_else(|| RunEnd::reclaimed("the card was taken back"));
         store::end_run(tx, run, now, &end).await?;
@@ -176,56 +229,34 @@ pub(crate) async fn apply(
         Place::Usual => usual_rank(tx, card, transition.to).await?,
     };
     let claimed = transition.claimed_run.is_some();
-    let changed = store::set_state(
-        tx,
-        &store::StateChange {
-            id: card.id,
-            revision: card.revision,
-            state: transition.to,
-            rank,
-            now,
-            run: transition.claimed_run,
-            fence: card.fence + i64::from(claimed),
-            attempts: card.attempts + u32::from(claimed),
-            failures,
-            last_error,
-            hold_until: transition.hold_until,
-            backoff_until: transition.backoff_until,
-            summary: transition.summary.clone().or_else(|| card.summary.clone()),
-            scheduled_at: match transition.to {
-                CardState::Scheduled => transition.scheduled_at.or(card.scheduled_at),
-                _ => None,
-            },
-            new_budget: transition.new_budget,
+    let change = store::StateChange {
+        id: card.id,
+        revision: card.revision,
+        state: transition.to,
+        rank,
+        now,
+        run: transition.claimed_run,
+        fence: card.fence + i64::from(claimed),
+        attempts: card.attempts + u32::from(claimed),
+        failures,
+        last_error,
+        hold_until: transition.hold_until,
+        backoff_until: transition.backoff_until,
+        summary: transition.summary.clone().or_else(|| card.summary.clone()),
+        scheduled_at: match transition.to {
+            CardState::Scheduled => transition.scheduled_at.or(card.scheduled_at),
+            _ => None,
         },
-    )
-    .await?;
-    if !changed {
-        return Err(KanbanError::Conflict(format!(
-            "{} was changed by somebody else just now; look again",
-            card.label()
-        )));
-    }
+        new_budget: transition.new_budget,
+    };
+    let Some(after) = store::set_state(tx, &change).await? else {
+        let label = card.label();
+        return Err(KanbanError::Conflict(format!("{label} was changed by somebody else just now; look again")));
+    };
     if let Some(left_over) = card.open_decision_id
         && transition.settled != Some(left_over)
     {
         decisions::withdraw(tx, left_over, now).await?;
-    }
-    let run = transition.claimed_run.or(card.current_run_id);
-    let mut detail = transition.detail;
-    if let Some(object) = detail.as_object_mut() {
-        object.insert("from".into(), card.state.as_str().into());
-        object.insert("to".into(), transition.to.as_str().into());
-    }
-    audit::record(tx, now, actor, transition.event, &card.object(), &detail).await?;
-    event::append(tx, NewEvent { card, run, kind: transition.event, actor, detail, at: now }).await?;
-    if transition.failures == Failures::Reset && matches!(transition.to, CardState::Ready | CardState::Todo) {
-        pause::resume_for(tx, actor, card, &core.config().kanban.default_assignee).await?;
-    }
-    tell_children(core, tx, card, transition.to, transition.hold_until).await?;
-    let after = load(tx, protocol::CardRef::Id(card.id)).await?;
-    if transition.to == CardState::Done && transition.cause != Cause::Undo {
-        create::create_next_occurrence(core, tx, &after).await?;
     }
     Ok(after)
 }

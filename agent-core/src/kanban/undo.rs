@@ -149,9 +149,15 @@ pub(super) async fn offer_in(
     let json = serde_json::to_string(inverse)
         .map_err(|error| KanbanError::Invalid(format!("this change cannot be remembered for undo: {error}")))?;
     let now = core.now_ms();
-    store::purge_undo(tx, now - 6 * UNDO_WINDOW_MS).await?;
-    let undo =
-        store::NewUndo { actor: &actor.label(), card: after.id, inverse: &json, revision: after.revision, batch, now };
+    let undo = store::NewUndo {
+        actor: &actor.label(),
+        card: after.id,
+        inverse: &json,
+        revision: after.revision,
+        batch,
+        now,
+        keep_after: now - 6 * UNDO_WINDOW_MS,
+    };
     Ok(Some(store::insert_undo(tx, &undo).await?))
 }
 

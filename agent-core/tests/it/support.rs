@@ -215,6 +215,16 @@ const INVARIANTS: &[(&str, &str)] = &[
             EXCEPT SELECT board_id, state, cards FROM kanban_column_count)",
     ),
     (
+        "slots in use are counted",
+        "WITH is_so (board, profile, runs) AS (
+            SELECT c.board_id, r.profile, count(*) FROM kanban_run r JOIN kanban_card c ON c.id = r.card_id
+             WHERE r.ended_at IS NULL AND c.demo = 0 GROUP BY 1, 2),
+          counted (board, profile, runs) AS (SELECT * FROM kanban_slot_count WHERE runs <> 0)
+         SELECT count(*) FROM (
+            SELECT * FROM (SELECT * FROM is_so EXCEPT SELECT * FROM counted)
+            UNION ALL SELECT * FROM (SELECT * FROM counted EXCEPT SELECT * FROM is_so))",
+    ),
+    (
         // In the Python product scheduled was a word without a time: such a card waits for a person.
         "scheduled means a time, and only scheduled cards have one",
         "SELECT count(*) FROM kanban_card WHERE (state = 'scheduled') <> (scheduled_at IS NOT NULL)

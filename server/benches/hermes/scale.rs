@@ -290,7 +290,7 @@ pub(crate) async fn claim_all(home: agent_core::Home) {
     let begun = Instant::now();
     let mut claimed = 0_usize;
     loop {
-        let claims = kanban::claim_ready(&core, &owner, 8).await.unwrap();
+        let claims = kanban::claim_ready(&core, &owner, 16).await.unwrap();
         if claims.is_empty() {
             break;
         }
