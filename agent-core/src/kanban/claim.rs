@@ -338,25 +338,3 @@ pub(super) async fn next_wake(core: &Core) -> Result<Option<i64>, KanbanError> {
 #[cfg(test)]
 pub(super) const ALL_SQL: &[&str] =
     &[CANDIDATES, NEXT_WAKE, DUE, ANY_READY, HAS_WORKER, CARD_OF_RUN, INSERT_PROCESS, SET_PID];
-
-#[cfg(test)]
-mod tests {
-    use sqlx::Row;
-
-    /// The dispatcher looks every second and after every commit: a look that reads the board costs a server with a
-    /// hundred thousand cards a tenth of its time.
-    #[tokio::test]
-    async fn looks_read_no_card_that_cannot_start() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = crate::store::Store::open(&dir.path().join("hermes.db")).await.unwrap();
-        for look in [super::CANDIDATES, super::NEXT_WAKE, super::DUE, super::ANY_READY] {
-            let plan = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {look}"));
-            for row in sqlx::query(plan).fetch_all(store.reader()).await.unwrap() {
-                let step: String = row.try_get("detail").unwrap();
-                let of_cards = ["SCAN c ", "SCAN o", "SCAN kanban_card"].iter().any(|name| step.starts_with(name));
-                let of_few = step.contains("kanban_card_claim") || step.contains("kanban_card_held");
-                assert!(!of_cards || of_few, "{step}\n{look}");
-            }
-        }
-    }
-}

@@ -32,7 +32,7 @@ const EXTEND: &str = "UPDATE kanban_run SET lease_until = ?1
     WHERE ended_at IS NULL AND lease_until IS NOT NULL AND lease_until < ?1";
 const OPEN_RUN: &str = "SELECT card_id, profile, events FROM kanban_run WHERE id = ?1 AND ended_at IS NULL";
 const LEFT_OVER: &str = "SELECT p.run_id, p.pid, p.pid_started, p.asked_at, p.host, r.ended_at, r.outcome
-    FROM kanban_process p JOIN kanban_run r ON r.id = p.run_id
+    FROM kanban_process p CROSS JOIN kanban_run r ON r.id = p.run_id
     WHERE r.ended_at IS NOT NULL LIMIT 1000";
 const ASKED: &str = "UPDATE kanban_process SET asked_at = ?2 WHERE run_id = ?1";
 const FORGET: &str = "DELETE FROM kanban_process WHERE run_id = ?1";

@@ -69,14 +69,14 @@ const MARK_STALE: &str = "UPDATE kanban_card SET stale = 1, updated_at = ?2, rev
     WHERE id = ?1 AND stale = 0";
 const FINISHED_BELOW: &str = concat!(
     "WITH RECURSIVE below (id) AS (
-        SELECT l.child_id FROM kanban_link l JOIN kanban_card k ON k.id = l.child_id
+        SELECT l.child_id FROM kanban_link l CROSS JOIN kanban_card k ON k.id = l.child_id
          WHERE l.parent_id = ?1 AND k.state = 'done' AND k.deleted_at IS NULL
         UNION
-        SELECT l.child_id FROM below JOIN kanban_link l ON l.parent_id = below.id
-          JOIN kanban_card k ON k.id = l.child_id WHERE k.state = 'done' AND k.deleted_at IS NULL)
+        SELECT l.child_id FROM below CROSS JOIN kanban_link l ON l.parent_id = below.id
+          CROSS JOIN kanban_card k ON k.id = l.child_id WHERE k.state = 'done' AND k.deleted_at IS NULL)
     SELECT ",
     card_columns!(),
-    " FROM below JOIN kanban_card c ON c.id = below.id WHERE c.stale = 0"
+    " FROM below CROSS JOIN kanban_card c ON c.id = below.id WHERE c.stale = 0"
 );
 const SET_SUMMARY: &str = "UPDATE kanban_card SET summary = ?3, updated_at = ?4, revision = revision + 1
                            WHERE id = ?1 AND revision = ?2 AND deleted_at IS NULL";

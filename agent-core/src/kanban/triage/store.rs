@@ -18,7 +18,7 @@ const REMOVE: &str = "DELETE FROM kanban_proposal WHERE card_id = ?1";
 const EDITING: &str = "UPDATE kanban_card SET editing_until = ?2 WHERE id = ?1 AND state = 'triage'";
 const HOLD: &str = "UPDATE kanban_card SET hold_until = ?2 WHERE id = ?1 AND state = 'ready'";
 // The oldest card that its board's owner wants taken apart without being asked, and that nobody has in hand.
-const NEXT_AUTOMATIC: &str = "SELECT c.id FROM kanban_board b JOIN kanban_card c ON c.board_id = b.id
+const NEXT_AUTOMATIC: &str = "SELECT c.id FROM kanban_board b CROSS JOIN kanban_card c ON c.board_id = b.id
     WHERE b.auto_decompose = 1 AND b.archived_at IS NULL AND c.state = 'triage' AND c.deleted_at IS NULL
       AND c.demo = 0 AND c.updated_at <= ?1 AND COALESCE(c.editing_until, 0) < ?2
       AND NOT EXISTS (SELECT 1 FROM kanban_proposal p WHERE p.card_id = c.id

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use protocol::{BoardId, BoardView, CardId, CardRef, CardSort, CardState, WaitKind};
 use sqlx::sqlite::Sqlite;
 use sqlx::{QueryBuilder, Row, SqliteConnection};
-use uuid::Uuid;
 
 use super::faces::{Face, face_columns, face_from};
 use crate::kanban::KanbanError;
@@ -18,13 +17,16 @@ const CURSOR: &str = "SELECT rank, priority, created_at, updated_at, number FROM
 
 /// When so few cards can match, they are looked up one by one; else columns are walked in their order, which finds the
 /// first page soon because many match.
-const FEW: usize = 2_000;
+const FEW: usize = 5_000;
 const WITH_WORDS: &str = "SELECT rowid FROM kanban_search WHERE kanban_search MATCH ?1 ORDER BY rowid DESC LIMIT ?2";
-const WITH_LABEL: &str = "SELECT c.number FROM kanban_card_label l JOIN kanban_card c ON c.id = l.card_id
-    WHERE l.board_id = ?1 AND l.label = ?2 LIMIT ?3";
 const CARDS_WITH_LABEL: &str = "SELECT cards FROM kanban_label_count WHERE board_id = ?1 AND label = ?2";
-const STATES: &str = "SELECT c.id, c.state FROM kanban_card c
-    WHERE c.number IN (SELECT value FROM json_each(?1)) AND +c.board_id = ?2 AND c.deleted_at IS NULL";
+// A row for each column: a row for each card would cost more than finding it.
+const STATES_BY_NUMBER: &str = "SELECT c.state, json_group_array(hex(c.id))
+    FROM json_each(?1) n CROSS JOIN kanban_card c ON c.number = n.value
+    WHERE c.board_id = ?2 AND c.deleted_at IS NULL GROUP BY c.state";
+const STATES_BY_LABEL: &str = "SELECT c.state, json_group_array(hex(c.id))
+    FROM kanban_card_label l CROSS JOIN kanban_card c ON c.id = l.card_id
+    WHERE l.board_id = ?2 AND l.label = ?1 AND c.deleted_at IS NULL GROUP BY c.state";
 
 /// A view of a board, with what is known of it before its columns are read.
 pub(super) struct Filter<'a> {
@@ -36,7 +38,8 @@ pub(super) struct Filter<'a> {
 
 /// The cards that can match at most.
 struct Few {
-    by_state: HashMap<CardState, Vec<String>>,
+    /// Ids as a JSON array of hexadecimal text.
+    by_state: HashMap<CardState, String>,
     /// They are those with the words.
     have_words: bool,
 }
@@ -63,13 +66,13 @@ impl<'a> Filter<'a> {
 
 impl Few {
     async fn find(db: &mut SqliteConnection, board: BoardId, view: &BoardView) -> Result<Option<Self>, KanbanError> {
-        let limit = i64::try_from(FEW + 1).unwrap_or(i64::MAX);
         let text = view.text.trim();
         if !text.is_empty() && number_of(text).is_none() && !may_lack_spaces(text) {
-            let query = sqlx::query_scalar(WITH_WORDS).bind(match_words(text)).bind(limit);
-            let numbers: Vec<i64> = query.fetch_all(&mut *db).await?;
+            let query = sqlx::query_scalar(WITH_WORDS).bind(match_words(text));
+            let numbers: Vec<i64> = query.bind(i64::try_from(FEW + 1).unwrap_or(i64::MAX)).fetch_all(&mut *db).await?;
             if numbers.len() <= FEW {
-                return Self::of(db, board, &numbers, true).await.map(Some);
+                let query = sqlx::query_as(STATES_BY_NUMBER).bind(serde_json::json!(numbers).to_string());
+                return Self::of(query.bind(board.0).fetch_all(db).await?, true).map(Some);
             }
         }
         let mut rarest: Option<(i64, &str)> = None;
@@ -80,24 +83,17 @@ impl Few {
                 rarest = Some((cards, label));
             }
         }
-        let Some((_, label)) = rarest.filter(|(cards, _)| *cards < limit) else { return Ok(None) };
-        let query = sqlx::query_scalar(WITH_LABEL).bind(board.0).bind(label).bind(limit);
-        let numbers: Vec<i64> = query.fetch_all(&mut *db).await?;
-        Self::of(db, board, &numbers, false).await.map(Some)
+        let is_few = |cards: i64| usize::try_from(cards).is_ok_and(|cards| cards <= FEW);
+        let Some((_, label)) = rarest.filter(|(cards, _)| is_few(*cards)) else { return Ok(None) };
+        let query = sqlx::query_as(STATES_BY_LABEL).bind(label);
+        Self::of(query.bind(board.0).fetch_all(db).await?, false).map(Some)
     }
 
-    async fn of(
-        db: &mut SqliteConnection,
-        board: BoardId,
-        numbers: &[i64],
-        have_words: bool,
-    ) -> Result<Self, KanbanError> {
-        let list = serde_json::json!(numbers).to_string();
-        let rows: Vec<(Uuid, String)> = sqlx::query_as(STATES).bind(list).bind(board.0).fetch_all(db).await?;
-        let mut by_state: HashMap<CardState, Vec<String>> = HashMap::new();
-        for (id, state) in rows {
+    fn of(rows: Vec<(String, String)>, have_words: bool) -> Result<Self, KanbanError> {
+        let mut by_state = HashMap::new();
+        for (state, ids) in rows {
             let state = state.parse().map_err(|error| sqlx::Error::Decode(Box::<protocol::UnknownWord>::new(error)))?;
-            by_state.entry(state).or_default().push(id.as_simple().to_string());
+            by_state.insert(state, ids);
         }
         Ok(Self { by_state, have_words })
     }
@@ -153,10 +149,10 @@ impl Column<'_> {
     }
 
     fn push_where(self, query: &mut QueryBuilder<Sqlite>) {
-        let Filter { board, view, now, few } = self.filter;
+        let Filter { board, view, few, .. } = self.filter;
         if let Some(cards) = few.as_ref().and_then(|few| few.by_state.get(&self.state)) {
             query.push(" WHERE c.id IN (SELECT unhex(value) FROM json_each(");
-            query.push_bind(serde_json::json!(cards).to_string()).push("))");
+            query.push_bind(cards.clone()).push("))");
         } else {
             query.push(" WHERE c.board_id = ").push_bind(board.0);
             query.push(" AND c.state = ").push_bind(self.state.as_str());
@@ -165,7 +161,7 @@ impl Column<'_> {
         if !few.as_ref().is_some_and(|few| few.have_words) {
             push_text(query, view.text.trim());
         }
-        push_filter(query, view, *now);
+        push_filter(query, self.filter, few.is_some());
     }
 
     async fn push_cursor(
@@ -202,7 +198,8 @@ impl Column<'_> {
     }
 }
 
-fn push_filter(query: &mut QueryBuilder<Sqlite>, view: &BoardView, now: i64) {
+fn push_filter(query: &mut QueryBuilder<Sqlite>, filter: &Filter<'_>, of_few: bool) {
+    let Filter { board, view, now, .. } = filter;
     if !view.assignees.is_empty() {
         query.push(" AND (c.assignee IN (");
         let mut names = query.separated(", ");
@@ -212,7 +209,12 @@ fn push_filter(query: &mut QueryBuilder<Sqlite>, view: &BoardView, now: i64) {
         query.push(if view.assignees.iter().any(String::is_empty) { ") OR c.assignee IS NULL)" } else { "))" });
     }
     for label in &view.labels {
-        query.push(" AND EXISTS (SELECT 1 FROM kanban_card_label l WHERE l.card_id = c.id AND l.label = ");
+        if of_few {
+            query.push(" AND EXISTS (SELECT 1 FROM kanban_card_label l WHERE l.card_id = c.id AND l.label = ");
+        } else {
+            query.push(" AND c.id IN (SELECT l.card_id FROM kanban_card_label l WHERE l.board_id = ");
+            query.push_bind(board.0).push(" AND l.label = ");
+        }
         query.push_bind(label.clone()).push(")");
     }
     if let Some(tenant) = &view.tenant {
@@ -245,7 +247,7 @@ fn push_filter(query: &mut QueryBuilder<Sqlite>, view: &BoardView, now: i64) {
             query.push(" AND c.state IN ('review', 'blocked')");
         }
         Some(WaitKind::BackingOff) => {
-            query.push(" AND c.state = 'ready' AND c.backoff_until > ").push_bind(now);
+            query.push(" AND c.state = 'ready' AND c.backoff_until > ").push_bind(*now);
         }
     }
 }
@@ -298,7 +300,7 @@ fn match_words(text: &str) -> String {
 }
 
 #[cfg(test)]
-pub(super) const ALL_SQL: &[&str] = &[CURSOR, WITH_WORDS, WITH_LABEL, CARDS_WITH_LABEL, STATES];
+pub(super) const ALL_SQL: &[&str] = &[CURSOR, WITH_WORDS, CARDS_WITH_LABEL, STATES_BY_NUMBER, STATES_BY_LABEL];
 
 #[cfg(test)]
 mod tests {

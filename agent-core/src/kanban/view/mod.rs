@@ -58,14 +58,14 @@ const STUCK: &str = concat!(
 const TOTALS: &str = "SELECT state, cards FROM kanban_column_count WHERE board_id = ?1";
 const LAST_SEQ: &str = "SELECT COALESCE(max(seq), 0) FROM kanban_event";
 // Changed cards, and those whose face shows them: parents count finished children, waiting children name parents.
-// By number, whatever the planner thinks: by card, the whole history would be walked.
+// In this order, whatever the planner thinks: else the whole history, or every card and link, would be walked.
 const CHANGED: &str = "WITH changed (id) AS (
         SELECT DISTINCT card_id FROM kanban_event NOT INDEXED
          WHERE seq > ?2 AND board_id = ?1 AND card_id IS NOT NULL LIMIT ?3)
     SELECT id FROM (SELECT id FROM changed
-        UNION SELECT l.parent_id FROM kanban_link l JOIN changed ON l.child_id = changed.id
-        UNION SELECT l.child_id FROM kanban_link l JOIN changed ON l.parent_id = changed.id
-              JOIN kanban_card k ON k.id = l.child_id AND k.state = 'todo')
+        UNION SELECT l.parent_id FROM changed CROSS JOIN kanban_link l ON l.child_id = changed.id
+        UNION SELECT l.child_id FROM changed CROSS JOIN kanban_link l ON l.parent_id = changed.id
+              CROSS JOIN kanban_card k ON k.id = l.child_id AND k.state = 'todo')
     LIMIT ?3";
 const SLOTS_CHANGED: &str = "SELECT EXISTS (SELECT 1 FROM kanban_event WHERE seq > ?1 AND run_id IS NOT NULL)";
 const CARD_SEQ: &str = "SELECT max(seq) FROM kanban_event WHERE card_id = ?1 AND seq > ?2";
