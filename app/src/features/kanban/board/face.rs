@@ -111,29 +111,41 @@ fn labels(card: &TaskCard) -> AnyView {
     view! { <div class="card-labels">{stale}{tenant}{labels}</div> }.into_any()
 }
 
-/// How long it has been there and whether its worker lives; for a card that could run, why it does not.
+/// How long it has been there and whether its worker lives; for a card that could run, why it does not. Drawn anew only
+/// when it reads differently: time passes for every card of the board at once.
 fn timing(board: Board, card: &TaskCard) -> AnyView {
     let card = card.clone();
-    (move || {
+    let words = Memo::new(move |_| {
         let now = board.now.get();
         if let Some(wait) = &card.wait {
-            return view! { <span class="card-time card-wait">{words::wait_reason(wait, now)}</span> }.into_any();
+            return Some(Timing { text: words::wait_reason(wait, now), since: None });
         }
-        let Some((text, tone)) = words::elapsed(&card, now) else {
-            return ().into_any();
-        };
-        let live = words::is_live(&card, now);
+        let (text, tone) = words::elapsed(&card, now)?;
         let label = t::kanban_in_state_for(words::state_name(card.state), &text);
-        view! {
-            <span class=format!("card-time {}", tone.class()) title=label>
-                <span class="icon-s">{icon(Icon::Clock)}</span>
-                {text}
-            </span>
-            {live.then(|| view! { <span class="card-live"><span class="dot"></span>{t::kanban_live()}</span> })}
-        }
-        .into_any()
+        Some(Timing { text, since: Some((tone, label, words::is_live(&card, now))) })
+    });
+    (move || match words.get()? {
+        Timing { text, since: None } => Some(view! { <span class="card-time card-wait">{text}</span> }.into_any()),
+        Timing { text, since: Some((tone, label, live)) } => Some(
+            view! {
+                <span class=format!("card-time {}", tone.class()) title=label>
+                    <span class="icon-s">{icon(Icon::Clock)}</span>
+                    {text}
+                </span>
+                {live.then(|| view! { <span class="card-live"><span class="dot"></span>{t::kanban_live()}</span> })}
+            }
+            .into_any(),
+        ),
     })
     .into_any()
+}
+
+/// What stands beside the number.
+#[derive(Clone, PartialEq)]
+struct Timing {
+    text: String,
+    /// How urgent that is, the same in a sentence, and whether its worker lives.
+    since: Option<(Tone, String, bool)>,
 }
 
 /// Assignee, children, comments, failures, cost, only those there are; and the way to the decision, if one waits.

@@ -378,11 +378,7 @@ impl Board {
     }
 
     fn remove(self, id: CardId) {
-        for column in self.columns.get_value() {
-            if column.ids.with_untracked(|ids| ids.contains(&id)) {
-                column.ids.update(|ids| ids.retain(|other| *other != id));
-            }
-        }
+        self.unlist(id);
         self.cards.update_value(|cards| {
             cards.remove(&id);
         });
@@ -468,12 +464,13 @@ impl Board {
             (None, None) if to == CardState::Done => String::new(),
             (None, None) => "~".to_owned(),
         };
-        model.card.set(guess.clone());
+        // First out of its old place: a face that goes away need not be drawn anew before.
         if to == CardState::Archived && !self.view.with_untracked(|view| view.archived) {
             self.unlist(guess.id);
         } else {
             self.place(&guess);
         }
+        model.card.set(guess);
         let pending = model.pending.clone();
         let guessed_on = model.guessed_on.clone();
         set_timeout(
@@ -604,7 +601,9 @@ impl Board {
 
     fn unlist(self, id: CardId) {
         for column in self.columns.get_value() {
-            column.ids.update(|ids| ids.retain(|other| *other != id));
+            if column.ids.with_untracked(|ids| ids.contains(&id)) {
+                column.ids.update(|ids| ids.retain(|other| *other != id));
+            }
         }
     }
 
@@ -619,7 +618,8 @@ impl Board {
         let offset = self.now.get_untracked() - dom::now_ms();
         let interval = set_interval_with_handle(
             move || {
-                if !document().hidden() {
+                // While a card is in the air every frame counts.
+                if !document().hidden() && !super::drag::is_lifted() {
                     self.now.try_set(dom::now_ms() + offset);
                 }
             },

@@ -4,7 +4,7 @@ use protocol::{CardState, TaskCard};
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement};
 
-use super::target::{self, Target};
+use super::target::{self, Geometry, Mark, Target};
 use crate::features::kanban::board::place;
 use crate::ui::dom;
 
@@ -20,7 +20,8 @@ pub(super) struct Lifted {
     columns: HtmlElement,
     slot: Element,
     ghost: Element,
-    mark: Element,
+    mark: Mark,
+    geometry: Option<Geometry>,
     /// From the pointer to the clone's corner.
     grip: (f64, f64),
     target: Option<Target>,
@@ -43,8 +44,6 @@ impl Lifted {
         let face = slot.query_selector(".card").ok()??;
         let around = face.get_bounding_client_rect();
         let ghost = face.clone_node_with_deep(true).ok()?.dyn_into::<Element>().ok()?;
-        let mark = document().create_element("div").ok()?;
-        mark.set_class_name("drop-mark");
         ghost.set_class_name(&format!("{} drag-ghost", face.class_name()));
         // silent-ok: the names are constants; the clone is decoration.
         let _ = ghost.set_attribute("aria-hidden", "true");
@@ -54,9 +53,8 @@ impl Lifted {
             badge.set_text_content(Some(&count.to_string()));
             ghost.append_child(&badge).ok()?;
         }
-        let body = document().body()?;
-        body.append_child(&ghost).ok()?;
-        body.append_child(&mark).ok()?;
+        document().body()?.append_child(&ghost).ok()?;
+        let mark = Mark::new()?;
         dom::set_style(&ghost, "width", &format!("{}px", around.width()));
         dom::set_style(&ghost, "height", &format!("{}px", around.height()));
         set_class(slot, "is-lifted", true);
@@ -75,6 +73,7 @@ impl Lifted {
             slot: slot.clone(),
             ghost,
             mark,
+            geometry: None,
             grip: (around.left() - pointer.0, around.top() - pointer.1),
             target: None,
             dwell: None,
@@ -85,15 +84,23 @@ impl Lifted {
 
     /// One frame: follows the pointer, scrolls at the edges, finds the target.
     pub(super) fn follow(&mut self, at: (f64, f64), card: &TaskCard) {
+        let trusted = self.geometry.take().filter(|geometry| !self.scrolled && !geometry.is_old());
+        let mut geometry = trusted.unwrap_or_else(|| Geometry::measure(&self.root, &self.columns));
         self.scrolled = false;
-        self.scroll_at_edges(at);
-        if at == self.last && !self.scrolled {
+        self.scroll_at_edges(at, &geometry);
+        if self.scrolled {
+            geometry = Geometry::measure(&self.root, &self.columns);
+        } else if at == self.last {
+            self.geometry = Some(geometry);
             return;
         }
         self.last = at;
-        let target = target::find(at, &self.slot, card, &self.mark);
-        let illegal = matches!(target, Some(Target::Illegal { .. }));
-        set_class(&self.ghost, "is-refused", illegal);
+        let target = geometry.find(at, &self.slot, card, &mut self.mark);
+        self.geometry = Some(geometry);
+        let is_illegal = |target: &Option<Target>| matches!(target, Some(Target::Illegal { .. }));
+        if is_illegal(&target) != is_illegal(&self.target) {
+            set_class(&self.ghost, "is-refused", is_illegal(&target));
+        }
         let before = self.target.as_ref().and_then(Target::chip);
         let now = target.as_ref().and_then(Target::chip);
         if before != now {
@@ -115,9 +122,8 @@ impl Lifted {
         self.target = target;
     }
 
-    fn scroll_at_edges(&mut self, at: (f64, f64)) {
-        if let Some(body) = target::scroller_at(at) {
-            let around = body.get_bounding_client_rect();
+    fn scroll_at_edges(&mut self, at: (f64, f64), geometry: &Geometry) {
+        if let Some((body, around)) = geometry.scroller_at(at) {
             let speed = edge_speed(at.1, around.top(), around.bottom());
             if speed != 0.0 {
                 let before = body.scroll_top();
@@ -125,7 +131,7 @@ impl Lifted {
                 self.scrolled |= body.scroll_top() != before;
             }
         }
-        let around = self.columns.get_bounding_client_rect();
+        let around = geometry.board();
         if dom::is_wide() {
             let speed = edge_speed(at.0, around.left(), around.right());
             if speed != 0.0 {

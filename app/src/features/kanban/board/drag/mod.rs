@@ -113,7 +113,9 @@ fn on<E: JsCast + 'static>(root: &HtmlElement, name: &str, listener: impl Fn(&E)
         root.add_event_listener_with_callback_and_add_event_listener_options(name, listener.unchecked_ref(), &options);
 }
 
-fn is_lifted() -> bool {
+/// Whether a card is in the air.
+#[must_use]
+pub fn is_lifted() -> bool {
     DRAG.with_borrow(|drag| drag.as_ref().is_some_and(|drag| drag.lifted.is_some()))
 }
 

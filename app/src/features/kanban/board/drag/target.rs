@@ -4,10 +4,11 @@ use std::time::Duration;
 use leptos::prelude::{document, set_timeout};
 use protocol::{CardId, CardState, TaskCard};
 use wasm_bindgen::JsCast;
-use web_sys::Element;
+use web_sys::{DomRect, Element};
 
 use super::lift::window_width;
 use crate::features::kanban::board::model::Place;
+use crate::features::kanban::board::place;
 use crate::ui::dom;
 
 /// What is under the card.
@@ -54,96 +55,209 @@ pub(super) fn is_legal(card: &TaskCard, state: CardState) -> bool {
     state == card.state || card.state.manual_targets().contains(&state)
 }
 
-/// The scroller of the column under a point.
-pub(super) fn scroller_at(at: (f64, f64)) -> Option<Element> {
-    let column = column_at(at)?;
-    column.query_selector("[data-scroller]").ok().flatten()
+/// Where everything is while a card is in the air. Nothing moves before the drop but what is scrolled, so it is measured
+/// once and asked often: asking the page what is under a point costs a walk through all of it.
+pub(super) struct Geometry {
+    board: DomRect,
+    columns: Vec<ColumnBox>,
+    chips: Vec<(CardState, Element, DomRect)>,
+    /// Of the column that was asked for last.
+    cards: Option<(CardState, Vec<CardBox>)>,
+    /// Milliseconds of `Date.now()`.
+    measured: f64,
 }
 
-fn column_at(at: (f64, f64)) -> Option<Element> {
-    element_at(at)?.closest("[data-column]").ok().flatten()
+struct ColumnBox {
+    state: CardState,
+    element: Element,
+    around: DomRect,
+    /// What of it scrolls.
+    body: Option<(Element, DomRect)>,
 }
 
-fn element_at(at: (f64, f64)) -> Option<Element> {
-    document().element_from_point(at.0 as f32, at.1 as f32)
+struct CardBox {
+    slot: Element,
+    top: f64,
+    bottom: f64,
 }
 
-/// Finds the target under a point and puts the mark there.
-pub(super) fn find(at: (f64, f64), slot: &Element, card: &TaskCard, mark: &Element) -> Option<Target> {
-    hide(mark);
-    let under = element_at(at)?;
-    if let Some(chip) = under.closest("[data-chip]").ok().flatten() {
-        let state = chip.get_attribute("data-chip")?.parse().ok()?;
-        // Onto its own column means nothing.
-        if state == card.state {
+/// What others change meanwhile is seen after so long.
+const TRUSTED_MS: f64 = 400.0;
+
+impl Geometry {
+    pub(super) fn measure(root: &Element, columns: &Element) -> Self {
+        let chips = CardState::COLUMNS.iter().filter_map(|state| {
+            let chip = root.query_selector(&format!("[data-chip='{state}']")).ok().flatten()?;
+            let around = chip.get_bounding_client_rect();
+            Some((*state, chip, around))
+        });
+        let boxes = CardState::ALL.iter().filter_map(|state| {
+            let element = place::column_of(columns, *state)?;
+            let around = element.get_bounding_client_rect();
+            let body = element.query_selector("[data-scroller]").ok().flatten().map(|body| {
+                let around = body.get_bounding_client_rect();
+                (body, around)
+            });
+            Some(ColumnBox { state: *state, element, around, body })
+        });
+        Self {
+            board: columns.get_bounding_client_rect(),
+            columns: boxes.collect(),
+            chips: chips.collect(),
+            cards: None,
+            measured: js_sys::Date::now(),
+        }
+    }
+
+    pub(super) fn is_old(&self) -> bool {
+        js_sys::Date::now() - self.measured > TRUSTED_MS
+    }
+
+    pub(super) fn board(&self) -> &DomRect {
+        &self.board
+    }
+
+    /// The scroller of the column under a point, and where it is.
+    pub(super) fn scroller_at(&self, at: (f64, f64)) -> Option<(&Element, &DomRect)> {
+        let column = self.column_at(at)?;
+        column.body.as_ref().map(|(body, around)| (body, around))
+    }
+
+    fn column_at(&self, at: (f64, f64)) -> Option<&ColumnBox> {
+        // A column may reach beyond what is seen of the board.
+        if !holds(&self.board, at) {
             return None;
         }
-        return Some(if is_legal(card, state) {
-            Target::Legal { state, place: Place::default(), chip: true }
-        } else {
-            Target::Illegal { state, element: chip, chip: true }
-        });
+        self.columns.iter().find(|column| holds(&column.around, at))
     }
-    let column = under.closest("[data-column]").ok().flatten()?;
-    let state: CardState = column.get_attribute("data-column")?.parse().ok()?;
-    if !is_legal(card, state) {
-        return Some(Target::Illegal { state, element: column, chip: false });
+
+    /// Finds the target under a point and puts the mark there.
+    pub(super) fn find(&mut self, at: (f64, f64), slot: &Element, card: &TaskCard, mark: &mut Mark) -> Option<Target> {
+        let found = self.target_at(at, slot, card);
+        let line = found.as_ref().and_then(|(_, line)| line.as_ref());
+        mark.put(line);
+        found.map(|(target, _)| target)
     }
-    let slots = column.query_selector_all("[data-card]").ok()?;
-    let slots: Vec<Element> = (0..slots.length())
-        .filter_map(|index| slots.item(index)?.dyn_into::<Element>().ok())
-        .filter(|other| !other.is_same_node(Some(slot)))
-        .collect();
-    let below = slots.iter().position(|other| {
-        let around = other.get_bounding_client_rect();
-        at.1 < around.top() + around.height() / 2.0
-    });
-    let index = below.unwrap_or(slots.len());
-    let above = index.checked_sub(1).and_then(|index| slots.get(index));
-    let below = slots.get(index);
-    show_mark(mark, &column, above, below);
-    let place = Place { after: above.and_then(id_of), before: below.and_then(id_of) };
-    // Where it was already: nothing to do.
-    let next_to_itself = |other: Option<Element>, neighbour: Option<&Element>| match (&other, neighbour) {
-        (Some(other), Some(neighbour)) => other.is_same_node(Some(neighbour)),
-        (None, None) => true,
-        _ => false,
-    };
-    if state == card.state
-        && next_to_itself(slot.previous_element_sibling(), above)
-        && next_to_itself(slot.next_element_sibling(), below)
-    {
-        hide(mark);
-        return None;
-    }
-    Some(Target::Legal { state, place, chip: false })
-}
 
-fn id_of(slot: &Element) -> Option<CardId> {
-    slot.get_attribute("data-card")?.parse().ok()
-}
-
-fn hide(mark: &Element) {
-    dom::set_style(mark, "opacity", "0");
-}
-
-/// A line in the gap between two cards.
-fn show_mark(mark: &Element, column: &Element, above: Option<&Element>, below: Option<&Element>) {
-    let Some(list) = column.query_selector(".cards").ok().flatten() else { return };
-    let around = list.get_bounding_client_rect();
-    let y = match (above, below) {
-        (Some(above), Some(below)) => {
-            (above.get_bounding_client_rect().bottom() + below.get_bounding_client_rect().top()) / 2.0
+    fn target_at(&mut self, at: (f64, f64), slot: &Element, card: &TaskCard) -> Option<(Target, Option<Line>)> {
+        if let Some((state, chip, _)) = self.chips.iter().find(|(_, _, around)| holds(around, at)) {
+            // Onto its own column means nothing.
+            if *state == card.state {
+                return None;
+            }
+            let target = if is_legal(card, *state) {
+                Target::Legal { state: *state, place: Place::default(), chip: true }
+            } else {
+                Target::Illegal { state: *state, element: chip.clone(), chip: true }
+            };
+            return Some((target, None));
         }
-        (Some(above), None) => above.get_bounding_client_rect().bottom() + 4.0,
-        (None, Some(below)) => below.get_bounding_client_rect().top() - 4.0,
-        (None, None) => around.top() + 4.0,
-    };
-    let left = around.left().max(0.0);
-    let width = (around.right().min(window_width()) - left).max(0.0);
-    dom::set_style(mark, "width", &format!("{width}px"));
-    dom::set_style(mark, "transform", &format!("translate3d({left}px,{}px,0)", y - 1.5));
-    dom::set_style(mark, "opacity", "1");
+        let column = self.column_at(at)?;
+        let (state, element) = (column.state, column.element.clone());
+        if !is_legal(card, state) {
+            return Some((Target::Illegal { state, element, chip: false }, None));
+        }
+        let slots = self.cards_of(state, &element, slot);
+        let index = slots.iter().position(|other| at.1 < f64::midpoint(other.top, other.bottom)).unwrap_or(slots.len());
+        let above = index.checked_sub(1).and_then(|index| slots.get(index));
+        let below = slots.get(index);
+        // Where it was already: nothing to do.
+        let next_to_itself = |other: Option<Element>, neighbour: Option<&CardBox>| match (&other, neighbour) {
+            (Some(other), Some(neighbour)) => other.is_same_node(Some(&neighbour.slot)),
+            (None, None) => true,
+            _ => false,
+        };
+        if state == card.state
+            && next_to_itself(slot.previous_element_sibling(), above)
+            && next_to_itself(slot.next_element_sibling(), below)
+        {
+            return None;
+        }
+        let place = Place { after: above.and_then(CardBox::id), before: below.and_then(CardBox::id) };
+        Some((Target::Legal { state, place, chip: false }, Line::between(&element, above, below)))
+    }
+
+    /// The cards of a column but the one in the air.
+    fn cards_of(&mut self, state: CardState, column: &Element, lifted: &Element) -> &[CardBox] {
+        let known = self.cards.take().filter(|(of, _)| *of == state);
+        let (_, cards) = self.cards.insert(known.unwrap_or_else(|| (state, measure_cards(column, lifted))));
+        cards
+    }
+}
+
+fn measure_cards(column: &Element, lifted: &Element) -> Vec<CardBox> {
+    let Ok(slots) = column.query_selector_all("[data-card]") else { return Vec::new() };
+    (0..slots.length())
+        .filter_map(|index| slots.item(index)?.dyn_into::<Element>().ok())
+        .filter(|slot| !slot.is_same_node(Some(lifted)))
+        .map(|slot| {
+            let around = slot.get_bounding_client_rect();
+            CardBox { top: around.top(), bottom: around.bottom(), slot }
+        })
+        .collect()
+}
+
+fn holds(around: &DomRect, (x, y): (f64, f64)) -> bool {
+    x >= around.left() && x < around.right() && y >= around.top() && y < around.bottom()
+}
+
+impl CardBox {
+    fn id(&self) -> Option<CardId> {
+        self.slot.get_attribute("data-card")?.parse().ok()
+    }
+}
+
+/// A gap between two cards.
+#[derive(Clone, Copy, PartialEq)]
+struct Line {
+    left: f64,
+    top: f64,
+    width: f64,
+}
+
+impl Line {
+    fn between(column: &Element, above: Option<&CardBox>, below: Option<&CardBox>) -> Option<Self> {
+        let list = column.query_selector(".cards").ok().flatten()?;
+        let around = list.get_bounding_client_rect();
+        let y = match (above, below) {
+            (Some(above), Some(below)) => f64::midpoint(above.bottom, below.top),
+            (Some(above), None) => above.bottom + 4.0,
+            (None, Some(below)) => below.top - 4.0,
+            (None, None) => around.top() + 4.0,
+        };
+        let left = around.left().max(0.0);
+        Some(Self { left, top: y - 1.5, width: (around.right().min(window_width()) - left).max(0.0) })
+    }
+}
+
+/// The line where the card would land. It is written to only when it moves.
+pub(super) struct Mark {
+    element: Element,
+    shown: Option<Line>,
+}
+
+impl Mark {
+    pub(super) fn new() -> Option<Self> {
+        let element = document().create_element("div").ok()?;
+        element.set_class_name("drop-mark");
+        document().body()?.append_child(&element).ok()?;
+        Some(Self { element, shown: None })
+    }
+
+    fn put(&mut self, line: Option<&Line>) {
+        if self.shown.as_ref() == line {
+            return;
+        }
+        self.shown = line.copied();
+        let Some(Line { left, top, width }) = line else { return dom::set_style(&self.element, "opacity", "0") };
+        dom::set_style(&self.element, "width", &format!("{width}px"));
+        dom::set_style(&self.element, "transform", &format!("translate3d({left}px,{top}px,0)"));
+        dom::set_style(&self.element, "opacity", "1");
+    }
+
+    pub(super) fn remove(&self) {
+        self.element.remove();
+    }
 }
 
 /// Says no without words.
