@@ -122,10 +122,11 @@ fn first_state(params: &CreateCardParams, waits: bool, now: i64) -> Result<CardS
         CardState::Triage
     } else if params.blocked {
         CardState::Blocked
+    } else if params.scheduled_at.is_some_and(|at| at > now) {
+        // Before what it waits for: when its time has come it waits for the rest, while a waiting card has no time.
+        CardState::Scheduled
     } else if waits {
         CardState::Todo
-    } else if params.scheduled_at.is_some_and(|at| at > now) {
-        CardState::Scheduled
     } else {
         CardState::Ready
     })

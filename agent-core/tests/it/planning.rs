@@ -243,3 +243,24 @@ async fn a_machine_that_went_off_pauses_nobody() {
     assert!(kanban::claim_next(&world.core, "test").await.unwrap().is_some(), "nothing rests");
     world.check_invariants().await;
 }
+
+#[tokio::test]
+async fn a_card_with_a_time_and_an_unfinished_parent_keeps_its_time() {
+    let world = World::new().await;
+    let parent = world.create("first").await;
+    let at = world.core.now_ms() + 3_600_000;
+    let params = CreateCardParams {
+        parents: vec![CardRef::Id(parent.id)],
+        scheduled_at: Some(at),
+        ..work("then, not before nine")
+    };
+    let child = world.create_with(params).await;
+    assert_eq!(child.state, CardState::Scheduled);
+    world.clock.advance_ms(3_601_000);
+    kanban::release_due(&world.core).await.unwrap();
+    assert_eq!(world.state(&child).await, CardState::Todo, "its time has come, and it waits for the other card");
+    let ticket = running(&world).await;
+    worker::complete(&world.core, ticket, "done", None).await.unwrap();
+    assert_eq!(world.state(&child).await, CardState::Ready);
+    world.check_invariants().await;
+}
