@@ -146,9 +146,9 @@ pub async fn claim_ready(core: &Core, owner: &str, limit: usize) -> Result<Vec<C
             }
             // Those before it may have taken the last slot, or its directory. Whoever is left out now is found again.
             let profile = card.profile(&readiness).to_owned();
-            let directory =
-                card.workspace_path.clone().filter(|_| card.workspace_kind == WorkspaceKind::Dir && !card.shared_dir);
-            if readiness.has_room(card.board_id, &profile) && directory.is_none_or(|path| directories.insert(path)) {
+            let directory = card.workspace_path.clone().filter(|_| card.workspace_kind == WorkspaceKind::Dir);
+            let is_free = |path| directories.insert(path) || card.shared_dir;
+            if readiness.has_room(card.board_id, &profile) && directory.is_none_or(is_free) {
                 readiness.taken(card.board_id, &profile);
                 chosen.push((card, profile));
             }

@@ -149,7 +149,10 @@ impl Dispatcher {
                     let error = format!("the worker could not be started: {error}");
                     let failure =
                         Failure { outcome: RunOutcome::SpawnFailed, error: &error, retry_after_ms: None, said: true };
-                    recovery::fail_run(&self.core, claim.ticket.run, failure).await?;
+                    // The others of the batch are started whatever becomes of this one.
+                    if let Err(error) = recovery::fail_run(&self.core, claim.ticket.run, failure).await {
+                        tracing::error!(%error, card = claim.number, "a worker that could not be started cannot be recorded");
+                    }
                 }
             }
         }

@@ -6,7 +6,7 @@ use sqlx::SqliteConnection;
 
 use super::KanbanError;
 use super::card_row::CardRow;
-use crate::Actor;
+use crate::{Actor, Core};
 
 /// So many cards failing the same way within the window are no accident.
 const SAME_FAILURES: i64 = 3;
@@ -24,8 +24,23 @@ const PRESENT: &str = "SELECT failure_key, paused_at, until FROM kanban_profile_
 const PAUSE: &str = "INSERT INTO kanban_profile_pause (profile, failure_key, error, paused_at, until)
     VALUES (?1, ?2, ?3, ?4, ?5)
     ON CONFLICT (profile) DO UPDATE SET failure_key = ?2, error = ?3, paused_at = ?4, until = ?5";
-const RESUME: &str = "DELETE FROM kanban_profile_pause WHERE profile = ?1";
-const RESUME_ALL: &str = "DELETE FROM kanban_profile_pause";
+// Cards that were tried in vain are held beyond the rest; without it they need not wait so long. What a provider said
+// of when to come again stays.
+macro_rules! release {
+    ($of:literal) => {
+        concat!(
+            "UPDATE kanban_card SET backoff_until = ?1
+              WHERE state = 'ready' AND deleted_at IS NULL AND backoff_until > ?1 AND id IN (
+                SELECT r.card_id FROM kanban_profile_pause p CROSS JOIN kanban_run r
+                    ON r.profile = p.profile AND r.failure_key = p.failure_key AND r.ended_at >= p.paused_at - 3600000 ",
+            $of,
+            "); DELETE FROM kanban_profile_pause AS p ",
+            $of
+        )
+    };
+}
+const RESUME: &str = release!("WHERE p.profile = ?2");
+const RESUME_ALL: &str = release!("");
 // One that ends later than any rest lasts was written while the clock was ahead.
 macro_rules! paused {
     () => {
@@ -73,7 +88,8 @@ pub(super) async fn judge(
         && known == key
         && now - until < REMEMBERED_MS
     {
-        if until > now {
+        // One that ends later than any rest lasts was written while the clock was ahead.
+        if until > now && until <= now + LONGEST_PAUSE_MS {
             return Ok(Verdict::Known { until });
         }
         // It was tried again and nothing has changed: a longer rest.
@@ -103,28 +119,30 @@ async fn set(
     Ok(())
 }
 
-/// A run of the profile went well, or a person says to try again.
-pub(super) async fn resume(tx: &mut SqliteConnection, profile: &str) -> Result<(), KanbanError> {
-    sqlx::query(RESUME).bind(profile).execute(tx).await?;
+/// A run of the profile went well, or a person says to try again: the rest is over, and cards that were tried in vain
+/// may start from `at` on.
+pub(super) async fn resume(tx: &mut SqliteConnection, profile: &str, at: i64) -> Result<(), KanbanError> {
+    sqlx::query(RESUME).bind(at).bind(profile).execute(tx).await?;
     Ok(())
 }
 
 /// A person who starts a card afresh means its profile, too.
 pub(super) async fn resume_for(
+    core: &Core,
     tx: &mut SqliteConnection,
     actor: &Actor,
     card: &CardRow,
-    default_profile: &str,
 ) -> Result<(), KanbanError> {
     if !actor.is_person() {
         return Ok(());
     }
-    resume(tx, card.assignee.as_deref().unwrap_or(default_profile)).await
+    let config = core.config();
+    resume(tx, card.assignee.as_deref().unwrap_or(&config.kanban.default_assignee), core.now_ms()).await
 }
 
 /// The model's settings changed: what failed because of them may work now.
-pub(crate) async fn resume_all(tx: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    sqlx::query(RESUME_ALL).execute(tx).await?;
+pub(crate) async fn resume_all(tx: &mut SqliteConnection, now: i64) -> Result<(), sqlx::Error> {
+    sqlx::query(RESUME_ALL).bind(now).execute(tx).await?;
     Ok(())
 }
 

@@ -196,7 +196,7 @@ pub(crate) async fn apply_all(
     drop(events);
     for ((card, transition), after) in moves.iter().zip(&moved) {
         if transition.failures == Failures::Reset && matches!(transition.to, CardState::Ready | CardState::Todo) {
-            pause::resume_for(tx, actor, card, &core.config().kanban.default_assignee).await?;
+            pause::resume_for(core, tx, actor, card).await?;
         }
         tell_children(core, tx, card, transition.to, transition.hold_until).await?;
         if transition.to == CardState::Done && transition.cause != Cause::Undo {

@@ -96,7 +96,7 @@ pub(super) async fn save(core: &Core, actor: &Actor, params: SaveProviderParams)
     audit::record(&mut tx, core.now_ms(), actor, "provider_saved", "settings:model", &detail)
         .await
         .map_err(|error| failed(&error))?;
-    crate::kanban::pause::resume_all(&mut tx).await.map_err(|error| failed(&error))?;
+    crate::kanban::pause::resume_all(&mut tx, core.now_ms()).await.map_err(|error| failed(&error))?;
     let writer = core.clone();
     let new_key = params.key.map(|key| key.trim().to_owned());
     let written = tokio::task::spawn_blocking(move || write_files(&writer, &checked, new_key.as_deref())).await;

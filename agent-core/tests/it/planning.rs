@@ -1,11 +1,11 @@
 //! What workers may do with cards that are not their own, and failures that are not a card's.
 
-use agent_core::decisions;
 use agent_core::kanban::worker::{self, Handover, RunTicket};
 use agent_core::kanban::{self, KanbanError};
+use agent_core::{decisions, llm};
 use protocol::{
-    BoardEvent, CardRef, CardState, CreateCardParams, DecisionVerb, EditCardParams, RunOutcome, SettleDecisionParams,
-    TaskCard, WaitReason,
+    BoardEvent, CardRef, CardState, CreateCardParams, DecisionVerb, EditCardParams, RunOutcome, SaveProviderParams,
+    SettleDecisionParams, TaskCard, WaitReason, WorkspaceKind,
 };
 
 use crate::support::{World, ada};
@@ -262,5 +262,53 @@ async fn a_card_with_a_time_and_an_unfinished_parent_keeps_its_time() {
     let ticket = running(&world).await;
     worker::complete(&world.core, ticket, "done", None).await.unwrap();
     assert_eq!(world.state(&child).await, CardState::Ready);
+    world.check_invariants().await;
+}
+
+#[tokio::test]
+async fn who_works_alone_in_a_directory_does_not_start_beside_one_who_shares_it() {
+    let world = World::new().await;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_string_lossy().into_owned();
+    let place = |title: &str, shared: bool, priority: i32| CreateCardParams {
+        workspace: WorkspaceKind::Dir,
+        workspace_path: Some(path.clone()),
+        shared_dir: shared,
+        priority,
+        ..work(title)
+    };
+    world.create_with(place("shares", true, 3)).await;
+    world.create_with(place("shares, too", true, 2)).await;
+    let alone = world.create_with(place("alone", false, 1)).await;
+    let claims = kanban::claim_ready(&world.core, "test", 8).await.unwrap();
+    assert_eq!(claims.len(), 2, "those who share start together");
+    assert_eq!(world.state(&alone).await, CardState::Ready);
+    world.check_invariants().await;
+}
+
+#[tokio::test]
+async fn cards_that_were_tried_in_vain_start_when_a_person_ends_the_rest() {
+    let world = World::new().await;
+    for at in 0..5 {
+        world.create(&format!("card {at}")).await;
+    }
+    let mut tickets = Vec::new();
+    for _ in 0..5 {
+        tickets.push(running(&world).await);
+    }
+    for ticket in tickets {
+        worker::fail(&world.core, ticket, RunOutcome::Crashed, "HTTP 401: the key is wrong", None).await.unwrap();
+    }
+    world.forget_processes().await;
+    world.clock.advance_ms(10_000);
+    assert!(kanban::claim_next(&world.core, "test").await.unwrap().is_none(), "the profile rests");
+    let settings = SaveProviderParams {
+        base_url: "http://127.0.0.1:9/v1".into(),
+        model: "m".into(),
+        key: Some("sk-new-key-1234".into()),
+    };
+    llm::save_provider(&world.core, &ada(), settings).await.unwrap();
+    let claims = kanban::claim_ready(&world.core, "test", 8).await.unwrap();
+    assert_eq!(claims.len(), 4, "all but the one a person is asked about");
     world.check_invariants().await;
 }

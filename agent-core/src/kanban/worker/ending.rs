@@ -101,7 +101,8 @@ async fn finish(
         ok: !outcome.is_failure(),
     };
     append(core, tx, ticket, owned.events, vec![ended]).await?;
-    pause::resume(tx, &owned.profile).await?;
+    // The others first: what was tried in vain may fail once more.
+    pause::resume(tx, &owned.profile, core.now_ms() + 60_000).await?;
     transition::apply(core, tx, &owned.actor(ticket), &owned.card, transition).await
 }
 

@@ -85,12 +85,13 @@ impl Lifted {
     /// One frame: follows the pointer, scrolls at the edges, finds the target.
     pub(super) fn follow(&mut self, at: (f64, f64), card: &TaskCard) {
         let trusted = self.geometry.take().filter(|geometry| !self.scrolled && !geometry.is_old());
+        let is_new = trusted.is_none();
         let mut geometry = trusted.unwrap_or_else(|| Geometry::measure(&self.root, &self.columns));
         self.scrolled = false;
         self.scroll_at_edges(at, &geometry);
         if self.scrolled {
             geometry = Geometry::measure(&self.root, &self.columns);
-        } else if at == self.last {
+        } else if at == self.last && !is_new {
             self.geometry = Some(geometry);
             return;
         }

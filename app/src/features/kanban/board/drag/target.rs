@@ -61,6 +61,10 @@ pub(super) struct Geometry {
     board: DomRect,
     columns: Vec<ColumnBox>,
     chips: Vec<(CardState, Element, DomRect)>,
+    /// The card beside the board, which lies over it.
+    cover: Option<DomRect>,
+    /// What scrolls sideways, and where it stood: the board, and the row of chips.
+    sideways: Vec<(Element, i32)>,
     /// Of the column that was asked for last.
     cards: Option<(CardState, Vec<CardBox>)>,
     /// Milliseconds of `Date.now()`.
@@ -100,7 +104,12 @@ impl Geometry {
             });
             Some(ColumnBox { state: *state, element, around, body })
         });
+        let covers = root.query_selector(".peek").ok().flatten();
+        let chip_row = root.query_selector(".col-chips").ok().flatten();
+        let sideways = [Some(columns.clone()), chip_row].into_iter().flatten();
         Self {
+            cover: covers.map(|cover| cover.get_bounding_client_rect()),
+            sideways: sideways.map(|element| (element.clone(), element.scroll_left())).collect(),
             board: columns.get_bounding_client_rect(),
             columns: boxes.collect(),
             chips: chips.collect(),
@@ -109,8 +118,10 @@ impl Geometry {
         }
     }
 
+    /// Whether things may be elsewhere by now: time has passed, or a page is still turning.
     pub(super) fn is_old(&self) -> bool {
         js_sys::Date::now() - self.measured > TRUSTED_MS
+            || self.sideways.iter().any(|(element, left)| element.scroll_left() != *left)
     }
 
     pub(super) fn board(&self) -> &DomRect {
@@ -125,7 +136,7 @@ impl Geometry {
 
     fn column_at(&self, at: (f64, f64)) -> Option<&ColumnBox> {
         // A column may reach beyond what is seen of the board.
-        if !holds(&self.board, at) {
+        if !holds(&self.board, at) || self.cover.as_ref().is_some_and(|cover| holds(cover, at)) {
             return None;
         }
         self.columns.iter().find(|column| holds(&column.around, at))
