@@ -42,8 +42,9 @@ pub(super) use dir_is_free;
 const CANDIDATES: &str = concat!(
     "SELECT ",
     card_columns!(),
-    ", EXISTS (SELECT 1 FROM kanban_link l JOIN kanban_card p ON p.id = l.parent_id
-         WHERE l.child_id = c.id AND p.state NOT IN ('done', 'archived') AND p.deleted_at IS NULL) AS waits
+    ", ",
+    store::waits_for_parent!("c.id"),
+    " AS waits
       FROM kanban_column_count k CROSS JOIN json_each(?2) q CROSS JOIN kanban_card c ON c.id IN (
         SELECT c.id FROM kanban_card c INDEXED BY kanban_card_claim
          WHERE c.state = 'ready' AND c.deleted_at IS NULL AND c.demo = 0

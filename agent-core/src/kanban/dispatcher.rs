@@ -147,8 +147,12 @@ impl Dispatcher {
             for claim in claims {
                 if let Err(error) = self.spawn(&claim).await {
                     let error = format!("the worker could not be started: {error}");
-                    let failure =
-                        Failure { outcome: RunOutcome::SpawnFailed, error: &error, retry_after_ms: None, said: true };
+                    let failure = Failure {
+                        outcome: RunOutcome::SpawnFailed,
+                        error: &error,
+                        retry_after_ms: None,
+                        is_reported: true,
+                    };
                     // The others of the batch are started whatever becomes of this one.
                     if let Err(error) = recovery::fail_run(&self.core, claim.ticket.run, failure).await {
                         tracing::error!(%error, card = claim.number, "a worker that could not be started cannot be recorded");
@@ -203,8 +207,8 @@ impl Dispatcher {
                 Ok(status) => verdict(*status, &log_path),
                 Err(error) => (RunOutcome::Crashed, format!("the worker cannot be watched: {error}")),
             };
-            let said = status.is_ok_and(|status| !is_from_outside(status));
-            let failure = Failure { outcome, error: &error, retry_after_ms: None, said };
+            let is_reported = status.is_ok_and(|status| !is_from_outside(status));
+            let failure = Failure { outcome, error: &error, retry_after_ms: None, is_reported };
             match recovery::fail_run(&core, claim.ticket.run, failure).await {
                 Ok(true) => tracing::warn!(card = claim.number, outcome = %outcome, "a worker ended without a result"),
                 Ok(false) => {}

@@ -22,7 +22,7 @@ const FIRST_BACKOFF_MS: i64 = 2_000;
 const LONGEST_BACKOFF_MS: i64 = 5 * 60_000;
 const RATE_LIMIT_BACKOFF_MS: i64 = 30_000;
 /// After its profile's rest the card that was tried in vain lets the others go first for so long.
-const AFTER_REST_MS: i64 = 60_000;
+pub(super) const AFTER_REST_MS: i64 = 60_000;
 
 const OVERDUE: &str = "SELECT r.id, r.started_at, r.lease_until, r.claimed_at, c.max_runtime_s, r.pid, r.pid_started,
         p.host
@@ -53,7 +53,7 @@ pub(super) struct Failure<'a> {
     pub(super) retry_after_ms: Option<i64>,
     /// Whether the worker or its exit said so. What is only found out afterwards comes from a machine that went off, a
     /// server that was killed or a signal from outside, and says nothing of the profile.
-    pub(super) said: bool,
+    pub(super) is_reported: bool,
 }
 
 /// Ends a run that failed: the card goes back to ready with a pause, or to a person after too many failures.
@@ -63,11 +63,11 @@ pub(super) async fn fail_in(
     failed: &FailedRun<'_>,
     failure: &Failure<'_>,
 ) -> Result<(), KanbanError> {
-    let &Failure { outcome, error, retry_after_ms, said } = failure;
+    let &Failure { outcome, error, retry_after_ms, is_reported } = failure;
     let now = core.now_ms();
     let card = failed.card;
     let limit = card.max_attempts.unwrap_or(core.config().kanban.failure_limit).max(1);
-    let verdict = match said && pause::may_be_the_profiles(outcome) {
+    let verdict = match is_reported && pause::may_be_the_profiles(outcome) {
         true => pause::judge(tx, failed.run, card, failed.profile, error, now).await?,
         false => Verdict::OfTheCard,
     };
@@ -218,7 +218,7 @@ pub(super) async fn sweep_runs_at(core: &Core, now: i64) -> Result<(), KanbanErr
         } else {
             continue;
         };
-        fail_run(core, run, Failure { outcome, error, retry_after_ms: None, said: false }).await?;
+        fail_run(core, run, Failure { outcome, error, retry_after_ms: None, is_reported: false }).await?;
     }
     Ok(())
 }

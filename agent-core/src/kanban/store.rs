@@ -104,9 +104,18 @@ const CHILDREN_IN: &str = concat!(
     " FROM kanban_link l JOIN kanban_card c ON c.id = l.child_id
       WHERE l.parent_id = ?1 AND c.state = ?2 AND c.deleted_at IS NULL ORDER BY c.number"
 );
-const HAS_UNFINISHED_PARENT: &str = "SELECT EXISTS (
-    SELECT 1 FROM kanban_link l JOIN kanban_card p ON p.id = l.parent_id
-     WHERE l.child_id = ?1 AND p.state NOT IN ('done', 'archived') AND p.deleted_at IS NULL)";
+/// Whether a card waits for another.
+macro_rules! waits_for_parent {
+    ($card:literal) => {
+        concat!(
+            "EXISTS (SELECT 1 FROM kanban_link l JOIN kanban_card p ON p.id = l.parent_id WHERE l.child_id = ",
+            $card,
+            " AND p.state NOT IN ('done', 'archived') AND p.deleted_at IS NULL)"
+        )
+    };
+}
+pub(super) use waits_for_parent;
+const HAS_UNFINISHED_PARENT: &str = concat!("SELECT ", waits_for_parent!("?1"));
 const INSERT_LINK: &str = "INSERT INTO kanban_link (parent_id, child_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
 const DELETE_LINK: &str = "DELETE FROM kanban_link WHERE parent_id = ?1 AND child_id = ?2";
 // UNION, not UNION ALL: visits every card once, so it ends even on a graph that has a cycle.

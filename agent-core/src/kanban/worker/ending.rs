@@ -102,7 +102,7 @@ async fn finish(
     };
     append(core, tx, ticket, owned.events, vec![ended]).await?;
     // The others first: what was tried in vain may fail once more.
-    pause::resume(tx, &owned.profile, core.now_ms() + 60_000).await?;
+    pause::resume(tx, &owned.profile, core.now_ms() + recovery::AFTER_REST_MS).await?;
     transition::apply(core, tx, &owned.actor(ticket), &owned.card, transition).await
 }
 
@@ -215,7 +215,7 @@ pub async fn fail(
     let owned = own(&mut tx, ticket).await?;
     let failed =
         recovery::FailedRun { run: ticket.run, card: &owned.card, profile: &owned.profile, events: owned.events };
-    let failure = recovery::Failure { outcome, error: &error, retry_after_ms, said: true };
+    let failure = recovery::Failure { outcome, error: &error, retry_after_ms, is_reported: true };
     recovery::fail_in(core, &mut tx, &failed, &failure).await?;
     tx.commit().await?;
     Ok(())
