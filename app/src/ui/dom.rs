@@ -44,7 +44,7 @@ pub fn remove_style(element: &web_sys::Element, name: &str) {
     }
 }
 
-/// Focuses an element without scrolling the page.
+/// Focuses an element; what scrolls around it brings it into view.
 pub fn focus(element: &web_sys::Element) {
     if let Some(element) = element.dyn_ref::<web_sys::HtmlElement>() {
         // silent-ok: an element that cannot take the focus leaves it where it is.

@@ -1,6 +1,7 @@
 //! The board by keyboard: the focus walks over the cards, single keys act on the focused one.
 use leptos::ev;
 use leptos::prelude::*;
+use leptos::reactive::spawn_local_scoped;
 use leptos::task::spawn_local;
 use protocol::{CardId, CardState};
 use wasm_bindgen::JsCast;
@@ -10,7 +11,7 @@ use super::forms::Form;
 use super::menu::MenuFor;
 use super::model::{Board, Place};
 use super::peek;
-use super::{BoardUi, attention};
+use super::{BoardUi, attention, focus as card_focus, window};
 use crate::features::kanban::words;
 use crate::i18n::t;
 use crate::ui::{Overlays, Toasts, dom};
@@ -48,18 +49,22 @@ pub fn listen(board: Board, ui: BoardUi) {
             }
             spawn_local(work(board, ui, toasts, Some(key)));
         });
-        spawn_local(work(board, ui, toasts, None));
+        // What it begins ends with the board.
+        spawn_local_scoped(work(board, ui, toasts, None));
         on_cleanup(move || handle.remove());
     });
 }
 
-/// What goes on beside the board: keys, and without one the count of what needs attention. One file of code, because
-/// each is named in the first load.
+/// What goes on beside the board: keys, and without one the count of what needs attention and the choice of what is
+/// drawn. One file of code, because each is named in the first load.
 #[lazy]
 fn work(board: Board, ui: BoardUi, toasts: Toasts, key: Option<Key>) {
     match key {
         Some(key) => press(board, ui, toasts, key),
-        None => attention::follow(board, ui),
+        None => {
+            attention::follow(board, ui);
+            window::follow(board, ui);
+        }
     }
 }
 
@@ -226,10 +231,7 @@ fn side(board: Board, by: i32) -> bool {
 fn focus(board: Board, slot: &Element) -> bool {
     let Ok(Some(link)) = slot.query_selector("a.card-title") else { return false };
     dom::focus(&link);
-    let options = web_sys::ScrollIntoViewOptions::new();
-    options.set_block(web_sys::ScrollLogicalPosition::Nearest);
-    options.set_inline(web_sys::ScrollLogicalPosition::Nearest);
-    slot.scroll_into_view_with_scroll_into_view_options(&options);
+    card_focus::show(slot);
     let Some(card) = id_of(slot).and_then(|id| board.face(id)) else { return true };
     let Some(column) = board.column(card.state) else { return true };
     let place = column.ids.with_untracked(|ids| ids.iter().position(|id| *id == card.id)).map_or(1, |place| place + 1);

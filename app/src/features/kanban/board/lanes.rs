@@ -82,8 +82,8 @@ pub fn cards(board: Board, ui: BoardUi, column: Column) -> AnyView {
     let by = Memo::new(move |_| board.view.with(|view| view.lanes));
     (move || match by.get() {
         LaneBy::None => view! {
-            <ul class="cards">
-                <For each=move || column.ids.get() key=|id| *id let(id)>{card_face(board, ui, id)}</For>
+            <ul class="cards is-window">
+                <For each=move || column.shown() key=|id| *id let(id)>{card_face(board, ui, id)}</For>
             </ul>
         }
         .into_any(),
@@ -117,7 +117,7 @@ fn lanes(board: Board, ui: BoardUi, column: Column, by: LaneBy) -> AnyView {
                 <span class="column-count">{move || ids.read().len()}</span>
             </button>
             {shown_while(move || !is_folded.get(), move || view! {
-                <ul class="cards">
+                <ul class="cards is-lane">
                     <For each=move || ids.get() key=|id| *id let(id)>{card_face(board, ui, id)}</For>
                 </ul>
             }.into_any())}

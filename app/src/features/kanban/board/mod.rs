@@ -4,6 +4,7 @@ mod bulk;
 mod column;
 mod drag;
 mod face;
+mod focus;
 mod forms;
 mod head;
 mod keyboard;
@@ -14,6 +15,7 @@ mod moving;
 pub(super) mod peek;
 mod place;
 mod selection;
+mod window;
 
 use leptos::html;
 use leptos::prelude::*;

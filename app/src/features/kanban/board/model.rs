@@ -12,6 +12,7 @@ use protocol::{
     ColumnPageParams, MoveCardParams, ProfileSummary, SavedView, Slots, TaskCard, UndoId, UndoResult,
 };
 
+use super::{focus, window};
 use crate::error::ApiError;
 use crate::features::kanban::server_fns::{last_undo, move_card, read_board, read_column, undo_write};
 use crate::features::kanban::words;
@@ -54,6 +55,8 @@ pub struct Column {
     pub state: CardState,
     /// The cards that are loaded, in order.
     pub ids: RwSignal<Vec<CardId>>,
+    /// Which of them are drawn: the place of the first, and of the first behind them. All until they were measured.
+    pub drawn: RwSignal<(usize, usize)>,
     /// Cards altogether.
     pub total: RwSignal<i64>,
     /// More of them are on their way.
@@ -61,6 +64,11 @@ pub struct Column {
 }
 
 impl Column {
+    /// The cards that are drawn where there are no lanes.
+    pub fn shown(self) -> Vec<CardId> {
+        self.ids.with(|ids| window::drawn_of(ids, self.drawn.get()).to_vec())
+    }
+
     /// Whether there are cards that are not loaded.
     #[must_use]
     pub fn has_more(self) -> bool {
@@ -149,6 +157,7 @@ impl Board {
             Column {
                 state: column.state,
                 ids: RwSignal::new(ids),
+                drawn: RwSignal::new((0, usize::MAX)),
                 total: RwSignal::new(column.total),
                 loading: RwSignal::new(false),
             }
@@ -352,6 +361,7 @@ impl Board {
 
     /// Puts a card into the order of its column, and out of any other.
     pub(super) fn place(self, card: &TaskCard) {
+        focus::keep(card.id);
         for column in self.columns.get_value() {
             let at = column.ids.with_untracked(|ids| ids.iter().position(|id| *id == card.id));
             if column.state != card.state {

@@ -2,6 +2,7 @@
 use leptos::prelude::*;
 use protocol::{CardId, CardState, TaskCard};
 
+use super::focus;
 use super::model::{Board, Place};
 use crate::features::kanban::words;
 use crate::i18n::t;
@@ -12,6 +13,14 @@ pub struct Carried {
     before: TaskCard,
     state: CardState,
     index: usize,
+}
+
+impl Carried {
+    /// Which card it is.
+    #[must_use]
+    pub fn id(&self) -> CardId {
+        self.before.id
+    }
 }
 
 impl Board {
@@ -59,6 +68,7 @@ impl Board {
     /// Shows the carried card where it would land.
     fn lay(self, carried: &Carried) {
         let id = carried.before.id;
+        focus::follow(id);
         for column in self.columns.get_value() {
             let has = column.ids.with_untracked(|ids| ids.contains(&id));
             if column.state == carried.state {
@@ -98,6 +108,7 @@ impl Board {
 
     /// As if it had never been lifted.
     fn uncarry(self, carried: &Carried) {
+        focus::follow(carried.before.id);
         self.count(carried.state, -1);
         self.count(carried.before.state, 1);
         self.place(&carried.before);

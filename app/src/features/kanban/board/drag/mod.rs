@@ -113,10 +113,16 @@ fn on<E: JsCast + 'static>(root: &HtmlElement, name: &str, listener: impl Fn(&E)
         root.add_event_listener_with_callback_and_add_event_listener_options(name, listener.unchecked_ref(), &options);
 }
 
+/// The card in the air.
+#[must_use]
+pub fn lifted() -> Option<CardId> {
+    DRAG.with_borrow(|drag| drag.as_ref().filter(|drag| drag.lifted.is_some()).map(|drag| drag.card.id))
+}
+
 /// Whether a card is in the air.
 #[must_use]
 pub fn is_lifted() -> bool {
-    DRAG.with_borrow(|drag| drag.as_ref().is_some_and(|drag| drag.lifted.is_some()))
+    lifted().is_some()
 }
 
 fn is_ours(event: &PointerEvent) -> bool {
