@@ -57,7 +57,7 @@ pub use report::{events, newest_event, stats, worker_context, worker_logs};
 pub use retry::retry_card;
 pub use review::{CommitFirst, card_changes, card_evidence, file_diff, merge_card};
 pub use run_log::{run_log, run_log_file};
-pub use undo::{last_undo, undo};
+pub use undo::{last_redo, last_undo, undo};
 pub use view::{
     board_delta, board_page, board_pulse, card, card_changed, card_detail, card_graph, cards, column_page,
     earlier_runs, last_seq, list_cards, open_decision_of, run_events, search_cards,

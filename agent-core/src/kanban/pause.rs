@@ -1,7 +1,7 @@
 //! Failures that are not a card's: when several cards of one profile fail the same way, the profile rests, one person
 //! is asked once, and the other cards neither burn their attempts nor ask as well.
 
-use protocol::{RunId, RunOutcome};
+use protocol::{CardId, RunId, RunOutcome};
 use sqlx::SqliteConnection;
 
 use super::KanbanError;
@@ -17,6 +17,8 @@ const LONGEST_PAUSE_MS: i64 = 60 * 60_000;
 const REMEMBERED_MS: i64 = 60 * 60_000;
 const MAX_KEY_CHARS: usize = 160;
 
+const END_BACKOFF: &str = "UPDATE kanban_card SET backoff_until = NULL, updated_at = ?2, revision = revision + 1
+    WHERE id = ?1 AND backoff_until > ?2";
 const SET_KEY: &str = "UPDATE kanban_run SET failure_key = ?2 WHERE id = ?1";
 const SAME: &str = "SELECT count(DISTINCT card_id) FROM kanban_run
     WHERE profile = ?1 AND failure_key = ?2 AND ended_at > ?3 AND card_id <> ?4";
@@ -126,6 +128,12 @@ pub(super) async fn resume(tx: &mut SqliteConnection, profile: &str, at: i64) ->
     Ok(())
 }
 
+/// A card need not wait any longer after its last attempt.
+pub(super) async fn end_backoff(tx: &mut SqliteConnection, card: CardId, now: i64) -> Result<(), KanbanError> {
+    sqlx::query(END_BACKOFF).bind(card.0).bind(now).execute(tx).await?;
+    Ok(())
+}
+
 /// A person who starts a card afresh means its profile, too.
 pub(super) async fn resume_for(
     core: &Core,
@@ -166,7 +174,7 @@ fn key(error: &str) -> String {
 }
 
 #[cfg(test)]
-pub(super) const ALL_SQL: &[&str] = &[SET_KEY, SAME, PRESENT, PAUSE, RESUME, RESUME_ALL];
+pub(super) const ALL_SQL: &[&str] = &[END_BACKOFF, SET_KEY, SAME, PRESENT, PAUSE, RESUME, RESUME_ALL];
 
 #[cfg(test)]
 mod tests {

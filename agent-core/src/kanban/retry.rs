@@ -2,13 +2,17 @@
 
 use protocol::{CardRef, CardState, CardWritten, RetryCardParams};
 
-use super::card_row::load;
+use sqlx::SqliteConnection;
+
+use super::card_row::{CardRow, load};
 use super::comments::comment_in;
 use super::edit::{write_fields, written};
+use super::event::{self, NewEvent};
+use super::pause;
 use super::transition::{self, Cause, Failures, RunEnd, Transition};
 use super::undo::{self, Inverse};
 use super::{KanbanError, boards, input, store};
-use crate::{Actor, Core, decisions};
+use crate::{Actor, Core, audit, decisions};
 
 /// Lets a card run again, with another profile, another model or a comment. A running card is taken back from its
 /// worker; a blocked one no longer asks. Held for a moment, so that it can be taken back.
@@ -23,9 +27,9 @@ pub async fn retry_card(core: &Core, actor: &Actor, params: RetryCardParams) -> 
     let mut tx = core.write().await?;
     let found = load(&mut tx, CardRef::Id(params.id)).await?;
     boards::require_open(&mut tx, found.board_id).await?;
-    if !matches!(found.state, CardState::Running | CardState::Blocked | CardState::Done) {
+    if !matches!(found.state, CardState::Running | CardState::Blocked | CardState::Done | CardState::Ready) {
         return Err(KanbanError::Conflict(format!(
-            "{} is {}; only a running, blocked or finished card can be tried again",
+            "{} is {}; only a ready, running, blocked or finished card can be tried again",
             found.label(),
             found.state
         )));
@@ -42,12 +46,23 @@ pub async fn retry_card(core: &Core, actor: &Actor, params: RetryCardParams) -> 
         "" => None,
         text => Some(comment_in(&mut tx, actor, &found, text, None, core.now_ms()).await?),
     };
+    let is_changed = wanted != found || added.is_some();
     let card = if wanted == found {
         found
     } else {
         let labels = store::labels_of(&mut tx, found.id).await?;
         write_fields(core, &mut tx, actor, &found, &wanted, &labels, "edited").await?
     };
+    if card.state == CardState::Ready {
+        let after = start_now(core, &mut tx, actor, &card).await?;
+        // That it started sooner cannot be taken back.
+        let undo = match is_changed {
+            true => undo::offer(core, &mut tx, actor, &after, &inverse.with_comment(added)).await?,
+            false => None,
+        };
+        tx.commit().await?;
+        return written(core, after.id, undo).await;
+    }
     let waits = store::has_unfinished_parent(&mut tx, card.id).await?;
     let to = if waits { CardState::Todo } else { CardState::Ready };
     let mut transition = Transition::new(Cause::Person, to, "retried");
@@ -60,4 +75,21 @@ pub async fn retry_card(core: &Core, actor: &Actor, params: RetryCardParams) -> 
     let undo = undo::offer(core, &mut tx, actor, &after, &inverse.with_comment(added)).await?;
     tx.commit().await?;
     written(core, after.id, undo).await
+}
+
+/// A ready card no longer waits for the rest after a failure, its own or its profile's.
+async fn start_now(
+    core: &Core,
+    tx: &mut SqliteConnection,
+    actor: &Actor,
+    card: &CardRow,
+) -> Result<CardRow, KanbanError> {
+    let now = core.now_ms();
+    pause::end_backoff(tx, card.id, now).await?;
+    pause::resume_for(core, tx, actor, card).await?;
+    let detail = serde_json::json!({ "assignee": card.assignee, "model": card.model });
+    audit::record(tx, now, actor, "retried", &card.object(), &detail).await?;
+    let after = load(tx, CardRef::Id(card.id)).await?;
+    event::append(tx, NewEvent { card: &after, run: None, kind: "retried", actor, detail, at: now }).await?;
+    Ok(after)
 }

@@ -7,6 +7,7 @@ use sqlx::{Connection, SqliteConnection};
 use super::card_row::{self, CardRow};
 use super::edit::{changed_meanwhile, write_fields};
 use super::event::{self, NewEvent};
+use super::store::{TakenUndo, UndoKind};
 use super::transition::{self, Cause, Failures, Place, Transition};
 use super::{KanbanError, attachments, links, store, view};
 use crate::{Actor, Core, decisions};
@@ -79,6 +80,9 @@ pub(crate) struct Before {
     decision: Option<DecisionId>,
     /// The comment that the write added.
     comment: Option<CommentId>,
+    /// The card's revision then.
+    #[serde(default)]
+    revision: i64,
 }
 
 impl Inverse {
@@ -107,6 +111,7 @@ impl Inverse {
             deleted: before.deleted_at.is_some(),
             decision: before.open_decision_id,
             comment: None,
+            revision: before.revision,
         })))
     }
 
@@ -143,6 +148,17 @@ pub(super) async fn offer_in(
     inverse: &Inverse,
     batch: Option<UndoId>,
 ) -> Result<Option<UndoId>, KanbanError> {
+    offer_step(core, tx, actor, after, inverse, (UndoKind::Write, batch)).await
+}
+
+async fn offer_step(
+    core: &Core,
+    tx: &mut SqliteConnection,
+    actor: &Actor,
+    after: &CardRow,
+    inverse: &Inverse,
+    (kind, batch): (UndoKind, Option<UndoId>),
+) -> Result<Option<UndoId>, KanbanError> {
     if !actor.is_person() {
         return Ok(None);
     }
@@ -155,6 +171,7 @@ pub(super) async fn offer_in(
         inverse: &json,
         revision: after.revision,
         batch,
+        kind,
         now,
         keep_after: now - 6 * UNDO_WINDOW_MS,
     };
@@ -167,7 +184,16 @@ pub(super) async fn offer_in(
 /// When the database fails.
 pub async fn last_undo(core: &Core, actor: &Actor) -> Result<Option<UndoId>, KanbanError> {
     let mut reader = core.store().reader().acquire().await?;
-    store::last_undo(&mut reader, &actor.label(), core.now_ms() - UNDO_WINDOW_MS).await
+    store::last_undo(&mut reader, &actor.label(), false, core.now_ms() - UNDO_WINDOW_MS).await
+}
+
+/// What this person took back last and can have again, unless they have written something since.
+///
+/// # Errors
+/// When the database fails.
+pub async fn last_redo(core: &Core, actor: &Actor) -> Result<Option<UndoId>, KanbanError> {
+    let mut reader = core.store().reader().acquire().await?;
+    store::last_undo(&mut reader, &actor.label(), true, core.now_ms() - UNDO_WINDOW_MS).await
 }
 
 /// Takes a write back, or several that were made together. Of several, those whose card has moved on are refused and
@@ -225,13 +251,14 @@ async fn take_back(
     redo: UndoId,
 ) -> Result<(CardId, bool), KanbanError> {
     let now = core.now_ms();
-    let Some((card_id, json, revision)) = store::take_undo(tx, id, now, now - UNDO_WINDOW_MS).await? else {
+    let Some(taken) = store::take_undo(tx, id, now, now - UNDO_WINDOW_MS).await? else {
         return Err(match store::undo_was_used(tx, id).await? {
             Some(true) => KanbanError::Conflict("this was taken back already".into()),
             Some(false) => KanbanError::Conflict("ten minutes have passed; change the card by hand instead".into()),
             None => KanbanError::NotFound("there is nothing to take back any more".into()),
         });
     };
+    let TakenUndo { card: card_id, inverse: json, revision, kind } = taken;
     let inverse: Inverse = serde_json::from_str(&json)
         .map_err(|error| KanbanError::Conflict(format!("this change cannot be taken back: {error}")))?;
     let card = card_row::load_any(tx, CardRef::Id(card_id)).await?;
@@ -252,7 +279,10 @@ async fn take_back(
             // What a decision's answer set in motion is asked again, not done again.
             let repeatable = before.decision.is_none() && before.comment.is_none();
             let again = Inverse::restore(tx, &card).await?;
+            let seen = before.revision;
             restore(core, tx, actor, card, *before).await?;
+            let now_is = card_row::load_any(tx, CardRef::Id(card_id)).await?;
+            store::rebase_undo(tx, card_id, seen, now_is.revision).await?;
             repeatable.then_some(again)
         }
         Inverse::Uncomment { comment } => {
@@ -281,7 +311,8 @@ async fn take_back(
     };
     let Some(again) = again else { return Ok((card_id, false)) };
     let after = card_row::load_any(tx, CardRef::Id(card_id)).await?;
-    let offered = offer_in(core, tx, actor, &after, &again, Some(redo)).await?;
+    let next = if kind == UndoKind::TakenBack { UndoKind::DoneAgain } else { UndoKind::TakenBack };
+    let offered = offer_step(core, tx, actor, &after, &again, (next, Some(redo))).await?;
     Ok((card_id, offered.is_some()))
 }
 

@@ -47,6 +47,18 @@ fn card(cx: &ToolContext, named: Option<&str>) -> Result<CardRef, ToolOutcome> {
     }
 }
 
+/// Ends and hand-overs are about one's own card; a model that names another means something else.
+fn own_card(cx: &ToolContext, named: Option<&str>) -> Result<(), ToolOutcome> {
+    if card(cx, named)? == CardRef::Number(cx.number) {
+        return Ok(());
+    }
+    Err(ToolOutcome::failed(format!(
+        "this ends your own card, T-{}, and no other; leave task_id out, or tell the other card with kanban_comment; \
+         nothing was changed",
+        cx.number
+    )))
+}
+
 struct Show;
 
 #[derive(Deserialize)]
@@ -154,6 +166,8 @@ struct Complete;
 #[derive(Deserialize)]
 struct CompleteArguments {
     #[serde(default)]
+    task_id: Option<String>,
+    #[serde(default)]
     summary: Option<String>,
     /// The older name of the same.
     #[serde(default)]
@@ -187,6 +201,9 @@ impl Tool for Complete {
             Ok(arguments) => arguments,
             Err(outcome) => return outcome,
         };
+        if let Err(outcome) = own_card(cx, arguments.task_id.as_deref()) {
+            return outcome;
+        }
         let summary = arguments.summary.or(arguments.result).unwrap_or_default();
         let metadata = arguments.metadata.map(|metadata| redacted(cx, metadata));
         let named = arguments.created_cards.iter().map(|name| card(cx, Some(name)));
@@ -207,6 +224,8 @@ struct Block;
 
 #[derive(Deserialize)]
 struct BlockArguments {
+    #[serde(default)]
+    task_id: Option<String>,
     reason: String,
     #[serde(default)]
     kind: Option<BlockKind>,
@@ -248,6 +267,9 @@ impl Tool for Block {
             Ok(arguments) => arguments,
             Err(outcome) => return outcome,
         };
+        if let Err(outcome) = own_card(cx, arguments.task_id.as_deref()) {
+            return outcome;
+        }
         let options: Vec<String> = arguments.options.iter().map(|option| cx.redactor.clean(option.trim())).collect();
         if options.len() > MAX_OPTIONS
             || options.iter().any(|option| option.is_empty() || option.chars().count() > MAX_OPTION_CHARS)
@@ -275,6 +297,8 @@ struct Attach;
 
 #[derive(Deserialize)]
 struct AttachArguments {
+    #[serde(default)]
+    task_id: Option<String>,
     path: PathBuf,
     #[serde(default)]
     name: Option<String>,
@@ -298,6 +322,9 @@ impl Tool for Attach {
             Ok(arguments) => arguments,
             Err(outcome) => return outcome,
         };
+        if let Err(outcome) = own_card(cx, arguments.task_id.as_deref()) {
+            return outcome;
+        }
         match worker::attach(&cx.core, cx.ticket, &arguments.path, arguments.name.as_deref()).await {
             Ok(file) => ToolOutcome::done(format!("{} is kept with the card ({} bytes)", file.name, file.bytes)),
             Err(error) => failed(cx, error),

@@ -6,7 +6,7 @@
 mod environment;
 mod kanban;
 pub(crate) mod output;
-mod places;
+pub(crate) mod places;
 mod policy;
 pub(crate) mod process_tree;
 mod read_file;

@@ -247,9 +247,11 @@ async fn a_tool_of_a_worker_ends_only_its_own_card_whatever_it_names() {
     let other = bench.world.create("other").await;
     let before = bench.world.card(&other).await;
     let named = format!("T-{}", other.number);
-    bench.call("kanban_block", json!({ "task_id": named, "reason": "stop that one", "kind": "review" })).await;
-    let after = bench.world.card(&other).await;
-    assert_eq!(after, before, "another card is never ended");
+    let refused = bench.call("kanban_block", json!({ "task_id": named, "reason": "stop that", "kind": "review" })).await;
+    assert_eq!(refused.status, ToolStatus::Failed);
+    assert_eq!(bench.world.card(&other).await, before, "another card is never ended");
+    assert_eq!(bench.world.state(&bench.card).await, CardState::Running, "nor its own in place of it");
+    bench.call("kanban_block", json!({ "reason": "look at it", "kind": "review" })).await;
     assert_eq!(bench.world.state(&bench.card).await, CardState::Review);
     // Once its own card is handed over, nothing more is its own.
     let seq = fingerprint(&bench.world).await;

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use agent_core::kanban::attachments::{self, Incoming};
 use agent_core::kanban::worker::{self, BlockWords, Handover, RunTicket};
 use agent_core::kanban::{self, KanbanError, housekeeping};
-use protocol::{AttachmentView, BlockKind, CardRef, CardState, MAX_ATTACHMENT_BYTES, TaskCard};
+use protocol::{
+    AttachmentView, BlockKind, CardRef, CardState, CreateCardParams, MAX_ATTACHMENT_BYTES, TaskCard, WorkspaceKind,
+};
 
 use crate::support::{World, ada};
 
@@ -156,6 +158,29 @@ async fn what_cannot_be_handed_over_leaves_everything_as_it_was() {
     std::fs::rename(&workspace, workspace.with_extension("away")).unwrap();
     symlink(world.dir.path(), &workspace).unwrap();
     assert!(worker::attach(&world.core, ticket, Path::new("secret.txt"), None).await.is_err());
+}
+
+#[tokio::test]
+async fn a_workspace_around_the_home_hands_over_nothing_of_it() {
+    let world = World::new().await;
+    let home = world.dir.path().canonicalize().unwrap();
+    let around = home.parent().unwrap().to_path_buf();
+    let own = format!("{}/hermes.db", home.file_name().unwrap().to_string_lossy());
+    let card = world
+        .create_with(CreateCardParams {
+            workspace: WorkspaceKind::Dir,
+            workspace_path: Some(around.to_string_lossy().into_owned()),
+            title: "nosy".into(),
+            ..CreateCardParams::default()
+        })
+        .await;
+    let ticket = world.claim_and_start().await;
+    let attached = worker::attach(&world.core, ticket, Path::new(&own), None).await;
+    assert!(matches!(attached, Err(KanbanError::Denied(_))), "{attached:?}");
+    let done = worker::complete_with(&world.core, ticket, "done", None, &with(&[&own])).await;
+    assert!(matches!(done, Err(KanbanError::Denied(_))), "{done:?}");
+    assert_eq!(world.state(&card).await, CardState::Running);
+    assert_eq!(on_disk(&world), 0);
 }
 
 #[tokio::test]

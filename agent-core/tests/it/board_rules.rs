@@ -389,6 +389,45 @@ async fn links_and_comments_are_taken_back_and_done_again() {
 }
 
 #[tokio::test]
+async fn undo_and_redo_walk_through_the_history() {
+    let world = World::new().await;
+    let mut cards = Vec::new();
+    for title in ["a", "b"] {
+        cards.push(world.create(title).await);
+    }
+    // Two steps on one card, and one on the other.
+    let steps = [(0, CardState::Triage), (0, CardState::Done), (1, CardState::Triage)];
+    for (card, to) in steps {
+        let params = MoveCardParams { id: cards[card].id, revision: None, to, after: None, before: None };
+        kanban::move_card(&world.core, &ada(), params).await.unwrap();
+    }
+    let states = async || (world.state(&cards[0]).await, world.state(&cards[1]).await);
+    let back = async || kanban::last_undo(&world.core, &ada()).await.unwrap();
+    let again = async || kanban::last_redo(&world.core, &ada()).await.unwrap();
+    assert_eq!(again().await, None);
+    let mut seen = vec![states().await];
+    for _ in 0..3 {
+        undo(&world, back().await).await;
+        seen.push(states().await);
+    }
+    use CardState::{Done, Ready, Triage};
+    assert_eq!(seen, [(Done, Triage), (Done, Ready), (Triage, Ready), (Ready, Ready)]);
+    for expected in seen.iter().rev().skip(1) {
+        undo(&world, again().await).await;
+        assert_eq!(states().await, *expected);
+    }
+    assert_eq!(again().await, None, "all is done again");
+    for expected in seen.iter().skip(1) {
+        undo(&world, back().await).await;
+        assert_eq!(states().await, *expected, "and back once more");
+    }
+    let params = MoveCardParams { id: cards[1].id, revision: None, to: Done, after: None, before: None };
+    kanban::move_card(&world.core, &ada(), params).await.unwrap();
+    assert_eq!(again().await, None, "a new write begins a new history");
+    world.check_invariants().await;
+}
+
+#[tokio::test]
 async fn a_person_takes_a_card_back_from_its_worker_and_rewrites_a_result() {
     let world = World::new().await;
     let card = world.create("x").await;

@@ -4,8 +4,8 @@ use agent_core::kanban::worker::{self, Handover, RunTicket};
 use agent_core::kanban::{self, KanbanError};
 use agent_core::{decisions, llm};
 use protocol::{
-    BoardEvent, CardRef, CardState, CreateCardParams, DecisionVerb, EditCardParams, RunOutcome, SaveProviderParams,
-    SettleDecisionParams, TaskCard, WaitReason, WorkspaceKind,
+    BoardEvent, CardRef, CardState, CreateCardParams, DecisionVerb, EditCardParams, RetryCardParams, RunOutcome,
+    SaveProviderParams, SettleDecisionParams, TaskCard, WaitReason, WorkspaceKind,
 };
 
 use crate::support::{World, ada};
@@ -145,6 +145,12 @@ async fn three_cards_that_fail_the_same_way_ask_once_and_the_rest_waits() {
     assert!(kanban::claim_next(&world.core, "test").await.unwrap().is_none(), "the profile rests");
     let waiting = world.card(&cards[4]).await.wait;
     assert!(matches!(&waiting, Some(WaitReason::ProfilePaused { profile, .. }) if profile == "runner"), "{waiting:?}");
+    // Whoever asks for another attempt at a card that rests means its profile; here nothing has changed.
+    let again = RetryCardParams { id: cards[4].id, assignee: None, model: None, comment: String::new() };
+    kanban::retry_card(&world.core, &ada(), again).await.unwrap();
+    assert_eq!(world.card(&cards[4]).await.wait, None);
+    fail(&world, "connection refused to 10.0.0.1:443").await;
+    assert!(kanban::claim_next(&world.core, "test").await.unwrap().is_none(), "it rests again");
 
     // Its time is over, and nothing has changed: longer, without asking again and without burning attempts.
     world.clock.advance_ms(601_000);

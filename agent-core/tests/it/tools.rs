@@ -293,7 +293,22 @@ async fn the_card_is_shown_commented_and_finished() {
     );
     assert_eq!(bench.run("kanban_heartbeat", json!({ "note": "still here" })).await.status, ToolStatus::Done);
     assert_eq!(bench.world.card(&other).await.comments, 1);
-    let outcome = bench.run("kanban_complete", json!({ "summary": "done", "metadata": { "files": ["a"] } })).await;
+    for (tool, arguments) in [
+        ("kanban_complete", json!({ "summary": "done", "task_id": named })),
+        ("kanban_block", json!({ "reason": "why", "task_id": named })),
+        ("kanban_attach", json!({ "path": "a.txt", "task_id": named })),
+    ] {
+        let outcome = bench.run(tool, arguments).await;
+        assert!(outcome.status == ToolStatus::Failed && outcome.text.contains("your own card"), "{}", outcome.text);
+    }
+    assert_eq!(bench.world.state(&bench.card).await, CardState::Running);
+    let outcome = bench
+        .run(
+            "kanban_complete",
+            json!({ "task_id": format!("T-{}", bench.card.number),
+        "summary": "done", "metadata": { "files": ["a"] } }),
+        )
+        .await;
     assert_eq!(outcome.status, ToolStatus::HandedOver);
     assert_eq!(bench.world.state(&bench.card).await, CardState::Done);
     let late = bench.run("kanban_comment", json!({ "body": "too late" })).await;

@@ -159,6 +159,14 @@ pub struct TaskCard {
     pub parent: Option<i64>,
 }
 
+impl TaskCard {
+    /// Whether a person may put it into that column. Waiting is for cards that come after another one.
+    #[must_use]
+    pub fn may_go_to(&self, to: CardState) -> bool {
+        self.state.manual_targets().contains(&to) && (to != CardState::Todo || self.parent.is_some())
+    }
+}
+
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
 fn is_zero(number: &u32) -> bool {
     *number == 0

@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use protocol::{AttachmentId, AttachmentView, CardRef};
+use protocol::{AttachmentId, AttachmentView, CardRef, WorkspaceKind};
 use sqlx::SqliteConnection;
 
 use super::{Owned, RunTicket, own, renew};
 use crate::Core;
 use crate::kanban::card_row::load;
 use crate::kanban::{KanbanError, attachments};
+use crate::tools::places::{Place, Places};
 
 /// Copies files of the run's workspace aside, before the transaction that makes them the card's.
 pub(super) async fn stage(
@@ -26,10 +27,24 @@ pub(super) async fn stage(
     attachments::require_room(there, paths.len())?;
     let workspace = PathBuf::from(owned.card.workspace_path.unwrap_or_default());
     let mut staged = Vec::with_capacity(paths.len());
+    let places = places(core, &workspace, owned.card.workspace_kind == WorkspaceKind::Dir);
     for path in paths {
-        staged.push(attachments::stage_from_workspace(core, &workspace, path).await?);
+        let file = attachments::stage_from_workspace(core, &workspace, path).await?;
+        if let (real, Place::Private | Place::Secret) = places.of(&workspace, &path.to_string_lossy()) {
+            return Err(KanbanError::Denied(format!(
+                "{} is one of Hermes's own files or holds keys or passwords, which are not for workers",
+                real.display()
+            )));
+        }
+        staged.push(file);
     }
     Ok(staged)
+}
+
+/// A workspace may be a directory around Hermes's own home, or the user's.
+fn places(core: &Core, workspace: &Path, is_users: bool) -> Places {
+    let user_home = std::env::home_dir().unwrap_or_else(|| PathBuf::from("/nonexistent"));
+    Places::new(workspace, is_users, core.home().root(), &user_home)
 }
 
 /// Makes staged files the card's. They go again unless the commit succeeds.

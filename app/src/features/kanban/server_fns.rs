@@ -84,6 +84,13 @@ pub async fn last_undo() -> Result<Option<UndoId>, ApiError> {
     Ok(agent_core::kanban::last_undo(&cx.core, &cx.actor).await?)
 }
 
+/// What the person took back last and can have again.
+#[server(endpoint = "kanban/last-redo", input = Json)]
+pub async fn last_redo() -> Result<Option<UndoId>, ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    Ok(agent_core::kanban::last_redo(&cx.core, &cx.actor).await?)
+}
+
 /// Takes a write back, or several that were made together.
 #[server(endpoint = "kanban/undo", input = Json)]
 pub async fn undo_write(id: UndoId) -> Result<UndoResult, ApiError> {

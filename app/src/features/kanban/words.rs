@@ -191,7 +191,7 @@ pub fn wait_reason(wait: &WaitReason, now: i64) -> String {
         WaitReason::ProfileBusy { profile, used, limit } => {
             t::kanban_profile_busy(profile, &used.to_string(), &limit.to_string())
         }
-        WaitReason::ProfilePaused { profile, .. } => t::kanban_profile_paused(profile),
+        WaitReason::ProfilePaused { profile, until: at } => t::kanban_profile_paused(profile, &until(*at)),
         WaitReason::DirectoryBusy { card } => t::kanban_directory_busy(&label(*card)),
         WaitReason::EarlierWorker => t::kanban_earlier_worker().to_owned(),
         WaitReason::OverBudget => t::kanban_over_budget().to_owned(),
@@ -224,6 +224,15 @@ pub fn price(micros: i64) -> String {
     format!("${}.{:02}", cents / 100, cents % 100)
 }
 
+/// What was done again.
+#[must_use]
+pub fn redone(result: &UndoResult) -> String {
+    match result.cards.as_slice() {
+        [card] if result.removed.is_empty() => t::kanban_redone(&label(card.number)),
+        _ => t::kanban_redone_many(i64::try_from(result.cards.len() + result.removed.len()).unwrap_or(i64::MAX)),
+    }
+}
+
 /// What was taken back.
 #[must_use]
 pub fn undone(undone: &UndoResult) -> String {
@@ -241,6 +250,7 @@ pub fn why_not(from: CardState, to: CardState) -> String {
     match to {
         CardState::Running | CardState::Review | CardState::Blocked => t::kanban_only_worker(state_name(to)),
         CardState::Scheduled => t::kanban_only_clock().to_owned(),
+        CardState::Todo if from.manual_targets().contains(&to) => t::kanban_only_waiting().to_owned(),
         _ => {
             let targets: Vec<&str> = from.manual_targets().iter().map(|state| state_name(*state)).collect();
             t::kanban_can_go(state_name(from), &targets.join(", "))

@@ -61,9 +61,10 @@ pub(super) fn wait(reason: &WaitReason, now: i64) -> String {
         }
         WaitReason::NoFreeSlot { used, limit } => format!("no free slot ({used}/{limit})"),
         WaitReason::BoardFull { used, limit } => format!("the board is busy ({used}/{limit})"),
-        WaitReason::ProfilePaused { profile, .. } => {
-            format!("several cards of {profile} failed the same way; it rests")
-        }
+        WaitReason::ProfilePaused { profile, until } => format!(
+            "several cards of {profile} failed the same way; it tries again {}, `hermes kanban promote` at once",
+            within(until - now)
+        ),
         WaitReason::ProfileBusy { profile, used, limit } => format!("{profile} is busy ({used}/{limit})"),
         WaitReason::DirectoryBusy { card } => format!("T-{card} works in its directory"),
         WaitReason::EarlierWorker => "an earlier worker is ending".to_owned(),

@@ -6,8 +6,8 @@ use agent_core::kanban::worker::{self, BlockWords, Handover, Holder, RunTicket};
 use agent_core::{decisions, kanban};
 use clap::Args;
 use protocol::{
-    AddCommentParams, BlockKind, CardRef, CardState, CardWritten, EditCardParams, MoveCardParams, RunEventKind,
-    SettleDecisionOutcome, UndoId,
+    AddCommentParams, BlockKind, CardRef, CardState, CardWritten, EditCardParams, MoveCardParams, RetryCardParams,
+    RunEventKind, SettleDecisionOutcome, UndoId,
 };
 use serde::Serialize;
 
@@ -409,9 +409,20 @@ pub(super) async fn schedule(cx: &Cx, cards: &[CardRef], at: Moment) -> Result<E
 pub(super) async fn promote(cx: &Cx, cards: &[CardRef]) -> Result<ExitCode, CliError> {
     let mut results = Vec::new();
     for card in cards {
-        results.push(move_to(cx, *card, CardState::Ready, None).await);
+        results.push(promote_one(cx, *card).await);
     }
     each(cx, results, |cx, written| wrote(cx, written, "Promoted"))
+}
+
+/// A card that is ready already, and rests after a failure, need not wait for the end of it.
+async fn promote_one(cx: &Cx, card: CardRef) -> Result<CardWritten, CliError> {
+    let found = kanban::card(&cx.core, card).await?;
+    if found.state != CardState::Ready {
+        return move_to(cx, card, CardState::Ready, None).await;
+    }
+    let actor = cx.caller.person("start cards at once")?;
+    let params = RetryCardParams { id: found.id, assignee: None, model: None, comment: String::new() };
+    Ok(kanban::retry_card(&cx.core, actor, params).await?)
 }
 
 pub(super) async fn reclaim(cx: &Cx, card: CardRef, reason: &str) -> Result<(), CliError> {

@@ -1,7 +1,7 @@
 //! The board's menus: the twin of dragging for thumbs, keyboards and screen readers. They offer only what is legal.
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use protocol::{BulkChange, CardId, CardState};
+use protocol::{BulkChange, CardId, CardState, TaskCard};
 
 use super::BoardUi;
 use super::forms::Form;
@@ -90,9 +90,8 @@ fn item(
 
 /// The columns that at least one of the cards may go to; what the others say is told after.
 fn statuses(board: Board, cards: &[CardId]) -> Vec<MenuItem> {
-    let from: Vec<CardState> = cards.iter().filter_map(|id| board.face(*id)).map(|card| card.state).collect();
-    let legal =
-        |to: &CardState| *to != CardState::Archived && from.iter().any(|from| from.manual_targets().contains(to));
+    let faces: Vec<TaskCard> = cards.iter().filter_map(|id| board.face(*id)).collect();
+    let legal = |to: &CardState| *to != CardState::Archived && faces.iter().any(|card| card.may_go_to(*to));
     CardState::COLUMNS
         .iter()
         .copied()
@@ -141,7 +140,7 @@ fn everything(board: Board, ui: BoardUi, toasts: Toasts, id: CardId) -> Vec<Menu
         })];
     }
     // Who works on a card that does not run is under its own entry.
-    let steps = Step::legal(card.state).iter().filter(|step| match step {
+    let steps = Step::legal(card.state, Step::rests(card.wait.as_ref())).iter().filter(|step| match step {
         Step::Retry | Step::Reclaim => true,
         Step::Reassign => card.state == CardState::Running,
         Step::Model => false,

@@ -14,7 +14,7 @@ use protocol::{
 
 use super::{focus, window};
 use crate::error::ApiError;
-use crate::features::kanban::server_fns::{last_undo, move_card, read_board, read_column, undo_write};
+use crate::features::kanban::server_fns::{last_redo, last_undo, move_card, read_board, read_column, undo_write};
 use crate::features::kanban::words;
 use crate::i18n::t;
 use crate::ui::{Toasts, dom};
@@ -130,8 +130,6 @@ pub struct Board {
     pub(super) seq: StoredValue<i64>,
     /// A look at what the view hides or shows now is due.
     refreshing: StoredValue<bool>,
-    /// What does again what was just taken back.
-    pub(super) redo: StoredValue<Option<UndoId>>,
     pub(super) toasts: Toasts,
 }
 
@@ -176,7 +174,6 @@ impl Board {
             seq: StoredValue::new(page.seq),
             cards: StoredValue::new(cards),
             refreshing: StoredValue::new(false),
-            redo: StoredValue::new(None),
             toasts,
         }
     }
@@ -545,16 +542,23 @@ impl Board {
         });
     }
 
-    /// Does again what was just taken back.
+    /// Does again what was taken back last, since the person's last write.
     pub fn redo_last(self) {
-        match self.redo.get_value() {
-            Some(redo) => self.take_back(redo),
-            None => self.toasts.say(t::kanban_nothing_to_redo()),
-        }
+        spawn_local(async move {
+            match last_redo().await {
+                Ok(Some(redo)) => self.step_back(redo, words::redone),
+                Ok(None) => self.toasts.say(t::kanban_nothing_to_redo()),
+                Err(error) => self.toasts.fail(error.message),
+            }
+        });
     }
 
     /// Takes a write back.
     pub fn take_back(self, undo: UndoId) {
+        self.step_back(undo, words::undone);
+    }
+
+    fn step_back(self, undo: UndoId, told: fn(&UndoResult) -> String) {
         let toasts = self.toasts;
         spawn_local(async move {
             match undo_write(undo).await {
@@ -562,8 +566,7 @@ impl Board {
                     if !self.cards.is_disposed() {
                         self.accept_undone(&undone);
                     }
-                    self.redo.try_set_value(undone.redo);
-                    toasts.say(words::undone(&undone));
+                    toasts.say(told(&undone));
                 }
                 Err(error) => toasts.fail(error.message),
             }

@@ -39,9 +39,7 @@ impl Board {
         let Some(mut carried) = self.carried.get_untracked() else { return };
         let id = carried.before.id;
         if columns != 0 {
-            let may = |state: &CardState| {
-                *state == carried.before.state || carried.before.state.manual_targets().contains(state)
-            };
+            let may = |state: &CardState| *state == carried.before.state || carried.before.may_go_to(*state);
             let states: Vec<CardState> = CardState::COLUMNS.iter().copied().filter(may).collect();
             let at = states.iter().position(|state| *state == carried.state).unwrap_or(0);
             let next = if columns > 0 { at + 1 } else { at.wrapping_sub(1) };

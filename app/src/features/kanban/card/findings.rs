@@ -75,7 +75,7 @@ fn remedies(kind: DiagnosisKind, state: CardState, asked: Option<(DecisionId, De
         DiagnosisKind::BlockCycling => &[Step::Model, Step::Reassign],
         DiagnosisKind::OverBudget | DiagnosisKind::Unanswered => &[],
     };
-    let steps = steps.iter().filter(|step| Step::legal(state).contains(step)).map(|step| Remedy::Take(*step));
+    let steps = steps.iter().filter(|step| Step::legal(state, true).contains(step)).map(|step| Remedy::Take(*step));
     let first = match kind {
         DiagnosisKind::NoProvider => Some(Remedy::Settings),
         DiagnosisKind::OverBudget => Some(Remedy::Edit),

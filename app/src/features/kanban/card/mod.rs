@@ -154,7 +154,8 @@ fn CardHead(page: CardPage, editing: RwSignal<bool>) -> impl IntoView {
     let state = Memo::new(move |_| page.detail.with(|detail| detail.card.state));
     let number = page.detail.with_untracked(|detail| words::label(detail.card.number));
     let items = Callback::new(move |()| {
-        let targets = state.get_untracked().manual_targets().iter();
+        let card = page.detail.with_untracked(|detail| detail.card.clone());
+        let targets = CardState::ALL.iter().filter(|to| card.may_go_to(**to));
         let mut items: Vec<MenuItem> = targets
             .map(|&to| MenuItem {
                 label: if to == CardState::Archived {
@@ -207,7 +208,8 @@ fn steps(page: CardPage, state: CardState) -> Vec<MenuItem> {
         key: "",
         action: Callback::new(move |()| page.recover.start(step)),
     };
-    Step::legal(state).iter().map(item).collect()
+    let rests = page.detail.with_untracked(|detail| Step::rests(detail.card.wait.as_ref()));
+    Step::legal(state, rests).iter().map(item).collect()
 }
 
 /// The form in the place of title and description.

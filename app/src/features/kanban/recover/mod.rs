@@ -3,7 +3,7 @@
 mod form;
 
 use leptos::prelude::*;
-use protocol::CardState;
+use protocol::{CardState, WaitReason};
 
 use crate::i18n::t;
 use crate::ui::Icon;
@@ -24,15 +24,22 @@ pub enum Step {
 }
 
 impl Step {
-    /// What can be done with a card in that state, main step first.
+    /// What can be done with a card in that state, main step first; `rests` after a failure, its own or its profile's.
     #[must_use]
-    pub fn legal(state: CardState) -> &'static [Self] {
+    pub fn legal(state: CardState, rests: bool) -> &'static [Self] {
         match state {
+            CardState::Ready if rests => &[Self::Retry, Self::Reassign, Self::Model],
             CardState::Blocked | CardState::Done => &[Self::Retry, Self::Reassign, Self::Model],
             CardState::Running => &[Self::Reclaim, Self::Reassign, Self::Model],
             CardState::Archived => &[],
             _ => &[Self::Reassign, Self::Model],
         }
+    }
+
+    /// Whether a card waits only because an attempt failed.
+    #[must_use]
+    pub fn rests(wait: Option<&WaitReason>) -> bool {
+        matches!(wait, Some(WaitReason::ProfilePaused { .. } | WaitReason::BackingOff { .. }))
     }
 
     /// What a button or a menu's entry calls it.

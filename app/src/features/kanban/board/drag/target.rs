@@ -52,7 +52,7 @@ impl Target {
 
 /// Whether a person may put the card into that column.
 pub(super) fn is_legal(card: &TaskCard, state: CardState) -> bool {
-    state == card.state || card.state.manual_targets().contains(&state)
+    state == card.state || card.may_go_to(state)
 }
 
 /// Where everything is while a card is in the air. Nothing moves before the drop but what is scrolled, so it is measured
