@@ -112,8 +112,14 @@ async function frames(page: Page): Promise<void> {
   );
 }
 
+/** Dragging is fetched after the first paint. */
+export async function draggable(page: Page): Promise<void> {
+  await expect(page.locator('[data-drag]')).toBeAttached();
+}
+
 /** Drags with the mouse from one place to another and lets go. */
 export async function dragByMouse(page: Page, from: Locator, to: Locator): Promise<void> {
+  await draggable(page);
   const start = await middle(from);
   const end = await middle(to);
   await page.mouse.move(start.x, start.y);
@@ -143,6 +149,7 @@ export class Finger {
 
   /** Puts the finger on a card and holds still until it lifts. */
   async lift(target: Locator): Promise<void> {
+    await draggable(this.page);
     const at = await middle(target);
     await this.send('touchStart', at);
     await expect(this.page.getByText(/ lifted\. Drop it on a column/)).toBeAttached();

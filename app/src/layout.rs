@@ -21,6 +21,20 @@ pub struct NewCard {
     pub created: StoredValue<Option<Callback<TaskCard>>>,
 }
 
+/// The address of the board that was looked at last, with its view.
+#[derive(Debug, Clone, Copy)]
+pub struct LastBoard(pub RwSignal<String>);
+
+impl LastBoard {
+    /// The way back to a board: as it was left, if it was the last one.
+    #[must_use]
+    pub fn back_to(self, slug: &str) -> String {
+        let plain = format!("/board/{slug}");
+        let left = self.0.get();
+        if left.strip_prefix(&plain).is_some_and(|rest| rest.starts_with('?')) { left } else { plain }
+    }
+}
+
 /// The frame. Pages before signing in stand alone.
 #[component]
 pub fn Layout(children: Children) -> impl IntoView {
@@ -32,6 +46,8 @@ pub fn Layout(children: Children) -> impl IntoView {
         created: StoredValue::new(None),
     };
     provide_context(new_card);
+    let last = LastBoard(RwSignal::new("/board".to_owned()));
+    provide_context(last);
     let home = Resource::new_blocking(
         move || bare.get(),
         |bare| async move { if bare { None } else { crate::features::home::read_home().await.ok() } },
@@ -65,7 +81,7 @@ pub fn Layout(children: Children) -> impl IntoView {
         <a class="skip" href="#content">{t::shell_skip()}</a>
         <div class="shell" class:is-bare=move || bare.get()>
             <Show when=move || !bare.get()>
-                {view! { <Nav path home new_card /> }.into_any()}
+                {view! { <Nav path home new_card last /> }.into_any()}
             </Show>
             <main id="content" class="content">{children()}</main>
         </div>
@@ -77,7 +93,7 @@ pub fn Layout(children: Children) -> impl IntoView {
 }
 
 #[component]
-fn Nav(path: Memo<String>, home: Resource<Option<HomeState>>, new_card: NewCard) -> impl IntoView {
+fn Nav(path: Memo<String>, home: Resource<Option<HomeState>>, new_card: NewCard, last: LastBoard) -> impl IntoView {
     let here = move |prefix: &'static str| move || path.get().starts_with(prefix).then_some("page");
     view! {
         <nav class="nav" aria-label=t::shell_nav()>
@@ -86,7 +102,7 @@ fn Nav(path: Memo<String>, home: Resource<Option<HomeState>>, new_card: NewCard)
                 <span class="nav-word">{t::shell_inbox()}</span>
                 <Suspense>{move || home.get().map(|home| view! { <InboxCount first=home.map_or(0, |home| home.inbox) /> })}</Suspense>
             </a>
-            <a class="nav-item" href="/board" aria-current=here("/board")>
+            <a class="nav-item" href=move || last.0.get() aria-current=here("/board")>
                 {icon(Icon::Board)}
                 <span class="nav-word">{t::shell_board()}</span>
             </a>
@@ -118,10 +134,21 @@ fn InboxCount(first: i64) -> impl IntoView {
 #[component]
 fn ConnectionDot() -> impl IntoView {
     let live = expect_context::<Live>();
+    // Until when the page is true.
+    let since = RwSignal::new(String::new());
+    Effect::new(move |before: Option<Connection>| {
+        let now = live.connection();
+        if before == Some(Connection::Live) && now != Connection::Live {
+            let clock = js_sys::Date::new_0();
+            since.set(format!("{}:{:02}", clock.get_hours(), clock.get_minutes()));
+        }
+        now
+    });
     let state = move || match live.connection() {
-        Connection::Live => ("connection is-live", t::shell_live()),
-        Connection::Reconnecting => ("connection is-reconnecting", t::shell_reconnecting()),
-        Connection::Offline => ("connection is-offline", t::shell_offline()),
+        Connection::Live => ("connection is-live", t::shell_live().to_owned()),
+        Connection::Reconnecting => ("connection is-reconnecting", t::shell_reconnecting().to_owned()),
+        Connection::Offline if since.read().is_empty() => ("connection is-offline", t::shell_offline().to_owned()),
+        Connection::Offline => ("connection is-offline", t::shell_offline_since(&since.read())),
     };
     view! {
         <p class=move || state().0 role="status">

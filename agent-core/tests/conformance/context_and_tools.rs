@@ -247,7 +247,8 @@ async fn a_tool_of_a_worker_ends_only_its_own_card_whatever_it_names() {
     let other = bench.world.create("other").await;
     let before = bench.world.card(&other).await;
     let named = format!("T-{}", other.number);
-    let refused = bench.call("kanban_block", json!({ "task_id": named, "reason": "stop that", "kind": "review" })).await;
+    let refused =
+        bench.call("kanban_block", json!({ "task_id": named, "reason": "stop that", "kind": "review" })).await;
     assert_eq!(refused.status, ToolStatus::Failed);
     assert_eq!(bench.world.card(&other).await, before, "another card is never ended");
     assert_eq!(bench.world.state(&bench.card).await, CardState::Running, "nor its own in place of it");

@@ -145,12 +145,6 @@ async fn three_cards_that_fail_the_same_way_ask_once_and_the_rest_waits() {
     assert!(kanban::claim_next(&world.core, "test").await.unwrap().is_none(), "the profile rests");
     let waiting = world.card(&cards[4]).await.wait;
     assert!(matches!(&waiting, Some(WaitReason::ProfilePaused { profile, .. }) if profile == "runner"), "{waiting:?}");
-    // Whoever asks for another attempt at a card that rests means its profile; here nothing has changed.
-    let again = RetryCardParams { id: cards[4].id, assignee: None, model: None, comment: String::new() };
-    kanban::retry_card(&world.core, &ada(), again).await.unwrap();
-    assert_eq!(world.card(&cards[4]).await.wait, None);
-    fail(&world, "connection refused to 10.0.0.1:443").await;
-    assert!(kanban::claim_next(&world.core, "test").await.unwrap().is_none(), "it rests again");
 
     // Its time is over, and nothing has changed: longer, without asking again and without burning attempts.
     world.clock.advance_ms(601_000);
@@ -170,6 +164,35 @@ async fn three_cards_that_fail_the_same_way_ask_once_and_the_rest_waits() {
     let ticket = running(&world).await;
     worker::complete(&world.core, ticket, "works again", None).await.unwrap();
     assert!(kanban::claim_next(&world.core, "test").await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_card_that_rests_is_tried_at_once_when_a_person_says_so() {
+    let world = World::new().await;
+    let mut cards = Vec::new();
+    for at in 0..4 {
+        cards.push(world.create(&format!("card {at}")).await);
+    }
+    for _ in 0..3 {
+        fail(&world, "connection refused").await;
+    }
+    assert!(kanban::claim_next(&world.core, "test").await.unwrap().is_none(), "the profile rests");
+    let again = |card: &TaskCard| RetryCardParams { id: card.id, assignee: None, model: None, comment: String::new() };
+    let written = kanban::retry_card(&world.core, &ada(), again(&cards[3])).await.unwrap();
+    assert_eq!((written.card.wait, written.undo), (None, None), "it means the whole profile");
+    let ticket = running(&world).await;
+    worker::fail(&world.core, ticket, RunOutcome::Crashed, "something else", None).await.unwrap();
+    world.forget_processes().await;
+    let mut resting = None;
+    for card in &cards {
+        let card = world.card(card).await;
+        if matches!(card.wait, Some(WaitReason::BackingOff { .. })) {
+            resting = Some(card);
+        }
+    }
+    let written = kanban::retry_card(&world.core, &ada(), again(&resting.unwrap())).await.unwrap();
+    assert_eq!(written.card.wait, None, "nor does a card wait for the end of its own pause");
+    world.check_invariants().await;
 }
 
 #[tokio::test]

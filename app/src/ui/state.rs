@@ -4,6 +4,7 @@ use protocol::ErrorCode;
 
 use crate::error::ApiError;
 use crate::i18n::t;
+use crate::live::{Connection, Live};
 
 /// Nothing is there, and that is fine.
 #[component]
@@ -40,6 +41,16 @@ pub fn ErrorState(
         && let Some(response) = use_context::<leptos_axum::ResponseOptions>()
     {
         response.set_status(http::StatusCode::NOT_FOUND);
+    }
+    if let (ErrorCode::Network, Some(retry), Some(live)) = (error.code, retry, use_context::<Live>()) {
+        // Nobody has to tap when the network is back.
+        Effect::new(move |before: Option<bool>| {
+            let is_live = live.connection() == Connection::Live;
+            if is_live && before == Some(false) {
+                retry.run(());
+            }
+            is_live
+        });
     }
     let action = match (error.code, retry) {
         (ErrorCode::Unauthenticated, _) => {

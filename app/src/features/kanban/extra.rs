@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use protocol::{BoardId, CardId, RunId, TaskCard};
 
-use super::board::model::Board;
+use super::board::{self, model::Board};
 use super::board::{BoardUi, peek};
 use super::card::{links, log, map};
 use super::recover::{self, Step};
@@ -23,6 +23,8 @@ pub enum Extra {
     Recover(CardId, Step, Callback<TaskCard>),
     /// The panel beside the board.
     Peek(Board, BoardUi),
+    /// That a board was put away, and the way back.
+    Archived(Board),
 }
 
 /// The part.
@@ -34,5 +36,6 @@ pub fn extra(which: Extra) -> AnyView {
         Extra::Picker(card, board, linked, toasts) => links::picker(card, board, linked, toasts),
         Extra::Recover(card, step, done) => recover::loader(card, step, done),
         Extra::Peek(board, ui) => peek::panel(board, ui),
+        Extra::Archived(board) => board::archived_notice(board),
     }
 }

@@ -67,6 +67,14 @@ pub fn show(slot: &Element) {
     options.set_block(ScrollLogicalPosition::Nearest);
     options.set_inline(ScrollLogicalPosition::Nearest);
     slot.scroll_into_view_with_scroll_into_view_options(&options);
+    // The panel beside the board lies over it.
+    let covers = document().query_selector(".peek").ok().flatten();
+    if let (Some(cover), Ok(Some(columns))) = (covers, slot.closest(".columns")) {
+        let over = slot.get_bounding_client_rect().right() - cover.get_bounding_client_rect().left();
+        if over > 0.0 {
+            columns.scroll_by_with_x_and_y(over + 12.0, 0.0);
+        }
+    }
 }
 
 fn slot(id: CardId) -> String {

@@ -41,9 +41,7 @@ pub fn head(board: Board, ui: BoardUi) -> AnyView {
             <span class="head-slots">{column::slots(board)}</span>
             <button type="button" class="icon-btn head-search-open" aria-label=t::kanban_search()
                 aria-expanded=move || if ui.searching.get() { "true" } else { "false" }
-                on:click=move |_| {
-                    ui.searching.update(|on| *on = !*on);
-                }>
+                on:click=move |_| if ui.searching.get_untracked() { ui.searching.set(false) } else { ui.search_board() }>
                 {icon(Icon::Search)}
             </button>
             {search_field(board, ui)}

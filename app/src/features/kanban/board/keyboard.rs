@@ -11,7 +11,7 @@ use super::forms::Form;
 use super::menu::MenuFor;
 use super::model::{Board, Place};
 use super::peek;
-use super::{BoardUi, attention, focus as card_focus, window};
+use super::{BoardUi, attention, drag, focus as card_focus, window};
 use crate::features::kanban::words;
 use crate::i18n::t;
 use crate::ui::{Overlays, Toasts, dom};
@@ -47,6 +47,10 @@ pub fn listen(board: Board, ui: BoardUi) {
             if taken {
                 event.prevent_default();
             }
+            // At once: what is typed next belongs into the field.
+            if key.name == "/" && !key.command {
+                ui.search_board();
+            }
             spawn_local(work(board, ui, toasts, Some(key)));
         });
         // What it begins ends with the board.
@@ -55,13 +59,14 @@ pub fn listen(board: Board, ui: BoardUi) {
     });
 }
 
-/// What goes on beside the board: keys, and without one the count of what needs attention and the choice of what is
-/// drawn. One file of code, because each is named in the first load.
+/// What goes on beside the board: keys, and without one dragging, the count of what needs attention and the choice of
+/// what is drawn. One file of code, because each is named in the first load.
 #[lazy]
 fn work(board: Board, ui: BoardUi, toasts: Toasts, key: Option<Key>) {
     match key {
         Some(key) => press(board, ui, toasts, key),
         None => {
+            drag::attach(board, ui.root);
             attention::follow(board, ui);
             window::follow(board, ui);
         }
@@ -95,13 +100,6 @@ fn press(board: Board, ui: BoardUi, toasts: Toasts, key: Key) {
         "l" | "L" | "ArrowRight" => peek_along(ui, || side(board, 1)),
         "?" => {
             ui.open_form(Form::Keys);
-            true
-        }
-        "/" => {
-            ui.searching.set(true);
-            if let Some(field) = document().get_element_by_id("board-search") {
-                dom::focus(&field);
-            }
             true
         }
         " " if on_card() => peek::toggle(ui, focused_card().and_then(|slot| id_of(&slot))),

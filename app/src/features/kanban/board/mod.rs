@@ -7,6 +7,7 @@ mod face;
 mod focus;
 mod forms;
 mod head;
+mod kept;
 mod keyboard;
 mod lanes;
 mod menu;
@@ -22,18 +23,19 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_location, use_navigate, use_params_map};
-use protocol::{BoardPage, BoardView, CardId, CardState, StreamMessage};
+use protocol::{BoardPage, BoardSummary, BoardView, CardId, CardState, StreamMessage};
 
 use super::extra::{Extra, extra};
 use super::server_fns::read_board;
 use super::{EditDialog, NewCardDefaults, words};
 use crate::i18n::t;
-use crate::layout::NewCard;
+use crate::layout::{LastBoard, NewCard};
 use crate::live::{Live, Watch};
 use crate::ui::{
     Button, ButtonKind, EmptyState, ErrorState, MenuItem, Overlays, Toasts, dom, later, shown_while, skeleton_rows,
 };
 use forms::Form;
+pub(super) use forms::archived_notice;
 use lanes::Folded;
 use menu::MenuFor;
 use model::Board;
@@ -68,6 +70,8 @@ pub struct BoardUi {
     peek_watch: StoredValue<Watch>,
     /// Turns over when that has changed.
     peek_changed: RwSignal<bool>,
+    /// Everything of the board.
+    root: NodeRef<html::Div>,
     folded: Folded,
     new_card: NewCard,
     overlays: Overlays,
@@ -109,11 +113,24 @@ impl BoardUi {
             peek: RwSignal::new(None),
             peek_watch: StoredValue::new(Watch::default()),
             peek_changed: RwSignal::new(false),
+            root: NodeRef::new(),
             folded: Folded::of(board),
             new_card: expect_context::<NewCard>(),
             overlays: expect_context::<Overlays>(),
             go: StoredValue::new(go),
         }
+    }
+
+    /// Shows the search field, if it was not, and types into it. In the same breath: a phone opens its keyboard only for
+    /// a focus that comes with the touch.
+    fn search_board(self) {
+        let Some(field) = document().get_element_by_id("board-search") else { return };
+        if let Some(label) = field.parent_element() {
+            // silent-ok: the class name is a constant.
+            let _ = label.class_list().add_1("is-searching");
+        }
+        self.searching.set(true);
+        dom::focus(&field);
     }
 
     fn open_form(self, form: Form) {
@@ -180,14 +197,18 @@ pub fn BoardRoute() -> impl IntoView {
     // Only another board is another page; another view of the same one is shown in place.
     let page = Resource::new_blocking(
         move || slug.get(),
-        move |slug| read_board(slug, view.with_untracked(BoardView::to_query)),
+        move |slug| {
+            let query = view.with_untracked(BoardView::to_query);
+            let kept = kept::take(&slug, &query);
+            async move { if let Some(page) = kept { Ok(page) } else { read_board(slug, query).await } }
+        },
     );
     let retry = Callback::new(move |()| page.refetch());
     view! {
         <Suspense fallback=move || view! { <div class="page">{skeleton_rows(6)}</div> }>
             {move || Suspend::new(async move {
                 match page.await {
-                    Ok(page) => view! { <BoardContent page view /> }.into_any(),
+                    Ok(page) => view! { <BoardContent page view route=slug.get_untracked() /> }.into_any(),
                     Err(error) => view! { <ErrorState error retry /> }.into_any(),
                 }
             })}
@@ -196,13 +217,12 @@ pub fn BoardRoute() -> impl IntoView {
 }
 
 #[component]
-fn BoardContent(page: BoardPage, view: Memo<BoardView>) -> impl IntoView {
+fn BoardContent(page: BoardPage, view: Memo<BoardView>, route: String) -> impl IntoView {
     let live = expect_context::<Live>();
     let new_card = expect_context::<NewCard>();
     let seq = page.seq;
     let board = Board::new(page, view.get_untracked(), expect_context::<Toasts>());
     let ui = BoardUi::new(board);
-    let root = NodeRef::<html::Div>::new();
     let columns = NodeRef::<html::Div>::new();
     let current = RwSignal::new(CardState::Triage);
     Effect::new(move |_| {
@@ -223,7 +243,11 @@ fn BoardContent(page: BoardPage, view: Memo<BoardView>) -> impl IntoView {
     place::remember(board, columns, current);
     place::follow_chip(chip_bar, current);
     keyboard::listen(board, ui);
-    drag::attach(board, root);
+    let last = expect_context::<LastBoard>();
+    Effect::new(move |_| {
+        last.0.set(board.summary.with_value(|summary| board.view.with(|view| address(summary, view))))
+    });
+    Effect::new(move |_| kept::keep(board, route.clone()));
     new_card.created.set_value(Some(Callback::new(move |card| board.accept(card))));
     on_cleanup(move || {
         new_card.created.try_set_value(None);
@@ -232,7 +256,13 @@ fn BoardContent(page: BoardPage, view: Memo<BoardView>) -> impl IntoView {
     let list = board.columns.get_value();
     let chips = list.iter().map(|column| chip(board, *column, columns, current)).collect_view();
     let list = list.into_iter().map(|column| column::column_view(board, ui, column)).collect_view();
-    let plain_and_empty = move || board.is_empty() && !board.view.with(BoardView::is_filtered);
+    // Its code is fetched, which the server does not wait for.
+    let archived = RwSignal::new(false);
+    Effect::new(move |_| {
+        board.around.track();
+        archived.set(board.summary.with_value(|summary| summary.archived_at.is_some()));
+    });
+    let plain_and_empty = move || board.is_empty() && !archived.get() && !board.view.with(BoardView::is_filtered);
     view! {
         <Title text=board.summary.with_value(|summary| summary.name.clone()) />
         <div
@@ -240,11 +270,12 @@ fn BoardContent(page: BoardPage, view: Memo<BoardView>) -> impl IntoView {
             class:is-compact=move || ui.compact.get()
             class:is-loading=move || board.loading.get()
             class:is-selecting=move || !board.selection.read().is_empty()
-            node_ref=root
+            node_ref=ui.root
         >
             {head::head(board, ui)}
             <div class="col-chips" node_ref=chip_bar role="group" aria-label=t::kanban_columns()>{chips}</div>
             <div class="columns-box">
+                {shown_while(move || archived.get(), move || later(extra(Extra::Archived(board))))}
                 <div class="columns" node_ref=columns>{list}</div>
                 {shown_while(plain_and_empty, move || view! {
                     <div class="board-empty">
@@ -262,6 +293,12 @@ fn BoardContent(page: BoardPage, view: Memo<BoardView>) -> impl IntoView {
         <forms::FormDialog board ui />
         <EditDialog open=ui.edit_open card=ui.edit on_saved=edited />
     }
+}
+
+/// Where a view of a board is shown.
+fn address(board: &BoardSummary, view: &BoardView) -> String {
+    let query = view.to_query();
+    format!("/board/{}{}{query}", board.slug, if query.is_empty() { "" } else { "?" })
 }
 
 /// Jumps to a column; on a phone also where a lifted card can be dropped.

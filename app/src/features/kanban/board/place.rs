@@ -1,4 +1,5 @@
-//! Where the board was left: the column in view and how far it was scrolled, per board, in this browser.
+//! Where the board was left: the column in view, per board, in this browser. How far columns were scrolled is up to
+//! `window`.
 use std::cell::Cell;
 use std::time::Duration;
 
@@ -22,8 +23,7 @@ pub fn remember(board: Board, columns: NodeRef<html::Div>, current: RwSignal<Car
         let Some(columns) = columns.get() else { return };
         let columns: HtmlElement = columns.into();
         let key = board.summary.with_value(|summary| format!("hermes.board.{}", summary.slug));
-        restore(board, &columns, dom::remembered(&key));
-        current.set(in_view(&columns));
+        restore(board, columns.clone(), key.clone(), current, 0);
         let scroller = columns.clone();
         let on_scroll = Closure::<dyn FnMut()>::new(move || {
             if SAVING.replace(true) {
@@ -37,9 +37,8 @@ pub fn remember(board: Board, columns: NodeRef<html::Div>, current: RwSignal<Car
                     if current.try_get_untracked().is_some_and(|shown| shown != state) {
                         current.set(state);
                     }
-                    let top = body_of(&scroller, state).map_or(0, |body| body.scroll_top());
                     if scroller.is_connected() {
-                        dom::remember(&key, &format!("{state}:{top}"));
+                        dom::remember(&key, state.as_str());
                     }
                 },
                 Duration::from_millis(120),
@@ -92,22 +91,21 @@ pub fn column_of(columns: &Element, state: CardState) -> Option<Element> {
     columns.query_selector(&format!("[data-column='{state}']")).ok().flatten()
 }
 
-fn body_of(columns: &Element, state: CardState) -> Option<Element> {
-    column_of(columns, state)?.query_selector("[data-scroller]").ok().flatten()
-}
-
-fn restore(board: Board, columns: &HtmlElement, left: Option<String>) {
-    let left = left.and_then(|left| {
-        let (state, top) = left.split_once(':')?;
-        Some((state.parse::<CardState>().ok()?, top.parse::<i32>().ok()?))
-    });
-    let (state, top) = left.unwrap_or_else(|| (first_of_interest(board), 0));
-    if let Some(column) = column_of(columns, state) {
-        scroll_to(columns, &column, false);
+/// A page is made before it is put on screen; only then it can be scrolled.
+fn restore(board: Board, columns: HtmlElement, key: String, current: RwSignal<CardState>, looks: u32) {
+    if !columns.is_connected() && looks < 300 {
+        request_animation_frame(move || restore(board, columns, key, current, looks + 1));
+        return;
     }
-    if let Some(body) = body_of(columns, state) {
-        body.set_scroll_top(top);
+    if board.columns.is_disposed() {
+        return;
     }
+    let left = dom::remembered(&key).and_then(|left| left.split(':').next()?.parse().ok());
+    let state = left.unwrap_or_else(|| first_of_interest(board));
+    if let Some(column) = column_of(&columns, state) {
+        scroll_to(&columns, &column, false);
+    }
+    current.set(in_view(&columns));
 }
 
 /// Before anyone has chosen: what needs a person, then what is under way.

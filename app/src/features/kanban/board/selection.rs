@@ -79,6 +79,13 @@ impl Board {
         self.selection.set(Vec::new());
     }
 
+    /// Whoever loaded cards are given to.
+    #[must_use]
+    pub fn assignees(self) -> Vec<String> {
+        let ids = self.columns.get_value().into_iter().flat_map(|column| column.ids.get_untracked());
+        ids.filter_map(|id| self.face(id)?.assignee).collect()
+    }
+
     pub(super) fn deselect(self, id: CardId) {
         if self.selection.with_untracked(|selection| selection.contains(&id)) {
             self.selection.update(|selection| selection.retain(|other| *other != id));
@@ -130,17 +137,16 @@ impl Board {
                 }
             }
             match answer {
-                Ok(result) => self.changed(result, before),
+                Ok(result) => self.changed(result, before, wanted.len()),
                 Err(error) => self.unchanged(before, &error),
             }
         });
     }
 
-    fn changed(self, result: BulkResult, before: Vec<TaskCard>) {
+    fn changed(self, result: BulkResult, before: Vec<TaskCard>, wanted: usize) {
         for card in result.changed {
             self.accept(card);
         }
-        let count = before.len();
         for card in before {
             let refused = result.refused.iter().find(|refused| refused.id == card.id);
             if let (Some(_), Some(model)) = (refused, self.card(card.id)) {
@@ -148,7 +154,7 @@ impl Board {
                 self.place(&card);
             }
         }
-        let done = self.selection.read_untracked().len().max(count).saturating_sub(result.refused.len());
+        let done = wanted.saturating_sub(result.refused.len());
         let done = i64::try_from(done).unwrap_or(i64::MAX);
         self.clear_selection();
         let reasons: Vec<String> = result.refused.iter().take(TOLD).map(|refused| refused.reason.clone()).collect();

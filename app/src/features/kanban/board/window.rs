@@ -29,26 +29,63 @@ const EDGE: f64 = 2.0;
 pub(super) fn follow(board: Board, ui: BoardUi) {
     let by = Memo::new(move |_| board.view.with(|view| view.lanes));
     Effect::new(move |_| {
+        let Some(root) = ui.root.get() else { return };
         if by.get() == LaneBy::None {
+            let tops = Tops::of(board);
             for column in board.columns.get_value() {
-                begin(board, ui, column);
+                begin(board, ui, column, &root, &tops);
             }
         }
     });
 }
 
+/// How far each column was scrolled, in this browser.
+#[derive(Clone)]
+struct Tops {
+    key: String,
+    tops: Rc<RefCell<HashMap<String, i32>>>,
+}
+
+impl Tops {
+    fn of(board: Board) -> Self {
+        let key = board.summary.with_value(|summary| format!("hermes.scroll.{}", summary.slug));
+        let left = dom::remembered(&key).unwrap_or_default();
+        let tops = left.split(';').filter_map(|one| {
+            let (state, top) = one.split_once(':')?;
+            Some((state.to_owned(), top.parse().ok()?))
+        });
+        Self { key, tops: Rc::new(RefCell::new(tops.collect())) }
+    }
+
+    fn left(&self, column: Column) -> Option<i32> {
+        self.tops.borrow().get(column.state.as_str()).copied().filter(|top| *top > 0)
+    }
+
+    fn set(&self, column: Column, top: i32) {
+        let mut tops = self.tops.borrow_mut();
+        if tops.insert(column.state.as_str().to_owned(), top) != Some(top) {
+            let told: Vec<String> = tops.iter().map(|(state, top)| format!("{state}:{top}")).collect();
+            dom::remember(&self.key, &told.join(";"));
+        }
+    }
+}
+
 /// Below an effect: when that ends or begins anew, so does this.
-fn begin(board: Board, ui: BoardUi, column: Column) {
+fn begin(board: Board, ui: BoardUi, column: Column, root: &Element, tops: &Tops) {
     let window = Rc::new(RefCell::new(Window {
         board,
         column,
+        root: root.clone(),
         parts: None,
+        tops: tops.clone(),
+        goal: tops.left(column).map(|top| (top, 0)),
+        looks: 0,
         pitches: HashMap::new(),
         seen: Vec::new(),
         padding: (0.0, 0.0),
         is_due: false,
     }));
-    let scroller = document().query_selector(&format!("[data-column='{}'] [data-scroller]", column.state));
+    let scroller = root.query_selector(&format!("[data-column='{}'] [data-scroller]", column.state));
     let Ok(Some(scroller)) = scroller else { return };
     let scrolled = {
         let window = Rc::clone(&window);
@@ -82,7 +119,14 @@ fn begin(board: Board, ui: BoardUi, column: Column) {
 struct Window {
     board: Board,
     column: Column,
+    root: Element,
     parts: Option<Parts>,
+    tops: Tops,
+    /// Where the column was left, and where it was scrolled to on the way there; `None` when it is there, or its owner
+    /// went elsewhere.
+    goal: Option<(i32, i32)>,
+    /// How often it was looked for before it was on screen.
+    looks: u32,
     /// Pixels from a card to the next, as they were when it was drawn last.
     pitches: HashMap<CardId, f64>,
     /// The cards in view, and how many pixels of the column lay above each.
@@ -101,8 +145,8 @@ struct Parts {
 }
 
 impl Parts {
-    fn of(column: Column) -> Option<Self> {
-        let list = document().query_selector(&format!("[data-column='{}'] .is-window", column.state)).ok()??;
+    fn of(root: &Element, column: Column) -> Option<Self> {
+        let list = root.query_selector(&format!("[data-column='{}'] .is-window", column.state)).ok()??;
         let scroller = list.closest("[data-scroller]").ok()??;
         Some(Self { list: list.dyn_into().ok()?, scroller })
     }
@@ -128,6 +172,10 @@ fn settle_soon(window: &Rc<RefCell<Window>>) {
 /// back to where it was if the guess was wrong.
 fn settle(window: &Rc<RefCell<Window>>) {
     window.borrow_mut().is_due = false;
+    if window.borrow_mut().is_early() {
+        settle_soon(window);
+        return;
+    }
     if window.borrow_mut().follow() {
         let window = Rc::clone(window);
         // Behind the drawing, which waits in the same queue.
@@ -140,11 +188,33 @@ fn settle(window: &Rc<RefCell<Window>>) {
 }
 
 impl Window {
+    /// A page is made before it is put on screen.
+    fn is_early(&mut self) -> bool {
+        self.looks += 1;
+        self.looks < 300 && !self.root.is_connected()
+    }
+
+    /// Scrolls to where the column was left, page by page as they are loaded.
+    fn seek(&mut self, scroller: &Element) {
+        let Some((goal, reached)) = self.goal else { return self.tops.set(self.column, scroller.scroll_top()) };
+        if (scroller.scroll_top() - reached).abs() > 2 {
+            self.goal = None;
+            return;
+        }
+        scroller.set_scroll_top(goal);
+        let reached = scroller.scroll_top();
+        let is_there = (reached - goal).abs() <= 2 || !untrack(|| self.column.has_more());
+        self.goal = (!is_there).then_some((goal, reached));
+        if !is_there {
+            self.board.load_more(self.column);
+        }
+    }
+
     /// Measures what is drawn, keeps it where it is, and chooses what is drawn next. Whether that is something else.
     fn follow(&mut self) -> bool {
         let Some(ids) = self.column.ids.try_get_untracked() else { return false }; // the board has gone
         let known = self.parts.take().filter(|parts| parts.list.is_connected());
-        let Some(parts) = known.or_else(|| Parts::of(self.column)) else { return false };
+        let Some(parts) = known.or_else(|| Parts::of(&self.root, self.column)) else { return false };
         let Parts { list, scroller } = parts.clone();
         self.parts = Some(parts);
         let height = f64::from(scroller.client_height());
@@ -154,6 +224,7 @@ impl Window {
         let drawn = self.column.drawn.get_untracked();
         let cards = self.measure(&list, &scroller, drawn_of(&ids, drawn));
         self.hold(&scroller, &cards);
+        self.seek(&scroller);
         let top = f64::from(scroller.scroll_top());
         let begin = list.get_bounding_client_rect().top() - scroller.get_bounding_client_rect().top() + top;
         let known = self.pitches.len() as f64;

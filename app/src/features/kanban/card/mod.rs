@@ -26,6 +26,7 @@ use super::{edit_in_place, words};
 use crate::error::ApiError;
 use crate::features::review::{Place, Review};
 use crate::i18n::t;
+use crate::layout::LastBoard;
 use crate::live::Live;
 use crate::ui::{Chip, Dialog, ErrorState, Icon, Menu, MenuItem, Toasts, icon, later, skeleton_rows};
 use activity::ActivityView;
@@ -146,10 +147,11 @@ fn CardHead(page: CardPage, editing: RwSignal<bool>) -> impl IntoView {
     let open = RwSignal::new(false);
     let button = NodeRef::<leptos::html::Button>::new();
     let navigate = use_navigate();
-    let board = page.detail.with_untracked(|detail| format!("/board/{}", detail.board.slug));
+    let last = expect_context::<LastBoard>();
+    let slug = page.detail.with_untracked(|detail| detail.board.slug.clone());
     let leave = Callback::new({
-        let board = board.clone();
-        move |()| navigate(&board, NavigateOptions::default())
+        let slug = slug.clone();
+        move |()| navigate(&untrack(|| last.back_to(&slug)), NavigateOptions::default())
     });
     let state = Memo::new(move |_| page.detail.with(|detail| detail.card.state));
     let number = page.detail.with_untracked(|detail| words::label(detail.card.number));
@@ -180,7 +182,7 @@ fn CardHead(page: CardPage, editing: RwSignal<bool>) -> impl IntoView {
     let anchor = Callback::new(move |()| button.get_untracked().map(Into::into));
     view! {
         <header class="card-bar">
-            <a class="icon-btn" href=board aria-label=t::card_back_to_board()>{icon(Icon::Back)}</a>
+            <a class="icon-btn" href=move || last.back_to(&slug) aria-label=t::card_back_to_board()>{icon(Icon::Back)}</a>
             <span class="card-number">{number.clone()}</span>
             {move || {
                 let state = state.get();

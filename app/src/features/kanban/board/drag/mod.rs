@@ -55,6 +55,8 @@ pub fn attach(board: Board, root: NodeRef<html::Div>) {
         let Some(root) = root.get() else { return };
         let root: HtmlElement = root.into();
         let node = root.clone();
+        // silent-ok: the name is a constant.
+        let _ = root.set_attribute("data-drag", "");
         on(&root, "pointerdown", move |event: &PointerEvent| press(board, toasts, &node, event));
         on(&root, "pointermove", moved);
         on(&root, "pointerup", |event: &PointerEvent| {

@@ -225,3 +225,24 @@ mod tests {
         assert_eq!(super::slug_of("日本"), "");
     }
 }
+
+/// What is said above a board that was put away.
+pub fn archived_notice(board: Board) -> AnyView {
+    let toasts = board.toasts;
+    let restore = Callback::new(move |()| {
+        let slug = board.summary.with_value(|summary| summary.slug.clone());
+        spawn_local(async move {
+            match restore_board(slug).await {
+                Ok(_) => board.reload(board.seq.get_value()),
+                Err(error) => toasts.fail(error.message),
+            }
+        });
+    });
+    view! {
+        <div class="board-note" role="status">
+            <p>{t::kanban_is_archived()}</p>
+            <Button kind=ButtonKind::Quiet on_press=restore>{t::kanban_restore()}</Button>
+        </div>
+    }
+    .into_any()
+}

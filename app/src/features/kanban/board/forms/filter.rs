@@ -51,7 +51,14 @@ pub(super) fn filter(board: Board, ui: BoardUi) -> AnyView {
     let both = (board, ui);
     let same = |word: String| (word.clone(), word);
     let nobody = (String::new(), t::kanban_unassigned().to_owned());
-    let profiles = std::iter::once(nobody).chain(around.profiles.into_iter().map(|profile| same(profile.id))).collect();
+    // Cards may be given to somebody who has no profile on this machine.
+    let mut names: Vec<String> = around.profiles.into_iter().map(|profile| profile.id).collect();
+    names.extend(board.assignees());
+    names.extend(board.view.with_untracked(|view| view.assignees.clone()));
+    names.retain(|name| !name.is_empty());
+    names.sort();
+    names.dedup();
+    let profiles = std::iter::once(nobody).chain(names.into_iter().map(same)).collect();
     let bands = [(1, t::kanban_high()), (2, t::kanban_urgent())];
     let bands = bands.map(|(from, name)| (from.to_string(), t::kanban_at_least(name))).to_vec();
     let waits = WaitKind::ALL.iter().map(|kind| (kind.to_string(), words::wait_kind(*kind).to_owned())).collect();

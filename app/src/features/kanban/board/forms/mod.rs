@@ -15,6 +15,8 @@ use crate::features::kanban::words;
 use crate::i18n::t;
 use crate::ui::{Dialog, later};
 
+pub use boards::archived_notice;
+
 /// Which dialog is open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Form {

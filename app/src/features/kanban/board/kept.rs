@@ -1,0 +1,64 @@
+//! The board as it was left: coming back to it is instant, with all that was loaded, and needs no network. What happened
+//! meanwhile comes with the stream.
+use std::cell::RefCell;
+
+use leptos::prelude::*;
+use protocol::{BoardPage, ColumnPage};
+
+use super::model::Board;
+use crate::ui::dom;
+
+/// What is older is read again.
+const KEPT_MS: i64 = 10 * 60_000;
+
+struct Kept {
+    /// What the address called the board; nothing for the usual one.
+    route: String,
+    query: String,
+    page: BoardPage,
+    at: i64,
+}
+
+thread_local! {
+    static KEPT: RefCell<Option<Kept>> = const { RefCell::new(None) };
+}
+
+/// Keeps what is on screen when the board is left. Below an effect: on the server nothing is kept.
+pub fn keep(board: Board, route: String) {
+    on_cleanup(move || {
+        if let Some(page) = page_of(board) {
+            let query = board.view.with_untracked(protocol::BoardView::to_query);
+            KEPT.set(Some(Kept { route, query, page, at: dom::now_ms() }));
+        }
+    });
+}
+
+/// What was kept of a board, for an address.
+pub fn take(route: &str, query: &str) -> Option<BoardPage> {
+    let kept = KEPT.take()?;
+    let is_it = (kept.route == route || kept.page.board.slug == route) && kept.query == query;
+    (is_it && dom::now_ms() - kept.at < KEPT_MS).then_some(kept.page)
+}
+
+fn page_of(board: Board) -> Option<BoardPage> {
+    let around = board.around.try_get_untracked()?;
+    let columns = board.columns.try_get_value()?.into_iter().map(|column| ColumnPage {
+        state: column.state,
+        total: column.total.get_untracked(),
+        cards: column.ids.with_untracked(|ids| ids.iter().filter_map(|id| board.face(*id)).collect()),
+    });
+    Some(BoardPage {
+        board: board.summary.try_get_value()?,
+        boards: around.boards,
+        review_limit: around.limits.0,
+        blocked_limit: around.limits.1,
+        columns: columns.collect(),
+        views: around.views,
+        labels: around.labels,
+        tenants: around.tenants,
+        seq: board.seq.try_get_value()?,
+        slots: board.slots.get_untracked(),
+        profiles: around.profiles,
+        now: board.now.get_untracked(),
+    })
+}

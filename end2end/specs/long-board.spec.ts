@@ -1,0 +1,146 @@
+//! Long columns: only what is seen is in the document, nothing jumps, and coming back finds everything as it was left.
+
+import { type Page } from '@playwright/test';
+import { expect, test } from '../fixtures.ts';
+import { card, column, draggable, hydrated, middle, visit } from '../helpers.ts';
+
+test.use({ worldName: 'quiet' });
+
+const CARDS = 70;
+
+/** A board of its own with many ready cards. */
+async function longBoard(page: Page, cli: (...words: string[]) => Promise<unknown>): Promise<string> {
+  const slug = `long-${Date.now()}`;
+  await cli('kanban', 'boards', 'create', slug);
+  await visit(page, '/board');
+  await page.evaluate(
+    async ({ board, count }) => {
+      for (let n = 1; n <= count; n += 1) {
+        const title = `Number ${n} ${'and more words '.repeat(n % 5)}`;
+        const answer = await fetch('/api/kanban/create', {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', accept: 'application/json' },
+          body: JSON.stringify({ params: { title, board } }),
+        });
+        if (!answer.ok) throw new Error(await answer.text());
+      }
+    },
+    { board: slug, count: CARDS },
+  );
+  await page.goto(`/board/${slug}`);
+  await hydrated(page);
+  await draggable(page);
+  return slug;
+}
+
+const body = (page: Page) => column(page, 'Ready').locator('[data-scroller]');
+const drawn = (page: Page) => column(page, 'Ready').getByRole('article').count();
+
+/** To the end of the column, however many pages that takes. */
+async function toTheEnd(page: Page): Promise<void> {
+  const last = card(column(page, 'Ready'), `Number ${CARDS} `);
+  await expect
+    .poll(async () => {
+      await body(page).evaluate((element) => element.scrollBy(0, 100_000));
+      return last.count();
+    })
+    .toBe(1);
+}
+
+test('a column draws what is seen, to its end and back', async ({ page, world }) => {
+  await longBoard(page, (...words) => world.hermes.cli(...words));
+  await expect.poll(() => drawn(page)).toBeLessThan(30);
+  await toTheEnd(page);
+  await expect.poll(() => drawn(page)).toBeLessThan(30);
+  await expect(card(column(page, 'Ready'), 'Number 1 ')).not.toBeAttached();
+  await body(page).evaluate((element) => element.scrollTo(0, 0));
+  await expect(card(column(page, 'Ready'), 'Number 1 ')).toBeAttached();
+});
+
+test('what is in view stays where it is when something above goes @desktop', async ({ page, world }) => {
+  await longBoard(page, (...words) => world.hermes.cli(...words));
+  const first = await card(column(page, 'Ready'), 'Number 2 ').getByRole('link').first().getAttribute('href');
+  await toTheEnd(page);
+  await body(page).evaluate((element) => element.scrollBy(0, -1500));
+  // The one in the middle of the view.
+  const seen = await body(page).evaluate((element) => {
+    const around = element.getBoundingClientRect();
+    const cards = [...element.querySelectorAll('article')];
+    const found = cards.find((one) => one.getBoundingClientRect().top > around.top + around.height / 3);
+    return found?.getAttribute('aria-label') ?? '';
+  });
+  const watched = card(column(page, 'Ready'), seen);
+  const before = await middle(watched);
+  const number = first?.split('/').pop() ?? '';
+  await world.hermes.cli('kanban', 'archive', number);
+  await expect(column(page, 'Ready').locator('.column-count')).toHaveText(String(CARDS - 1));
+  await expect.poll(async () => Math.abs((await middle(watched)).y - before.y)).toBeLessThan(3);
+});
+
+test('coming back from a card finds the column as it was left', async ({ page, world }) => {
+  await longBoard(page, (...words) => world.hermes.cli(...words));
+  await toTheEnd(page);
+  await body(page).evaluate((element) => element.scrollBy(0, -600));
+  const top = await body(page).evaluate((element) => element.scrollTop);
+  const shown = column(page, 'Ready').getByRole('article').nth(8).getByRole('link').first();
+  await shown.evaluate((element: HTMLElement) => element.click());
+  await page.waitForURL(/\/card\//);
+  await expect(page.getByRole('link', { name: 'Back to the board' })).toBeVisible();
+  await page.goBack();
+  await expect(column(page, 'Ready')).toBeInViewport();
+  await expect.poll(() => body(page).evaluate((element) => element.scrollTop)).toBeGreaterThan(top - 300);
+});
+
+test('the keyboard walks down a long column, and carries a card into view @desktop', async ({ page, world }) => {
+  await longBoard(page, (...words) => world.hermes.cli(...words));
+  await card(column(page, 'Ready'), 'Number 1 ').getByRole('link').first().focus();
+  for (let step = 0; step < 25; step += 1) await page.keyboard.press('j');
+  const focused = page.locator('[data-card]:focus-within');
+  await expect(focused).toContainText('Number 26 ');
+  await expect(focused).toBeInViewport();
+  await page.keyboard.press('m');
+  await page.keyboard.press('ArrowRight');
+  await page.keyboard.press('Enter');
+  const carried = card(column(page, 'Done'), 'Number 26 ');
+  await expect(carried).toBeInViewport();
+  await expect(carried.getByRole('link').first()).toBeFocused();
+});
+
+test('a card dropped over the open side panel stays where it was @desktop', async ({ page, world }) => {
+  await longBoard(page, (...words) => world.hermes.cli(...words));
+  const first = card(column(page, 'Ready'), 'Number 1 ');
+  await first.getByRole('link').first().focus();
+  await page.keyboard.press('Space');
+  const panel = page.getByRole('complementary', { name: /^Peek/ });
+  await expect(panel).toBeVisible();
+  const [from, to] = [await middle(first), await middle(panel)];
+  await page.mouse.move(from.x, from.y);
+  await page.mouse.down();
+  await page.mouse.move(from.x + 10, from.y + 5);
+  await page.mouse.move(to.x, to.y, { steps: 6 });
+  await page.mouse.up();
+  await expect(page.getByText(/T-\d+ stays where it was/)).toBeAttached();
+  await expect(first).toBeAttached();
+});
+
+test('what was taken back is done again, step by step @desktop', async ({ page, world }) => {
+  await longBoard(page, (...words) => world.hermes.cli(...words));
+  const titles = ['Number 1 ', 'Number 2 '];
+  for (const title of titles) {
+    await card(column(page, 'Ready'), title).getByRole('link').first().focus();
+    await page.keyboard.press('m');
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('Enter');
+    await expect(card(column(page, 'Done'), title)).toBeAttached();
+  }
+  for (const title of [...titles].reverse()) {
+    await page.keyboard.press('Control+z');
+    await expect(card(column(page, 'Ready'), title)).toBeAttached();
+  }
+  for (const title of titles) {
+    await page.keyboard.press('Control+Shift+Z');
+    await expect(card(column(page, 'Done'), title)).toBeAttached();
+  }
+  await page.keyboard.press('Control+Shift+Z');
+  await expect(page.getByText('Nothing was taken back')).toBeVisible();
+});
