@@ -54,7 +54,7 @@ pub use event::EVENT_KINDS;
 pub use links::{link, unlink};
 pub use moves::{block_card, complete_card, delete_card, edit_result, move_card, reclaim_card, schedule_card};
 pub use recovery::{reap, sweep_runs};
-pub use report::{events, newest_event, stats, worker_context, worker_logs};
+pub use report::{events, newest_event, stats, worker_context};
 pub use retry::retry_card;
 pub use review::{CommitFirst, card_changes, card_evidence, file_diff, merge_card};
 pub use run_log::{run_log, run_log_file};
