@@ -19,8 +19,10 @@ pub const MAX_PROFILES: usize = 500;
 /// Longest configuration of a profile, in bytes.
 const MAX_CONFIG_BYTES: u64 = 256 * 1024;
 const MAX_DESCRIPTION_CHARS: usize = 300;
+/// The word for no profile at all.
+pub const NOBODY: &str = "none";
 /// Names that would be mistaken for something else.
-const RESERVED: &[&str] = &["hermes", "test", "tmp", "root", "sudo"];
+const RESERVED: &[&str] = &[NOBODY, "hermes", "test", "tmp", "root", "sudo"];
 
 /// A worker identity.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -234,7 +236,7 @@ fn read(id: &str, dir: PathBuf) -> Profile {
     if !is_valid_id(id) {
         profile.problem = Some(format!(
             "the folder name \"{}\" cannot name a profile; rename it to 1 to 64 of a-z, 0-9, - and _",
-            id.escape_debug()
+            crate::text::excerpt(id, 60)
         ));
         return profile;
     }

@@ -8,6 +8,9 @@ test.use({ worldName: 'quiet' });
 
 const CARDS = 70;
 
+/** No name is the beginning of another. */
+const named = (n: number) => `Number ${String(n).padStart(3, '0')}`;
+
 /** A board of its own with many ready cards. */
 async function longBoard(page: Page, cli: (...words: string[]) => Promise<unknown>): Promise<string> {
   const slug = `long-${Date.now()}`;
@@ -16,7 +19,7 @@ async function longBoard(page: Page, cli: (...words: string[]) => Promise<unknow
   await page.evaluate(
     async ({ board, count }) => {
       for (let n = 1; n <= count; n += 1) {
-        const title = `Number ${n} ${'and more words '.repeat(n % 5)}`;
+        const title = `Number ${String(n).padStart(3, '0')} ${'and more words '.repeat(n % 5)}`;
         const answer = await fetch('/api/kanban/create', {
           method: 'POST',
           headers: { 'content-type': 'application/json', accept: 'application/json' },
@@ -38,7 +41,7 @@ const drawn = (page: Page) => column(page, 'Ready').getByRole('article').count()
 
 /** To the end of the column, however many pages that takes. */
 async function toTheEnd(page: Page): Promise<void> {
-  const last = card(column(page, 'Ready'), `Number ${CARDS} `);
+  const last = card(column(page, 'Ready'), named(CARDS));
   await expect
     .poll(async () => {
       await body(page).evaluate((element) => element.scrollBy(0, 100_000));
@@ -52,14 +55,14 @@ test('a column draws what is seen, to its end and back', async ({ page, world })
   await expect.poll(() => drawn(page)).toBeLessThan(30);
   await toTheEnd(page);
   await expect.poll(() => drawn(page)).toBeLessThan(30);
-  await expect(card(column(page, 'Ready'), 'Number 1 ')).not.toBeAttached();
+  await expect(card(column(page, 'Ready'), named(1))).not.toBeAttached();
   await body(page).evaluate((element) => element.scrollTo(0, 0));
-  await expect(card(column(page, 'Ready'), 'Number 1 ')).toBeAttached();
+  await expect(card(column(page, 'Ready'), named(1))).toBeAttached();
 });
 
 test('what is in view stays where it is when something above goes @desktop', async ({ page, world }) => {
   await longBoard(page, (...words) => world.hermes.cli(...words));
-  const first = await card(column(page, 'Ready'), 'Number 2 ').getByRole('link').first().getAttribute('href');
+  const first = await card(column(page, 'Ready'), named(2)).getByRole('link').first().getAttribute('href');
   await toTheEnd(page);
   await body(page).evaluate((element) => element.scrollBy(0, -1500));
   // The one in the middle of the view.
@@ -93,22 +96,22 @@ test('coming back from a card finds the column as it was left', async ({ page, w
 
 test('the keyboard walks down a long column, and carries a card into view @desktop', async ({ page, world }) => {
   await longBoard(page, (...words) => world.hermes.cli(...words));
-  await card(column(page, 'Ready'), 'Number 1 ').getByRole('link').first().focus();
+  await card(column(page, 'Ready'), named(1)).getByRole('link').first().focus();
   for (let step = 0; step < 25; step += 1) await page.keyboard.press('j');
   const focused = page.locator('[data-card]:focus-within');
-  await expect(focused).toContainText('Number 26 ');
+  await expect(focused).toContainText(named(26));
   await expect(focused).toBeInViewport();
   await page.keyboard.press('m');
   await page.keyboard.press('ArrowRight');
   await page.keyboard.press('Enter');
-  const carried = card(column(page, 'Done'), 'Number 26 ');
+  const carried = card(column(page, 'Done'), named(26));
   await expect(carried).toBeInViewport();
   await expect(carried.getByRole('link').first()).toBeFocused();
 });
 
 test('a card dropped over the open side panel stays where it was @desktop', async ({ page, world }) => {
   await longBoard(page, (...words) => world.hermes.cli(...words));
-  const first = card(column(page, 'Ready'), 'Number 1 ');
+  const first = card(column(page, 'Ready'), named(1));
   await first.getByRole('link').first().focus();
   await page.keyboard.press('Space');
   const panel = page.getByRole('complementary', { name: /^Peek/ });
@@ -125,7 +128,7 @@ test('a card dropped over the open side panel stays where it was @desktop', asyn
 
 test('what was taken back is done again, step by step @desktop', async ({ page, world }) => {
   await longBoard(page, (...words) => world.hermes.cli(...words));
-  const titles = ['Number 1 ', 'Number 2 '];
+  const titles = [named(1), named(2)];
   for (const title of titles) {
     await card(column(page, 'Ready'), title).getByRole('link').first().focus();
     await page.keyboard.press('m');

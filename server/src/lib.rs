@@ -20,5 +20,5 @@ mod tailnet;
 pub use guard::is_public;
 pub use headers::MAX_BODY_BYTES;
 pub use router::{AppState, Method, ROUTES, RouteSpec, page_paths, router};
-pub use serve::{ServeError, ServeOptions, serve};
+pub use serve::{ServeError, ServeOptions, running_at, serve};
 pub use session::{COOKIE, SECURE_COOKIE, Sessions, with_sessions};

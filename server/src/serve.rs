@@ -1,7 +1,7 @@
 //! Runs the server on one home: lock, listener, background tasks, and an orderly end.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -81,13 +81,14 @@ pub enum ServeError {
 /// One sentence that says why the server cannot run here.
 pub async fn serve(core: Core, options: ServeOptions) -> Result<(), ServeError> {
     // Held until the end; the system lets go of it whatever happens to this process.
-    let _lock = lock(&core.home().server_lock(), core.home().root())?;
+    let held = lock(&core.home().server_lock(), core.home().root())?;
     let listener = TcpListener::bind(options.addr).await.map_err(|source| match source.kind() {
         io::ErrorKind::AddrInUse => ServeError::PortInUse(options.addr),
         _ => ServeError::Listen { addr: options.addr, source },
     })?;
     let system = |what| move |source| ServeError::System { what, source };
     let addr = listener.local_addr().map_err(system("cannot tell the address of the listener"))?;
+    remember(&held, addr)?;
     let program = std::env::current_exe().map_err(system("cannot tell where the hermes program is"))?;
     let mut signals = Signals::new().map_err(system("cannot listen for signals"))?;
     // Made before anything is started, so that a database that cannot be read stops the server here.
@@ -165,6 +166,23 @@ fn lock(path: &Path, home: &Path) -> Result<File, ServeError> {
         Err(rustix::io::Errno::WOULDBLOCK) => Err(ServeError::AlreadyRunning(home.to_path_buf())),
         Err(error) => Err(failed(error.into())),
     }
+}
+
+/// Writes into the lock where the server runs, for other commands on this home.
+fn remember(mut lock: &File, addr: SocketAddr) -> Result<(), ServeError> {
+    let written = lock.set_len(0).and_then(|()| writeln!(lock, "{}", url(addr)));
+    written.map_err(|source| ServeError::System { what: "cannot write where the server runs into its lock", source })
+}
+
+/// Where the server runs that holds this home's lock; `None` when there is none, or it has not said so.
+#[must_use]
+pub fn running_at(core: &Core) -> Option<String> {
+    if !dispatcher::is_running(core) {
+        return None;
+    }
+    // silent-ok: whoever asks can do without
+    let written = std::fs::read_to_string(core.home().server_lock()).ok()?;
+    written.lines().next().filter(|line| line.starts_with("http://")).map(str::to_owned)
 }
 
 /// An address a browser on this machine can open.

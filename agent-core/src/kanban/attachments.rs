@@ -184,10 +184,15 @@ fn too_big(name: &str) -> KanbanError {
 /// `Invalid` when it cannot be read or is too big.
 pub async fn stage_file(core: &Core, path: &Path, name: Option<&str>) -> Result<Staged, KanbanError> {
     let unreadable = |error: io::Error| KanbanError::Invalid(format!("{} cannot be read: {error}", path.display()));
-    let file = File::open(path).map_err(unreadable)?;
-    if !file.metadata().map_err(unreadable)?.is_file() {
-        return Err(KanbanError::Invalid(format!("{} is no ordinary file; name one", path.display())));
-    }
+    let ordinary = |meta: std::fs::Metadata| match meta.is_file() {
+        true => Ok(()),
+        false => Err(KanbanError::Invalid(format!("{} is no ordinary file; name one", path.display()))),
+    };
+    // Before it is opened, which may do something to a device; and after, because it may be another one by then.
+    ordinary(std::fs::metadata(path).map_err(unreadable)?)?;
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty()).map_err(|error| unreadable(error.into()))?);
+    ordinary(file.metadata().map_err(unreadable)?)?;
     copy(core, file, name.map_or_else(|| leaf(path), str::to_owned)).await
 }
 

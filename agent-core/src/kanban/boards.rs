@@ -6,6 +6,7 @@ use sqlx::SqliteConnection;
 use super::{DEFAULT_BOARD, KanbanError, board_store, input};
 use crate::{Actor, Core, audit};
 
+const DEFAULT_NAME: &str = "Home";
 const MAX_NAME_CHARS: usize = 100;
 const MAX_DESCRIPTION_BYTES: usize = 10_000;
 const MAX_ICON_CHARS: usize = 8;
@@ -31,7 +32,7 @@ pub(super) async fn find(tx: &mut SqliteConnection, slug: &str, now: i64) -> Res
         return Ok(board);
     }
     if slug == DEFAULT_BOARD {
-        board_store::insert(tx, DEFAULT_BOARD, "Home", now).await?;
+        board_store::insert(tx, DEFAULT_BOARD, DEFAULT_NAME, now).await?;
         if let Some(board) = board_store::by_slug(tx, DEFAULT_BOARD).await? {
             return Ok(board);
         }
@@ -77,6 +78,36 @@ pub async fn create_board(core: &Core, actor: &Actor, slug: &str, name: &str) ->
     Ok(board)
 }
 
+/// Makes a board with what is set on it, or nothing at all. One that is there already stays and is set the same way;
+/// the answer says whether it is new.
+///
+/// # Errors
+/// `Invalid` for a bad slug or setting, `Conflict` for a board that was archived.
+pub async fn ensure_board(
+    core: &Core,
+    actor: &Actor,
+    slug: &str,
+    set: impl FnOnce(&mut BoardSettings),
+) -> Result<(BoardSummary, bool), KanbanError> {
+    let slug = input::slug(slug)?;
+    let name = if slug == DEFAULT_BOARD { DEFAULT_NAME.to_owned() } else { title_case(&slug) };
+    let mut tx = core.write().await?;
+    let is_new = board_store::insert(&mut tx, &slug, &name, core.now_ms()).await?;
+    let board = for_write(&mut tx, &slug, core.now_ms()).await?;
+    let before = board_store::settings(&mut tx, board.id).await?;
+    let mut after = before.clone();
+    set(&mut after);
+    if after != before {
+        board_store::set_settings(&mut tx, board.id, &checked(core, after)?).await?;
+    } else if !is_new {
+        return Ok((board, false));
+    }
+    told(core, &mut tx, actor, if is_new { "board_created" } else { "board_edited" }, &slug).await?;
+    let board = board_store::by_id(&mut tx, board.id).await?;
+    tx.commit().await?;
+    Ok((board, is_new))
+}
+
 /// `home_lab` as people would write it.
 fn title_case(slug: &str) -> String {
     let words = slug.split(['-', '_']).filter(|word| !word.is_empty()).map(|word| {
@@ -87,11 +118,17 @@ fn title_case(slug: &str) -> String {
 }
 
 fn board_name(name: &str) -> Result<String, KanbanError> {
-    let name = input::title(name)?;
-    if name.chars().count() > MAX_NAME_CHARS {
-        return Err(KanbanError::Invalid(format!("a board's name has at most {MAX_NAME_CHARS} characters")));
-    }
-    Ok(name.to_owned())
+    let name = name.trim();
+    let problem = if input::is_blank(name) {
+        "a board needs a name; say in a word or two what it is for".to_owned()
+    } else if name.contains(['\n', '\r']) {
+        "a board's name is one line; put the rest into its description".to_owned()
+    } else if name.chars().count() > MAX_NAME_CHARS {
+        format!("a board's name has at most {MAX_NAME_CHARS} characters; put the rest into its description")
+    } else {
+        return Ok(name.to_owned());
+    };
+    Err(KanbanError::Invalid(problem))
 }
 
 async fn told(
@@ -140,14 +177,20 @@ pub async fn edit_board(
 fn checked(core: &Core, mut settings: BoardSettings) -> Result<BoardSettings, KanbanError> {
     settings.name = board_name(&settings.name)?;
     if settings.description.len() > MAX_DESCRIPTION_BYTES {
-        return Err(KanbanError::Invalid(format!("the description has more than {MAX_DESCRIPTION_BYTES} bytes")));
+        return Err(KanbanError::Invalid(format!(
+            "the description has more than {MAX_DESCRIPTION_BYTES} bytes; shorten it"
+        )));
     }
     settings.icon = settings.icon.trim().to_owned();
     if settings.icon.chars().count() > MAX_ICON_CHARS || settings.icon.contains(char::is_control) {
         return Err(KanbanError::Invalid("the icon is one emoji or a short sign".into()));
     }
     if !settings.color.is_empty() && !BOARD_COLORS.contains(&settings.color.as_str()) {
-        return Err(KanbanError::Invalid(format!("\"{}\" is not one of {}", settings.color, BOARD_COLORS.join(", "))));
+        return Err(KanbanError::Invalid(format!(
+            "the colour \"{}\" is not one of {}",
+            crate::text::excerpt(&settings.color, 60),
+            BOARD_COLORS.join(", ")
+        )));
     }
     settings.default_dir = settings.default_dir.as_deref().map(str::trim).filter(|dir| !dir.is_empty()).map(Into::into);
     if let Some(dir) = &settings.default_dir {

@@ -18,11 +18,23 @@ use crate::{Actor, Core, audit, decisions};
 /// # Errors
 /// `Invalid` for bad input, `NotFound` for an unknown board or parent.
 pub async fn create_card(core: &Core, actor: &Actor, params: CreateCardParams) -> Result<CardWritten, KanbanError> {
+    create_or_find(core, actor, params).await.map(|(written, _)| written)
+}
+
+/// Creates a card; also says whether it is new, and not one that was made earlier with the same idempotency key.
+///
+/// # Errors
+/// As [`create_card`].
+pub async fn create_or_find(
+    core: &Core,
+    actor: &Actor,
+    params: CreateCardParams,
+) -> Result<(CardWritten, bool), KanbanError> {
     let mut tx = core.write().await?;
     let (card, is_new) = create_in(core, &mut tx, actor, &params).await?;
     let undo = if is_new { undo::offer(core, &mut tx, actor, &card, &Inverse::Delete).await? } else { None };
     tx.commit().await?;
-    written(core, card.id, undo).await
+    Ok((written(core, card.id, undo).await?, is_new))
 }
 
 /// Creates a card inside a transaction; also says whether it is new or was found by its idempotency key.

@@ -68,14 +68,8 @@ pub(super) async fn edit_in(
         return Err(KanbanError::Invalid("a budget is more than nothing; leave it out for none".into()));
     }
     if let Some(assignee) = &params.assignee {
-        after.assignee = input::assignee(assignee)?;
+        after.assignee = assignee_for(before, assignee)?;
         if after.assignee != before.assignee {
-            if before.state == CardState::Running {
-                return Err(KanbanError::Conflict(format!(
-                    "{} is running; move it back to ready first, then assign it to somebody else",
-                    before.label()
-                )));
-            }
             after.failures = 0;
         }
     }
@@ -87,6 +81,21 @@ pub(super) async fn edit_in(
     let inverse = Inverse::restore(tx, before).await?;
     let card = write_fields(core, tx, actor, before, &after, &labels, "edited").await?;
     Ok(Some((card, inverse)))
+}
+
+/// Whose the card becomes. What is on it already stays, also a name that could not be given any more.
+fn assignee_for(before: &CardRow, wanted: &str) -> Result<Option<String>, KanbanError> {
+    if before.assignee.as_deref() == Some(wanted) {
+        return Ok(before.assignee.clone());
+    }
+    let assignee = input::assignee(wanted)?;
+    if assignee != before.assignee && before.state == CardState::Running {
+        return Err(KanbanError::Conflict(format!(
+            "{} is running; move it back to ready first, then assign it to somebody else",
+            before.label()
+        )));
+    }
+    Ok(assignee)
 }
 
 /// A number as an edit gives it: absent leaves it, nothing clears it.

@@ -12,6 +12,44 @@ use crate::Actor;
 const MAX_ROWS: usize = 1_000;
 const APPEND: &str = "INSERT INTO kanban_event (board_id, card_id, run_id, kind, actor, detail, at) ";
 
+/// Every kind of event that is written.
+pub const EVENT_KINDS: &[&str] = &[
+    "attached",
+    "blocked",
+    "claimed",
+    "commented",
+    "completed",
+    "completion_refused",
+    "created",
+    "decision_settled",
+    "decomposed",
+    "deleted",
+    "demoted",
+    "detached",
+    "due",
+    "edited",
+    "gave_up",
+    "imported",
+    "linked",
+    "merged",
+    "moved",
+    "promoted",
+    "proposal_asked",
+    "proposal_discarded",
+    "proposal_failed",
+    "proposed",
+    "reclaimed",
+    "reordered",
+    "retried",
+    "run_failed",
+    "scheduled",
+    "specified",
+    "stale",
+    "started",
+    "undone",
+    "unlinked",
+];
+
 /// An event about a card.
 pub(crate) struct NewEvent<'a> {
     pub(crate) card: &'a CardRow,
@@ -28,6 +66,7 @@ pub(crate) async fn append(tx: &mut SqliteConnection, event: NewEvent<'_>) -> Re
 
 /// Appends events in this order, in one statement.
 pub(crate) async fn append_all(tx: &mut SqliteConnection, events: &[NewEvent<'_>]) -> Result<(), KanbanError> {
+    debug_assert!(events.iter().all(|event| EVENT_KINDS.contains(&event.kind)), "a kind that EVENT_KINDS leaves out");
     for some in events.chunks(MAX_ROWS) {
         let mut insert = QueryBuilder::<Sqlite>::new(APPEND);
         insert.push_values(some, |mut row, event| {

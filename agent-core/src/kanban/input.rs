@@ -5,7 +5,7 @@ use std::path::Path;
 use protocol::{CreateCardParams, MAX_LABELS, MAX_TEXT_BYTES, MAX_TITLE_CHARS};
 
 use super::KanbanError;
-use crate::Core;
+use crate::{Core, profiles};
 
 const MAX_LABEL_CHARS: usize = 50;
 const MAX_SKILLS: usize = 20;
@@ -16,7 +16,7 @@ const MAX_BRANCH_BYTES: usize = 200;
 /// A title: trimmed, not blank, one line, at most [`MAX_TITLE_CHARS`] characters.
 pub(crate) fn title(text: &str) -> Result<&str, KanbanError> {
     let text = text.trim();
-    if text.is_empty() {
+    if is_blank(text) {
         return Err(KanbanError::Invalid("a card needs a title; say in a few words what shall be done".into()));
     }
     let chars = text.chars().count();
@@ -29,6 +29,19 @@ pub(crate) fn title(text: &str) -> Result<&str, KanbanError> {
         return Err(KanbanError::Invalid("a title is one line; put the rest into the description".into()));
     }
     Ok(text)
+}
+
+/// Whether nothing of a text can be seen: white space, control characters, and characters without a width.
+pub(super) fn is_blank(text: &str) -> bool {
+    text.chars().all(|char| {
+        char.is_whitespace()
+            || char.is_control()
+            || matches!(char,
+                '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+                | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+                | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}')
+    })
 }
 
 /// A body, comment, reason or summary: at most [`MAX_TEXT_BYTES`].
@@ -50,14 +63,17 @@ pub(crate) fn needed_text<'a>(what: &str, text: &'a str) -> Result<&'a str, Kanb
     long_text(what, text)
 }
 
-/// A profile name, lower-cased; empty means none.
+/// A profile name, lower-cased; empty or `none` means none.
 pub(crate) fn assignee(text: &str) -> Result<Option<String>, KanbanError> {
     let name = text.trim().to_lowercase();
-    if name.is_empty() {
+    if name.is_empty() || name == profiles::NOBODY {
         return Ok(None);
     }
-    if name.chars().count() > 200 {
-        return Err(KanbanError::Invalid("the assignee's name is longer than 200 characters".into()));
+    if !profiles::is_valid_id(&name) {
+        return Err(KanbanError::Invalid(format!(
+            "\"{}\" cannot name a profile, so no card can be its: use 1 to 64 of a-z, 0-9, - and _, or none",
+            crate::text::excerpt(&name, 60)
+        )));
     }
     Ok(Some(name))
 }
@@ -147,10 +163,14 @@ pub(crate) fn branch(text: &str) -> Result<String, KanbanError> {
         || text.contains("..")
         || text.contains("@{")
         || text == "@"
+        || text == "HEAD"
         || text.contains(bad_char)
         || text.split('/').any(bad_part);
     if bad {
-        return Err(KanbanError::Invalid(format!("\"{}\" is no branch name for git", crate::text::excerpt(text, 60))));
+        return Err(KanbanError::Invalid(format!(
+            "\"{}\" cannot be a branch in git; write a name like feature/search, without spaces",
+            crate::text::excerpt(text, 60)
+        )));
     }
     Ok(text.to_owned())
 }
@@ -222,14 +242,15 @@ pub(crate) fn slug(text: &str) -> Result<String, KanbanError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{branch, labels, skills, slug, title};
+    use super::{assignee, branch, labels, skills, slug, title};
 
     #[test]
     fn titles_keep_any_script_and_refuse_blank_and_endless_ones() {
         for good in ["x", "  trimmed ", "修好登录 🎉", "مرحبا", "'; DROP TABLE kanban_card; --", "a\u{0}b"] {
             assert_eq!(title(good).unwrap(), good.trim());
         }
-        for bad in ["", "   ", "\u{2003}\t", "two\nlines"] {
+        for bad in ["", "   ", "\u{2003}\t", "two\nlines", "\u{200b}\u{feff}", "\u{2060} \u{ad}", "\u{e0041}", "\u{7}"]
+        {
             assert!(title(bad).is_err(), "{bad:?}");
         }
         assert!(title(&"é".repeat(500)).is_ok());
@@ -257,8 +278,23 @@ mod tests {
         for good in ["wt/T-12", "feature/größer", "a.b"] {
             assert_eq!(branch(good).unwrap(), good);
         }
-        for bad in ["", "-x", "a b", "a..b", "x.lock", "/a", "a/", "a//b", ".a", "a~1", "a\\b", "@", "a@{1}", "a."] {
+        let parts = ["", "-x", "a b", "a..b", "x.lock", "a.lock/b", "/a", "a/", "a//b", ".a", "a/.b", "a."];
+        for bad in
+            parts.into_iter().chain(["a~1", "a^", "a:b", "a?", "a*", "a[b", "a\\b", "a\u{7f}", "@", "a@{1}", "HEAD"])
+        {
             assert!(branch(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_assignee_is_nobody_or_what_could_be_a_profile() {
+        for nobody in ["", "  ", "none", " None "] {
+            assert_eq!(assignee(nobody).unwrap(), None, "{nobody:?}");
+        }
+        assert_eq!(assignee(" Coder-B ").unwrap().as_deref(), Some("coder-b"));
+        for bad in ["a/b", "../x", "a\u{1b}[31mb", "two words", "-a", "größe", &"a".repeat(65)] {
+            let refused = assignee(bad).unwrap_err().to_string();
+            assert!(!refused.contains(['\u{1b}', '\n']) && refused.contains("profile"), "{refused}");
         }
     }
 

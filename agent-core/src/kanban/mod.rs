@@ -41,26 +41,27 @@ pub mod worker;
 
 pub use boards::{
     BOARD_COLORS, archive_board, board_settings, boards, create_board, delete_template, delete_view, edit_board,
-    restore_board, save_template, save_view, templates,
+    ensure_board, restore_board, save_template, save_view, templates,
 };
 pub use bulk::change_cards;
 pub use claim::{Claim, claim_card_for, claim_next, claim_ready, release_due};
 pub use comments::add_comment;
-pub use create::create_card;
+pub use create::{create_card, create_or_find};
 pub use diagnose::{attention, diagnostics};
 pub use edit::edit_card;
 pub use error::KanbanError;
+pub use event::EVENT_KINDS;
 pub use links::{link, unlink};
 pub use moves::{block_card, complete_card, delete_card, edit_result, move_card, reclaim_card, schedule_card};
 pub use recovery::{reap, sweep_runs};
-pub use report::{events, newest_event, stats, worker_context, worker_logs};
+pub use report::{events, newest_event, stats, worker_context};
 pub use retry::retry_card;
 pub use review::{CommitFirst, card_changes, card_evidence, file_diff, merge_card};
 pub use run_log::{run_log, run_log_file};
 pub use undo::{last_redo, last_undo, undo};
 pub use view::{
-    board_delta, board_page, board_pulse, card, card_changed, card_detail, card_graph, cards, column_page,
-    earlier_runs, last_seq, list_cards, open_decision_of, run_events, search_cards,
+    CardTexts, board_delta, board_page, board_pulse, card, card_changed, card_detail, card_graph, card_texts, cards,
+    column_page, earlier_runs, last_seq, list_cards, open_decision_of, run_events, search_cards,
 };
 
 // What decisions need to move a card inside their own transaction.

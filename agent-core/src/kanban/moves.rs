@@ -87,9 +87,10 @@ async fn with_parents(tx: &mut SqliteConnection, card: &CardRow, to: CardState) 
 }
 
 async fn waits_for_parents(tx: &mut SqliteConnection, card: &CardRow) -> Result<KanbanError, KanbanError> {
-    let numbers = view::unfinished_parents(tx, card.id).await?;
-    let names: Vec<String> = numbers.iter().take(5).map(|number| format!("T-{number}")).collect();
-    let more = numbers.len().saturating_sub(names.len());
+    let first = view::unfinished_parents(tx, card.id).await?;
+    let names: Vec<String> = first.iter().map(|(number, _)| format!("T-{number}")).collect();
+    let total = first.first().map_or(0, |(_, total)| *total);
+    let more = total - i64::try_from(names.len()).unwrap_or(total);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     Ok(KanbanError::Conflict(format!(
         "{} waits for {}{more}; finish or archive what it waits for, or remove the link",

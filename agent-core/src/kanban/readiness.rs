@@ -191,6 +191,10 @@ impl Readiness {
         if let Some(until) = card.hold_until.filter(|until| self.is_pause(*until)) {
             return Some(WaitReason::UndoWindow { until });
         }
+        // Archived, or stopped by a person: nothing else about the card matters until that ends.
+        if let Some(Slots { used, limit: 0 }) = self.full_board(card.board) {
+            return Some(WaitReason::BoardFull { used, limit: 0 });
+        }
         let profile = self.profile_of(card.assignee);
         match self.profiles.get(profile) {
             None => return Some(WaitReason::UnknownProfile { profile: profile.to_owned() }),

@@ -111,17 +111,5 @@ pub async fn worker_context(core: &Core, card: CardRef) -> Result<String, Kanban
     Ok(text)
 }
 
-/// The paths of a card's worker logs, newest attempt first, those that exist.
-///
-/// # Errors
-/// `NotFound` for an unknown card.
-pub async fn worker_logs(core: &Core, card: CardRef) -> Result<Vec<(u32, std::path::PathBuf)>, KanbanError> {
-    let mut tx = core.store().reader().begin().await?;
-    let row = load(&mut tx, card).await?;
-    tx.rollback().await?;
-    let path = |attempt: u32| core.home().logs().join(format!("{}-{attempt}.worker.log", row.number));
-    Ok((1..=row.attempts).rev().map(|attempt| (attempt, path(attempt))).filter(|(_, path)| path.exists()).collect())
-}
-
 #[cfg(test)]
 pub(super) const ALL_SQL: &[&str] = &[BY_STATE, BY_ASSIGNEE, OLDEST_READY, EVENTS, CARD_EVENTS];

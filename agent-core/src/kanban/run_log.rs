@@ -76,7 +76,11 @@ pub async fn run_log_file(core: &Core, run: RunId, source: Option<LogSource>) ->
         return Ok((name, clean(core, &text, false)?));
     }
     drop(reader);
-    let (bytes, start, inside_key) = read_range(&path(core, &logged, source), FILE_BYTES).map_err(unreadable)?;
+    let (bytes, start, inside_key) = match read_range(&path(core, &logged, source), FILE_BYTES) {
+        // Its program has written nothing yet.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && logged.live => (Vec::new(), 0, false),
+        read => read.map_err(unreadable)?,
+    };
     let text = String::from_utf8_lossy(&bytes);
     let whole = if start == 0 { text.as_ref() } else { text.split_once('\n').map_or("", |(_, rest)| rest) };
     Ok((name, clean(core, whole, inside_key)?))

@@ -265,7 +265,14 @@ fn refuse_illegal(card: &CardRow, transition: &Transition) -> Result<(), KanbanE
     if is_legal(transition.cause, card.state, transition.to) {
         return Ok(());
     }
-    let targets: Vec<&str> = card.state.manual_targets().iter().map(|state| state.as_str()).collect();
+    // A ready card waits for nothing and one in todo does, so of the two only where it is can be had.
+    let beside = match card.state {
+        CardState::Ready => Some(CardState::Todo),
+        CardState::Todo => Some(CardState::Ready),
+        _ => None,
+    };
+    let targets = card.state.manual_targets().iter().filter(|state| Some(**state) != beside);
+    let targets: Vec<&str> = targets.map(|state| state.as_str()).collect();
     Err(KanbanError::Conflict(format!(
         "{} is {} and cannot go to {} now; possible: {}",
         card.label(),

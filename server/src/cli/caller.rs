@@ -127,9 +127,32 @@ fn claim() -> Result<Claim, CliError> {
 
 /// A person at the command line, by login name.
 fn user() -> Actor {
+    let id = rustix::process::getuid().as_raw();
     let user = ["USER", "LOGNAME"]
         .iter()
         .find_map(|name| std::env::var(name).ok().filter(|value| !value.trim().is_empty()))
-        .unwrap_or_else(|| format!("user {}", rustix::process::getuid().as_raw()));
+        // silent-ok: the number says who it was as well
+        .or_else(|| account(id, &std::fs::read_to_string("/etc/passwd").unwrap_or_default()))
+        .unwrap_or_else(|| format!("user id {id}"));
     Actor::CommandLine { user }
+}
+
+/// The login name of an account (passwd(5)).
+fn account(id: u32, accounts: &str) -> Option<String> {
+    let mut lines = accounts.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let found = lines.find(|fields| fields.get(2).is_some_and(|field| field.parse() == Ok(id)))?;
+    found.first().map(|name| (*name).to_owned()).filter(|name| !name.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::account;
+
+    #[test]
+    fn accounts_have_names() {
+        let accounts = "root:x:0:0:root:/root:/bin/sh\n# comment\nada:x:1000:1000::/home/ada:/bin/sh\n";
+        assert_eq!(account(1000, accounts).as_deref(), Some("ada"));
+        assert_eq!(account(0, accounts).as_deref(), Some("root"));
+        assert_eq!(account(7, accounts), None);
+    }
 }

@@ -13,7 +13,7 @@ use super::output::Out;
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
     /// How many.
-    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, default_value_t = 24, value_parser = super::parse::whole::<u32>(1..=100_000))]
     cards: u32,
     /// Take every sample card away again, and nothing else.
     #[arg(long, conflicts_with = "cards")]

@@ -8,6 +8,7 @@ use agent_core::kanban::KanbanError;
 use agent_core::llm::ModelError;
 use agent_core::profiles::ProfileError;
 use agent_core::{CoreError, HomeError};
+use protocol::CardRef;
 
 /// Why a command did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +34,10 @@ impl CliError {
         Self::Failed { code, message: message.into() }
     }
 
+    pub(crate) fn no_json(error: serde_json::Error) -> Self {
+        Self::failed("internal", format!("the answer cannot be written as JSON: {error}"))
+    }
+
     /// Something only a person may do, asked for by a worker.
     pub(crate) fn for_people(what: &str) -> Self {
         Self::failed("denied", format!("only a person may {what}; block your own card with a reason instead"))
@@ -53,20 +58,50 @@ impl CliError {
         }
     }
 
+    /// The message without the number that the system has for its cause; the words before it say the same.
+    fn sentence(&self) -> String {
+        let mut text = self.to_string();
+        while let Some(start) = text.find(" (os error ") {
+            let Some(end) = text[start..].find(')') else { break };
+            text.replace_range(start..=start + end, "");
+        }
+        text.truncate(text.trim_end().len());
+        text
+    }
+
     /// Tells the person or the script. What cannot be told on a closed stderr is lost; the exit code still speaks.
     pub(crate) fn report(&self, json: bool) {
         if matches!(self, Self::Closed) {
             return;
         }
-        let text = self.to_string();
-        let text = text.trim_end();
+        let text = self.sentence();
         let line = if json {
             serde_json::json!({ "error": text, "code": self.code() }).to_string()
         } else {
-            format!("hermes: {}", super::output::printable(text))
+            format!("hermes: {}", super::output::printable(&text))
         };
-        let _ = io::Write::write_all(&mut io::stderr().lock(), format!("{line}\n").as_bytes());
+        say(&line);
     }
+}
+
+/// Tells a script what could not be done with which card, as one JSON array.
+pub(crate) fn report_all(failed: &[(CardRef, CliError)]) {
+    let all: Vec<serde_json::Value> = failed
+        .iter()
+        .map(|(card, error)| {
+            let card = match card {
+                CardRef::Number(number) => format!("T-{number}"),
+                CardRef::Id(id) => id.to_string(),
+            };
+            serde_json::json!({ "card": card, "error": error.sentence(), "code": error.code() })
+        })
+        .collect();
+    say(&serde_json::Value::from(all).to_string());
+}
+
+/// A line on stderr; a closed one is nobody's loss.
+pub(super) fn say(line: &str) {
+    let _ = io::Write::write_all(&mut io::stderr().lock(), format!("{line}\n").as_bytes());
 }
 
 impl From<io::Error> for CliError {

@@ -98,7 +98,7 @@ async fn find(core: &Core, out: Out, old_id: &str) -> Result<ExitCode, CliError>
     if cards.is_empty() {
         return Err(CliError::failed(
             "not_found",
-            format!("no imported card had the id \"{}\"; import its home first", old_id.escape_debug()),
+            format!("no imported card had the id \"{}\"; import its home first", super::parse::typed(old_id)),
         ));
     }
     if out.is_json() {

@@ -1,14 +1,17 @@
 //! The command line. Handlers are as thin as server functions: read the arguments, one call into the core, print.
 //!
-//! Exit codes: 0 done, 1 refused or failed, 2 the command line makes no sense. A failure is one sentence on stderr,
-//! or one JSON object with `error` and `code` under `--json`.
+//! Exit codes: 0 done, 1 refused or failed, 2 the command line makes no sense. A failure is one sentence on stderr.
+//! Under `--json` stdout has exactly one JSON value, and stderr one object with `error` and `code` when it failed; where
+//! several cards were named, both are arrays. `watch` and `tail` print a value per line.
 
+mod advice;
 mod caller;
 mod demo;
 mod doctor;
 mod error;
 mod import;
 mod kanban;
+mod moment;
 mod output;
 mod parse;
 mod profile;
@@ -29,7 +32,10 @@ use output::Out;
 #[derive(Debug, Parser)]
 #[command(name = "hermes", version, propagate_version = true, arg_required_else_help = true)]
 pub(crate) struct Cli {
-    /// Print JSON instead of text, also for errors.
+    /// Print one JSON value instead of text, and errors as one JSON value on stderr.
+    ///
+    /// Where several cards are named, both are arrays with an entry per card. `kanban watch` and `kanban tail` print one
+    /// value per line, as it happens.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -91,8 +97,11 @@ impl Cli {
     pub(crate) fn read(args: impl Iterator<Item = OsString>) -> Result<Self, ExitCode> {
         let args: Vec<OsString> = args.collect();
         Self::try_parse_from(&args).map_err(|error| {
-            let json = args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json");
-            if error.use_stderr() && json {
+            let words: Vec<String> = args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
+            let json = words.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json");
+            if let Some(advice) = advice::advice(&error, &words) {
+                CliError::Usage(advice).report(json);
+            } else if error.use_stderr() && json {
                 CliError::Usage(sentence(&error.to_string())).report(true);
             } else {
                 // A closed terminal needs no message; the exit code still speaks.

@@ -8,7 +8,7 @@ use std::io::{self, IsTerminal, Write};
 use serde::Serialize;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::error::CliError;
+use super::error::{CliError, say};
 
 /// Narrower terminals are treated as if they were this wide.
 const NARROWEST: usize = 40;
@@ -73,8 +73,7 @@ impl Out {
 
     /// One JSON value on one line.
     pub(crate) fn json<T: Serialize + ?Sized>(&self, value: &T) -> Result<(), CliError> {
-        let text = serde_json::to_string(value)
-            .map_err(|error| CliError::failed("internal", format!("the answer cannot be written as JSON: {error}")))?;
+        let text = serde_json::to_string(value).map_err(CliError::no_json)?;
         self.line(&text)
     }
 
@@ -82,6 +81,15 @@ impl Out {
     pub(crate) fn hint(&self, text: &str) {
         if !self.json {
             let _ = writeln!(io::stderr().lock(), "{}", printable(text));
+        }
+    }
+
+    /// What must not be missed beside an answer that looks complete: on stderr, as JSON for scripts.
+    pub(crate) fn warning(&self, code: &str, text: &str) {
+        if self.json {
+            say(&serde_json::json!({ "warning": text, "code": code }).to_string());
+        } else {
+            self.hint(text);
         }
     }
 

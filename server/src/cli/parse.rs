@@ -1,20 +1,98 @@
-//! Reading what people type: cards, durations, workspaces, text from stdin.
+//! Reading what people type: cards, numbers, durations, workspaces, text from stdin.
 
 use std::io::Read;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 
-use protocol::{CardRef, CardState, MAX_TEXT_BYTES, WorkspaceKind};
+use agent_core::kanban::EVENT_KINDS;
+use protocol::{CardRef, CardState, MAX_TEXT_BYTES, UndoId, WorkspaceKind};
 
 use super::error::CliError;
+use super::output::one_line;
+
+/// Characters of what was typed that a message repeats.
+const MAX_TYPED: usize = 60;
+
+/// What was typed, as a message can repeat it: nothing that steers a terminal, and not endless.
+pub(crate) fn typed(text: &str) -> String {
+    let line = one_line(text);
+    match line.char_indices().nth(MAX_TYPED) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
 
 /// A card: `T-142`, `142` or its id.
 pub(crate) fn card(text: &str) -> Result<CardRef, String> {
-    text.parse()
-        .map_err(|_| format!("\"{}\" names no card; use its number (T-142 or 142) or its id", text.escape_debug()))
+    text.parse().map_err(|_| match text.strip_prefix("t_") {
+        Some(rest) if !rest.is_empty() && rest.chars().all(|char| char.is_ascii_alphanumeric()) => {
+            format!(
+                "\"{text}\" is an id of the Python hermes-agent; `hermes import --find {text}` shows the card it became"
+            )
+        }
+        _ => format!("\"{}\" names no card; use its number (T-142 or 142) or its id", typed(text)),
+    })
+}
+
+/// A whole number within these bounds.
+pub(crate) fn whole<T>(
+    bounds: RangeInclusive<i64>,
+) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static
+where
+    T: TryFrom<i64> + 'static,
+{
+    move |text| {
+        let number = text.trim().parse::<i64>().ok().filter(|number| bounds.contains(number));
+        number.and_then(|number| T::try_from(number).ok()).ok_or_else(|| {
+            format!("\"{}\" is no whole number from {} to {}", typed(text), bounds.start(), bounds.end())
+        })
+    }
+}
+
+/// A limit that an edit takes away: nothing, 0 or none.
+fn clears(text: &str) -> bool {
+    matches!(text.trim().trim_end_matches(['s', 'm', 'h', 'd']), "" | "0") || text.trim().eq_ignore_ascii_case("none")
+}
+
+/// What `read` reads, or 0 for no limit.
+pub(crate) fn limit<T: Default + 'static>(
+    read: impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static,
+) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static {
+    move |text| if clears(text) { Ok(T::default()) } else { read(text) }
+}
+
+/// Yes or no, in the usual words.
+pub(crate) fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "yes" | "y" | "true" | "on" | "1" => Ok(true),
+        "no" | "n" | "false" | "off" | "0" => Ok(false),
+        _ => Err(format!("\"{}\" is neither yes nor no", typed(text))),
+    }
+}
+
+/// A kind of event.
+pub(crate) fn event_kind(text: &str) -> Result<String, String> {
+    let kind = text.trim();
+    if EVENT_KINDS.contains(&kind) {
+        return Ok(kind.to_owned());
+    }
+    Err(format!("\"{}\" is no kind of event; known are {}", typed(kind), EVENT_KINDS.join(", ")))
+}
+
+/// An address and a port.
+pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
+    text.trim().parse().map_err(|_| format!("\"{}\" is no address with a port; write 127.0.0.1:8787", typed(text)))
+}
+
+/// What a write printed for taking it back.
+pub(crate) fn undo(text: &str) -> Result<UndoId, String> {
+    text.trim().parse().map_err(|_| format!("\"{}\" is no id of a change; each change prints its own", typed(text)))
 }
 
 /// A state; `in_progress` is another word for `running`.
 pub(crate) fn state(text: &str) -> Result<CardState, String> {
-    CardState::parse_input(text).map_err(|error| error.to_string())
+    CardState::parse_input(text)
+        .map_err(|error| format!("\"{}\" is not one of {}", typed(text), error.known.join(", ")))
 }
 
 /// Seconds: `300`, `90s`, `30m`, `2h`, `1d`.
@@ -34,7 +112,7 @@ pub(crate) fn duration(text: &str) -> Result<u32, String> {
         .ok()
         .and_then(|number| number.checked_mul(factor))
         .filter(|seconds| *seconds > 0)
-        .ok_or_else(|| format!("\"{}\" is no duration; write 300, 90s, 30m, 2h or 1d", text.escape_debug()))
+        .ok_or_else(|| format!("\"{}\" is no duration; write 300, 90s, 30m, 2h or 1d", typed(text)))
 }
 
 /// `scratch`, `dir`, `worktree`, or one of the latter with `:/absolute/path`; without a path the board's directory.
@@ -43,7 +121,7 @@ pub(crate) fn workspace(text: &str) -> Result<Workspace, String> {
     let Ok(kind) = word.parse::<WorkspaceKind>() else {
         return Err(format!(
             "\"{}\" is no workspace; write scratch, dir:/absolute/path or worktree:/absolute/path",
-            text.escape_debug()
+            typed(text)
         ));
     };
     match (kind, path) {
@@ -51,37 +129,9 @@ pub(crate) fn workspace(text: &str) -> Result<Workspace, String> {
             Err("a scratch directory is made by Hermes; leave the path out".to_owned())
         }
         (_, Some(path)) if !path.starts_with('/') => {
-            Err(format!("the directory \"{}\" must be absolute, like {word}:/home/you/project", path.escape_debug()))
+            Err(format!("the directory \"{}\" must be absolute, like {word}:/home/you/project", typed(path)))
         }
         (_, path) => Ok(Workspace { kind, path: path.map(str::to_owned) }),
-    }
-}
-
-/// A span from now, or a point in time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Moment {
-    /// So many seconds from now.
-    In(u32),
-    /// Unix seconds.
-    At(i64),
-}
-
-impl Moment {
-    /// Unix milliseconds.
-    pub(crate) fn unix_ms(self, now: i64) -> i64 {
-        match self {
-            Self::In(seconds) => now + i64::from(seconds) * 1000,
-            Self::At(seconds) => seconds.saturating_mul(1000),
-        }
-    }
-}
-
-/// `30m`, `2h`, `1d` from now, or Unix seconds.
-pub(crate) fn moment(text: &str) -> Result<Moment, String> {
-    match text.trim().parse::<i64>() {
-        // No span of seconds is that long, and no time of interest that early.
-        Ok(seconds) if seconds >= 1_000_000_000 => Ok(Moment::At(seconds)),
-        _ => duration(text).map(Moment::In),
     }
 }
 
@@ -89,7 +139,7 @@ pub(crate) fn moment(text: &str) -> Result<Moment, String> {
 pub(crate) fn dollars(text: &str) -> Result<i64, String> {
     match text.trim().trim_start_matches('$').parse::<f64>() {
         Ok(dollars) if dollars.is_finite() && (0.0..1e9).contains(&dollars) => Ok((dollars * 1e6).round() as i64),
-        _ => Err(format!("\"{}\" is no sum of money; write dollars like 1.50", text.escape_debug())),
+        _ => Err(format!("\"{}\" is no sum of money; write dollars like 1.50", typed(text))),
     }
 }
 
@@ -138,7 +188,7 @@ pub(crate) fn words(arguments: &[String]) -> Result<String, CliError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Moment, Workspace, card, dollars, duration, moment, state, workspace};
+    use super::{Workspace, card, dollars, duration, event_kind, limit, state, typed, whole, workspace, yes_or_no};
     use protocol::{CardRef, CardState, WorkspaceKind};
 
     #[test]
@@ -152,13 +202,29 @@ mod tests {
     }
 
     #[test]
-    fn moments_and_money() {
-        assert_eq!(moment("30m"), Ok(Moment::In(1800)));
-        assert_eq!(moment("1790000000"), Ok(Moment::At(1_790_000_000)));
-        assert_eq!(Moment::In(2).unix_ms(1), 2001);
-        assert!(moment("tomorrow").is_err());
+    fn numbers_limits_and_money() {
+        let at_most_nine = whole::<u32>(1..=9);
+        assert_eq!(at_most_nine(" 9"), Ok(9));
+        for text in ["0", "10", "", "x", "-1", "99999999999999999999"] {
+            assert!(at_most_nine(text).unwrap_err().ends_with("is no whole number from 1 to 9"), "{text:?}");
+        }
+        let runtime = limit(duration);
+        assert_eq!(
+            (runtime("2h"), runtime("0"), runtime(""), runtime("0s"), runtime("none")),
+            (Ok(7200), Ok(0), Ok(0), Ok(0), Ok(0))
+        );
+        assert!(runtime("soon").is_err());
         assert_eq!((dollars("1.50"), dollars("$2")), (Ok(1_500_000), Ok(2_000_000)));
         assert!(dollars("-1").is_err() && dollars("NaN").is_err());
+    }
+
+    #[test]
+    fn words() {
+        assert_eq!((yes_or_no("Yes"), yes_or_no("off")), (Ok(true), Ok(false)));
+        assert!(yes_or_no("maybe").is_err());
+        assert!(event_kind("frob").unwrap_err().contains("completed, completion_refused, created"));
+        assert_eq!(typed("\u{1b}[31mfoo\nbar"), "\u{fffd}[31mfoo bar");
+        assert_eq!(typed(&"x".repeat(61)).chars().count(), 61);
     }
 
     #[test]
@@ -169,6 +235,7 @@ mod tests {
         for text in ["", "T-", "T-0", "-1", "T-1x", "0"] {
             assert!(card(text).is_err(), "{text:?}");
         }
+        assert!(card("t_1a2b3c4d").unwrap_err().contains("hermes import --find t_1a2b3c4d"));
         assert_eq!(state("In_Progress"), Ok(CardState::Running));
         assert!(state("doing").unwrap_err().contains("ready"));
         let dir = |kind, path: Option<&str>| Ok(Workspace { kind, path: path.map(str::to_owned) });

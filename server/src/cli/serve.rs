@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 use agent_core::{Core, accounts};
 use clap::Args;
 use serde::Serialize;
-use server::ServeOptions;
+use server::{ServeOptions, running_at};
 
 use super::caller::Caller;
 use super::error::CliError;
 use super::open_core;
 use super::output::{Out, Style};
+use super::parse::address;
 
 /// Where the app is served unless something else is said.
 const DEFAULT_ADDR: &str = "127.0.0.1:8787";
@@ -19,7 +20,7 @@ const DEFAULT_ADDR: &str = "127.0.0.1:8787";
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
     /// Address and port.
-    #[arg(long, default_value = DEFAULT_ADDR)]
+    #[arg(long, default_value = DEFAULT_ADDR, value_parser = address, value_name = "ADDRESS")]
     addr: SocketAddr,
     /// Allow an address that other machines can reach without encryption.
     #[arg(long)]
@@ -29,13 +30,14 @@ pub(super) struct ServeArgs {
 impl ServeArgs {
     pub(super) async fn run(self) -> Result<(), CliError> {
         if !self.addr.ip().is_loopback() && !self.allow_non_loopback {
+            let local = SocketAddr::from(([127, 0, 0, 1], if self.addr.port() == 0 { 8787 } else { self.addr.port() }));
             return Err(CliError::failed(
                 "denied",
                 format!(
-                    "{} can be reached by other machines without encryption, and phones refuse push there; serve on \
-                     {DEFAULT_ADDR} and run `tailscale serve --bg {}`, or add --allow-non-loopback",
+                    "{} can be reached by other machines without encryption, and phones refuse push there; serve with \
+                     `--addr {local}` and run `tailscale serve --bg {}`, or add --allow-non-loopback",
                     self.addr.ip(),
-                    self.addr.port()
+                    local.port()
                 ),
             ));
         }
@@ -49,9 +51,9 @@ impl ServeArgs {
 /// Print a new single-use link.
 #[derive(Debug, Args)]
 pub(super) struct SetupLinkArgs {
-    /// Address the link leads to when config.yaml names no server.public_url.
-    #[arg(long, default_value = DEFAULT_ADDR)]
-    addr: SocketAddr,
+    /// Address the link leads to when config.yaml names no server.public_url; that of the running server when left out.
+    #[arg(long, value_parser = address, value_name = "ADDRESS")]
+    addr: Option<SocketAddr>,
 }
 
 #[derive(Debug, Serialize)]
@@ -73,20 +75,24 @@ impl SetupLinkArgs {
     async fn issue(&self, core: &Core, out: Out) -> Result<(), CliError> {
         let set_up = accounts::is_set_up(core).await?;
         let token = accounts::issue_setup_token(core).await?;
-        let link = self.link(core.config().server.public_url.as_deref(), &token);
+        let config = core.config();
+        let public_url = config.server.public_url.as_deref().map(|url| url.trim().trim_end_matches('/'));
+        let known = public_url.filter(|url| !url.is_empty()).map(str::to_owned);
+        let known = known.or_else(|| self.addr.map(|addr| format!("http://{addr}"))).or_else(|| running_at(core));
+        let base = known.clone().unwrap_or_else(|| format!("http://{DEFAULT_ADDR}"));
+        let link = format!("{base}/setup?token={token}");
         if out.is_json() {
             return out.json(&SetupLink { link, set_up, expires_in_hours: 24 });
         }
         let what = if set_up { "choose a new password" } else { "set Hermes up" };
         out.line(&out.styled(Style::Bold, &link))?;
         out.hint(&format!("Open it once within 24 hours to {what}. Links printed earlier no longer work."));
+        if known.is_none() {
+            out.hint(&format!(
+                "No server is running; the link is for `hermes serve` as it comes, on {DEFAULT_ADDR}. With another \
+                 --addr, ask for the link with the same one."
+            ));
+        }
         Ok(())
-    }
-
-    /// The page of the app that takes the token.
-    fn link(&self, public_url: Option<&str>, token: &str) -> String {
-        let base = public_url.map(|url| url.trim().trim_end_matches('/')).filter(|url| !url.is_empty());
-        let base = base.map_or_else(|| format!("http://{}", self.addr), str::to_owned);
-        format!("{base}/setup?token={token}")
     }
 }

@@ -57,7 +57,7 @@ async fn removing_takes_exactly_the_samples() {
     assert_eq!(comment.code, 0);
     assert_eq!(home.json::<Value>(&["demo", "--cards", "2500"])["added"], 2500);
     // One of mine waits for a sample that is under way, and has no other reason to wait.
-    let running: Vec<TaskCard> = home.json(&["kanban", "list", "--status", "running", "--limit", "1"]);
+    let running: Vec<TaskCard> = home.json(&["kanban", "list", "--status", "running", "--limit", "9999"]);
     let waits: CardWritten =
         home.json(&["kanban", "create", "after a sample", "--parent", &running[0].number.to_string()]);
     assert_eq!(waits.card.state, CardState::Todo);

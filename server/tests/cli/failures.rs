@@ -47,7 +47,6 @@ fn bad_input_is_refused_with_one_sentence() {
     refused(&home, &["kanban", "--board", "nope", "create", "x"], "not_found", "\"nope\"");
     refused(&home, &["kanban", "--board", "nope", "list"], "not_found", "\"nope\"");
     refused(&home, &["kanban", "boards", "create", "No Good"], "invalid", "No Good");
-    refused(&home, &["kanban", "boards", "create", "default"], "conflict", "default");
     for verb in ["show", "complete", "archive", "unblock"] {
         refused(&home, &["kanban", verb, "T-77"], "not_found", "T-77");
     }
@@ -66,7 +65,13 @@ fn bad_input_is_refused_with_one_sentence() {
     refused(&home, &["profile", "create", "default"], "conflict", "default");
     refused(&home, &["profile", "create", "x", "--command", "a 'b"], "invalid", "never closed");
     refused(&home, &["profile", "create", "x", "--executor", "command"], "invalid", "program");
-    refused(&home, &["serve", "--addr", "0.0.0.0:0"], "denied", "tailscale serve");
+    refused(&home, &["serve", "--addr", "0.0.0.0:0"], "denied", "tailscale serve --bg 8787");
+    refused(
+        &home,
+        &["serve", "--addr", "0.0.0.0:18902"],
+        "denied",
+        "--addr 127.0.0.1:18902` and run `tailscale serve --bg 18902",
+    );
     refused(&home, &["serve", "--addr", "[::]:8787"], "denied", "--allow-non-loopback");
     let left: Vec<TaskCard> = home.json(&["kanban", "list"]);
     assert_eq!(left.len(), 2, "nothing was half-written");
@@ -101,6 +106,12 @@ fn a_command_line_that_makes_no_sense_is_exit_code_2() {
         &["kanban", "list", "--limit", "0"],
         &["kanban", "move", &card, "nowhere"],
         &["kanban", "undo", "x"],
+        &["kanban", "create", "x", "--triage", "--at", "1h"],
+        &["kanban", "create", "x", "--initial-status", "blocked", "--at", "1h"],
+        &["kanban", "watch", "--kinds", "created,frob"],
+        &["kanban", "boards", "create", "x", "--auto-decompose", "maybe"],
+        &["kanban", "schedule", &card],
+        &["kanban", "schedule", "T-9", "T-8"],
         &["demo", "--cards", "0"],
         &["demo", "--cards", "3", "--remove"],
         &["completions", "tcsh"],
@@ -182,4 +193,56 @@ fn a_home_that_cannot_be_used_is_named() {
     refused(&damaged, &["kanban", "list"], "unavailable", "hermes.db");
     let ran = damaged.run(&["doctor"]);
     assert!(ran.code == 1 && ran.stdout.contains("hermes.db"), "{ran:?}");
+}
+
+#[test]
+fn messages_speak_to_people() {
+    let home = Home::new();
+    home.card("a card");
+    let huge = "99999999999999999999";
+    for (args, part) in [
+        (&["kanban", "show", "\u{1b}[31mfoo"][..], "names no card"),
+        (&["kanban", "list", "--limit", huge], "is no whole number from 1 to 9999"),
+        (&["kanban", "create", "x", "--priority", huge], "is no whole number from"),
+        (&["kanban", "create", "x", "--priority", "high"], "is no whole number from"),
+        (&["kanban", "create", "x", "--max-tokens", ""], "is no whole number from"),
+        (&["kanban", "log", "1", "--tail", huge], "is no whole number from"),
+        (&["kanban", "boards", "set", "default", "--slots", "many"], "is no whole number from"),
+        (&["demo", "--cards", huge], "is no whole number from"),
+        (&["serve", "--addr", "localhost"], "127.0.0.1:8787"),
+        (&["kanban", "undo", "x"], "no id of a change"),
+        (&["kanban", "create", "x", "--at", "soon"], "2026-12-01T09:30"),
+        (&["kanban", "watch", "--kinds", "frob"], "commented, completed"),
+    ] {
+        let ran = home.run(args);
+        assert_eq!(ran.code, 2, "{args:?}: {ran:?}");
+        assert!(ran.stderr.contains(part), "{part:?} in {ran:?}");
+        for inside in ["\\u{", "\u{1b}", "target type", "invalid digit", "socket address syntax", "urn:uuid"] {
+            assert!(!ran.stderr.contains(inside), "{inside:?} in {ran:?}");
+        }
+    }
+    refused(&home, &["kanban", "boards", "rename", "default", ""], "invalid", "a board needs a name");
+    refused(&home, &["kanban", "create", "\u{200b}\u{feff}\u{2060}"], "invalid", "a card needs a title");
+    refused(&home, &["kanban", "move", "1", "review"], "conflict", "possible: triage, done, archived");
+}
+
+#[test]
+fn verbs_of_the_python_hermes_get_a_line_of_advice() {
+    let home = Home::new();
+    for (args, part) in [
+        (&["kanban", "init"][..], "not needed"),
+        (&["kanban", "daemon", "--force"], "hermes serve"),
+        (&["kanban", "notify-subscribe", "t_1", "--platform", "telegram"], "Notifications"),
+        (&["kanban", "notify-list"], "Notifications"),
+        (&["kanban", "boards", "delete", "work"], "boards archive"),
+        (&["kanban", "boards", "rm", "work", "--delete"], "boards archive"),
+        (&["kanban", "show", "t_1a2b3c4d"], "hermes import --find t_1a2b3c4d"),
+    ] {
+        let ran = home.run(args);
+        assert_eq!(ran.code, 2, "{args:?}: {ran:?}");
+        assert!(ran.stderr.contains(part), "{part:?} in {ran:?}");
+        let ran = home.run(&[args, &["--json"]].concat());
+        assert!(ran.json_error()["error"].as_str().unwrap().contains(part), "{ran:?}");
+    }
+    assert_eq!(home.run(&["kanban", "init"]).stderr.lines().count(), 1);
 }

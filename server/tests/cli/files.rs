@@ -41,7 +41,7 @@ fn a_person_keeps_lists_and_takes_away() {
     assert_eq!(gone.name, "report.txt");
     assert_eq!(home.run(&["kanban", "attachments", &card]).stdout, "The card has no files.\n");
     for (args, part) in [
-        (&["kanban", "attach", &card, "/no/such/file"][..], "cannot be read"),
+        (&["kanban", "attach", &card, "/no/such/file"][..], "cannot be read: No such file or directory\n"),
         (&["kanban", "attach", &card, "/"], "no ordinary file"),
         (&["kanban", "attach", "999", &path], "no card T-999"),
         (&["kanban", "attach-rm", &card, "1"], "has no file"),

@@ -3,11 +3,13 @@
 
 mod board;
 mod demo;
+mod edges;
 mod failures;
 mod files;
 mod home;
 mod import;
 mod serve;
+mod show;
 mod text;
 mod triage;
 mod verbs;

@@ -21,6 +21,7 @@ esac
 
 struct Server {
     child: Child,
+    url: String,
     /// Kept open: who prints to a closed pipe has a right to fail.
     _stdout: BufReader<ChildStdout>,
 }
@@ -32,7 +33,8 @@ impl Server {
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
-        let server = Self { child, _stdout: stdout };
+        let url = line.trim().rsplit(' ').next().unwrap_or_default().to_owned();
+        let server = Self { child, url, _stdout: stdout };
         assert!(line.contains("http://127.0.0.1:"), "{line:?}");
         server
     }
@@ -79,6 +81,10 @@ fn a_card_made_at_the_command_line_is_worked_on_reviewed_and_done() {
     let script = home.path().join("profiles/runner/work.sh");
     std::fs::set_permissions(script, std::fs::Permissions::from_mode(0o700)).unwrap();
     let server = Server::start(&home);
+
+    let link = home.run(&["setup-link"]);
+    assert!(link.stdout.starts_with(&format!("{}/setup?token=", server.url)), "{link:?}");
+    assert!(!link.stderr.contains("No server"), "{link:?}");
 
     let second = home.command().args(["serve", "--addr", "127.0.0.1:0"]).spawn().unwrap();
     let ran = ends_by_itself(second);

@@ -63,7 +63,12 @@ fn creates_cards_with_everything_the_reference_has() {
     assert_eq!(detail.parents.len(), 1);
     assert!(written.undo.is_some());
 
-    let again: CardWritten = home.json(&["kanban", "create", "another title", "--idempotency-key", "k1"]);
+    let again = ["kanban", "create", "another title", "--idempotency-key", "k1"];
+    let told = home.run(&again).stdout;
+    assert_eq!(told, "T-2 exists already (same idempotency key)  second  (todo, assignee coder)\n");
+    assert_eq!(home.json::<Value>(&again)["created"], false);
+    assert_eq!(home.json::<Value>(&["kanban", "create", "new", "--idempotency-key", "k2"])["created"], true);
+    let again: CardWritten = home.json(&again);
     assert_eq!((again.card.id, again.card.title.as_str(), again.undo), (written.card.id, "second", None));
     let triage: CardWritten = home.json(&["kanban", "create", "idea", "--triage"]);
     assert_eq!(triage.card.state, CardState::Triage);
@@ -108,10 +113,17 @@ fn lists_by_state_assignee_and_limit() {
     assert_eq!(titles(&["--status", "done"]), ["b"]);
     assert_eq!(titles(&["--archived"]), ["c"]);
     assert_eq!(titles(&["--assignee", "CODER"]), ["a"]);
-    assert_eq!(titles(&["--limit", "1"]), ["a"]);
     assert!(titles(&["--status", "in_progress"]).is_empty() && titles(&["--in_progress"]).is_empty());
     let ran = home.run(&["kanban", "list", "--limit", "1"]);
     assert!(ran.stderr.contains("There are more"), "{}", ran.stderr);
+    let ran = home.run(&["kanban", "list", "--limit", "1", "--json"]);
+    let cards: Vec<TaskCard> = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(cards.iter().map(|card| card.title.as_str()).collect::<Vec<_>>(), ["a"]);
+    let warning: Value = serde_json::from_str(&ran.stderr).unwrap();
+    assert_eq!(warning["code"], "more", "a script is told, too");
+    assert_eq!(titles(&["--limit", "2"]), ["a", "b"], "nothing is left out, and nothing is said");
+    assert_eq!(titles(&["--assignee", "none"]), ["b"]);
+    assert!(home.run(&["kanban", "list", "--help"]).stdout.contains("[default: 200]"));
 }
 
 #[test]
@@ -185,10 +197,44 @@ fn several_cards_are_answered_one_by_one_and_any_failure_counts() {
     let (a, b) = (home.card("a"), home.card("b"));
     let ran = home.run(&["kanban", "archive", &a, "99", &b, "--json"]);
     assert_eq!(ran.code, 1);
-    let states: Vec<CardState> =
-        ran.stdout.lines().map(|line| serde_json::from_str::<CardWritten>(line).unwrap().card.state).collect();
+    let written: Vec<CardWritten> = serde_json::from_str(&ran.stdout).unwrap();
+    let states: Vec<CardState> = written.iter().map(|written| written.card.state).collect();
     assert_eq!(states, [CardState::Archived, CardState::Archived], "the others are not held up");
-    assert!(ran.stderr.contains("T-99"), "{}", ran.stderr);
+    let errors: Vec<Value> = serde_json::from_str(&ran.stderr).unwrap();
+    assert_eq!((errors.len(), &errors[0]["card"], &errors[0]["code"]), (1, &"T-99".into(), &"not_found".into()));
+    let ran = home.run(&["kanban", "archive", &a, "99", &b]);
+    assert!(ran.code == 1 && ran.stderr.contains("hermes: there is no card T-99"), "{ran:?}");
+}
+
+#[test]
+fn json_is_one_value_whatever_is_asked_of_how_many() {
+    let home = Home::new();
+    let (a, b) = (home.card("a"), home.card("b"));
+    let two = |verb: &[&str]| {
+        let ran = home.run(&[&["kanban"], verb, &[&a, &b, "--json"]].concat());
+        let done: Value =
+            serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{verb:?}: {error}: {ran:?}"));
+        if ran.code != 0 {
+            let failed: Value = serde_json::from_str(&ran.stderr).unwrap_or_else(|_| panic!("{verb:?}: {ran:?}"));
+            return (done.as_array().unwrap().len(), failed.as_array().unwrap().len());
+        }
+        assert_eq!(ran.stderr, "", "{verb:?}");
+        (done.as_array().unwrap().len(), 0)
+    };
+    assert_eq!(two(&["schedule", "1h"]), (2, 0));
+    assert_eq!(two(&["promote"]), (2, 0));
+    assert_eq!(two(&["unblock"]), (0, 2), "neither asks anything");
+    assert_eq!(two(&["accept"]), (0, 2));
+    assert_eq!(two(&["discard"]), (0, 2));
+    assert_eq!(two(&["specify"]), (0, 2));
+    assert_eq!(two(&["complete"]), (2, 0));
+    assert_eq!(two(&["archive", "--rm"]), (2, 0));
+    for verb in ["specify", "decompose"] {
+        let nothing: Vec<Value> = home.json(&["kanban", verb, "--all"]);
+        assert!(nothing.is_empty());
+    }
+    let one = home.run(&["kanban", "archive", "99", "--json"]);
+    assert_eq!((one.code, one.json_error()["code"].as_str()), (1, Some("not_found")), "one card, one object");
 }
 
 #[test]
@@ -230,8 +276,11 @@ fn profiles_are_made_and_listed() {
 #[test]
 fn setup_links_are_single_and_the_newest_counts() {
     let home = Home::new();
+    let unknown = home.run(&["setup-link"]);
+    assert!(unknown.stdout.starts_with("http://127.0.0.1:8787/") && unknown.stderr.contains("No server is running"));
     let ran = home.run(&["setup-link", "--addr", "127.0.0.1:9999"]);
     assert_eq!(ran.code, 0);
+    assert!(!ran.stderr.contains("No server"), "the address was named: {ran:?}");
     assert!(ran.stdout.starts_with("http://127.0.0.1:9999/setup"), "{}", ran.stdout);
     home.write("config.yaml", "server:\n  public_url: https://box.tail1234.ts.net/\n");
     let link: Value = home.json(&["setup-link"]);

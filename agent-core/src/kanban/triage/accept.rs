@@ -64,7 +64,8 @@ fn check(core: &Core, proposal: &Proposal) -> Result<Vec<usize>, KanbanError> {
 
 /// A profile that is named must exist, or its card would wait for ever.
 pub(in crate::kanban) fn require_profile(core: &Core, name: Option<&str>) -> Result<(), KanbanError> {
-    let Some(name) = name.map(str::trim).filter(|name| !name.is_empty()) else { return Ok(()) };
+    let name = name.map(str::trim).filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case(profiles::NOBODY));
+    let Some(name) = name else { return Ok(()) };
     let found = profiles::find(core.home(), &name.to_lowercase());
     match found.map_err(|error| KanbanError::Invalid(error.to_string()))? {
         Some(profile) if profile.problem.is_none() => Ok(()),

@@ -34,10 +34,10 @@ macro_rules! face_columns {
                               AND o.workspace_path = c.workspace_path AND o.workspace_kind = 'dir'), c.number) END
                AS busy_directory,
              d.version AS ask_version, d.kind AS ask_kind, substr(CAST(d.ask AS BLOB), 1, 1600) AS ask_text, r.heartbeat_at,
-             CASE WHEN c.state = 'todo' THEN (SELECT group_concat(number, ' ') FROM (
-                SELECT p.number FROM kanban_link l JOIN kanban_card p ON p.id = l.parent_id
+             CASE WHEN c.state = 'todo' THEN (SELECT max(total) || ' ' || group_concat(number, ' ') FROM (
+                SELECT p.number, count(*) OVER () AS total FROM kanban_link l JOIN kanban_card p ON p.id = l.parent_id
                  WHERE l.child_id = c.id AND p.state NOT IN ('done', 'archived') AND p.deleted_at IS NULL
-                 ORDER BY p.number LIMIT 100)) END AS waiting_on,
+                 ORDER BY p.number LIMIT 3)) END AS waiting_on,
              (SELECT count(*) FROM kanban_link l WHERE l.parent_id = c.id) AS children,
              (SELECT count(*) FROM kanban_link l JOIN kanban_card k ON k.id = l.child_id
                WHERE l.parent_id = c.id AND k.state IN ('done', 'archived')) AS children_done"
@@ -55,9 +55,10 @@ pub(super) use {face_columns, face_from};
 
 const BY_ID: &str =
     concat!("SELECT ", face_columns!(), face_from!(), "WHERE c.id IN (SELECT unhex(value) FROM json_each(?1))");
-const UNFINISHED_PARENTS: &str = "SELECT p.number FROM kanban_link l JOIN kanban_card p ON p.id = l.parent_id
+const UNFINISHED_PARENTS: &str =
+    "SELECT p.number, count(*) OVER () FROM kanban_link l JOIN kanban_card p ON p.id = l.parent_id
      WHERE l.child_id = ?1 AND p.state NOT IN ('done', 'archived') AND p.deleted_at IS NULL
-     ORDER BY p.number LIMIT 100";
+     ORDER BY p.number LIMIT 5";
 
 /// A card row with what its face needs.
 pub(super) struct Face {
@@ -70,7 +71,7 @@ pub(super) struct Face {
     earlier_worker: bool,
     busy_directory: Option<i64>,
     demo: bool,
-    /// The first hundred unfinished parents of a card in `todo`.
+    /// How many unfinished parents a card in `todo` has, then the numbers of the first three.
     waiting_on: Vec<i64>,
 }
 
@@ -135,13 +136,13 @@ impl FromRow<'_, SqliteRow> for Face {
 impl Face {
     fn into_task_card(self, readiness: &Readiness) -> TaskCard {
         let card = self.card;
-        let parents = &self.waiting_on;
-        let wait = match card.state {
-            CardState::Todo if !parents.is_empty() => Some(WaitReason::WaitingOn {
-                cards: parents.iter().take(3).copied().collect(),
-                more: u32::try_from(parents.len().saturating_sub(3)).unwrap_or(u32::MAX),
-            }),
-            CardState::Scheduled => self.scheduled_at.map(|until| WaitReason::Scheduled { until }),
+        let wait = match (card.state, self.waiting_on.split_first()) {
+            (CardState::Todo, Some((total, first))) => {
+                let named = i64::try_from(first.len()).unwrap_or(i64::MAX);
+                let more = u32::try_from(total.saturating_sub(named)).unwrap_or(0);
+                Some(WaitReason::WaitingOn { cards: first.to_vec(), more })
+            }
+            (CardState::Scheduled, _) => self.scheduled_at.map(|until| WaitReason::Scheduled { until }),
             _ => readiness.wait(Candidate {
                 board: card.board_id,
                 state: card.state,
@@ -162,12 +163,12 @@ pub(super) fn into_cards(readiness: &Readiness, faces: Vec<Face>) -> Vec<TaskCar
     faces.into_iter().map(|face| face.into_task_card(readiness)).collect()
 }
 
-/// Numbers of the parents a card waits for, at most 100.
+/// Numbers of the first five parents a card waits for, each with how many there are.
 pub(in crate::kanban) async fn unfinished_parents(
     connection: &mut SqliteConnection,
     card: CardId,
-) -> Result<Vec<i64>, KanbanError> {
-    Ok(sqlx::query_scalar(UNFINISHED_PARENTS).bind(card.0).fetch_all(connection).await?)
+) -> Result<Vec<(i64, i64)>, KanbanError> {
+    Ok(sqlx::query_as(UNFINISHED_PARENTS).bind(card.0).fetch_all(connection).await?)
 }
 
 /// The faces of these cards, in no particular order; deleted ones are among them.

@@ -4,6 +4,7 @@ mod detail;
 mod faces;
 mod filter;
 mod graph;
+mod texts;
 
 use std::collections::HashMap;
 
@@ -27,6 +28,7 @@ pub(super) use detail::{attachments, comments, family, raw_comments, run_event, 
 pub use detail::{card_detail, earlier_runs, open_decision_of, run_events};
 pub(super) use faces::unfinished_parents;
 pub use graph::card_graph;
+pub use texts::{CardTexts, card_texts};
 
 /// More changed cards than this are not sent one by one: the page is read again.
 const MAX_DELTA_CARDS: i64 = 200;
@@ -366,5 +368,5 @@ pub async fn search_cards(core: &Core, text: &str, limit: u32) -> Result<Vec<Tas
 #[cfg(test)]
 pub(super) fn all_sql() -> Vec<&'static str> {
     let own = [FIRST_READY, RUNNING, STUCK, TOTALS, LAST_SEQ, CHANGED, SLOTS_CHANGED, CARD_SEQ];
-    [&own[..], faces::ALL_SQL, detail::ALL_SQL, filter::ALL_SQL, graph::ALL_SQL].concat()
+    [&own[..], faces::ALL_SQL, detail::ALL_SQL, filter::ALL_SQL, graph::ALL_SQL, texts::ALL_SQL].concat()
 }

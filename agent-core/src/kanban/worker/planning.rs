@@ -53,6 +53,18 @@ pub async fn list(
 /// `Fenced`; `Invalid` for an unknown profile or bad input; `Denied` beyond 20 cards of one run, or when workers made
 /// the card that made the card that made this one.
 pub async fn create(core: &Core, ticket: RunTicket, params: CreateCardParams) -> Result<CardLink, KanbanError> {
+    create_or_find(core, ticket, params).await.map(|(card, _)| card)
+}
+
+/// The same; also says whether the card is new, and not one that was made earlier with the same idempotency key.
+///
+/// # Errors
+/// As [`create`].
+pub async fn create_or_find(
+    core: &Core,
+    ticket: RunTicket,
+    params: CreateCardParams,
+) -> Result<(CardLink, bool), KanbanError> {
     require_profile(core, params.assignee.as_deref())?;
     let mut tx = core.write().await?;
     let owned = own(&mut tx, ticket).await?;
@@ -85,9 +97,9 @@ pub async fn create(core: &Core, ticket: RunTicket, params: CreateCardParams) ->
         params.workspace_path = own_place.workspace_path;
         params.shared_dir = own_place.shared_dir;
     }
-    let (card, _) = create_in(core, &mut tx, &owned.actor(ticket), &params).await?;
+    let (card, is_new) = create_in(core, &mut tx, &owned.actor(ticket), &params).await?;
     tx.commit().await?;
-    Ok(CardLink { id: card.id, number: card.number, title: card.title, state: card.state })
+    Ok((CardLink { id: card.id, number: card.number, title: card.title, state: card.state }, is_new))
 }
 
 /// Makes one card wait for another. The one that waits is the worker's own, or one it made.

@@ -6,10 +6,14 @@ use agent_core::Core;
 use agent_core::kanban::{self, KanbanError};
 use clap::{Args, Subcommand};
 use protocol::{BoardSettings, BoardSummary};
+use serde::Serialize;
 
 use super::Cx;
+use super::edit::unknown;
 use crate::cli::error::CliError;
+use crate::cli::moment::on_this_clock;
 use crate::cli::output::{Style, one_line};
+use crate::cli::parse;
 
 /// What can be done with boards.
 #[derive(Debug, Subcommand)]
@@ -21,7 +25,7 @@ pub(super) enum BoardVerb {
         #[arg(long)]
         all: bool,
     },
-    /// Make a board.
+    /// Make a board; one that is there already is set as asked.
     #[command(visible_alias = "new")]
     Create {
         /// Short name: small letters, digits, - and _.
@@ -98,12 +102,12 @@ pub(super) struct SetArgs {
     #[arg(long, value_name = "PATH")]
     default_workdir: Option<String>,
     /// Workers at once on this board; 0 stops it.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse::whole::<u32>(0..=100_000))]
     slots: Option<u32>,
     /// Cards in triage are taken apart by a model: yes or no.
-    #[arg(long, value_name = "YES")]
+    #[arg(long, value_name = "YES|NO", value_parser = parse::yes_or_no)]
     auto_decompose: Option<bool>,
-    /// Profile for the parts of a card that was taken apart.
+    /// Profile for the parts of a card that was taken apart; `none` for the machine's default.
     #[arg(long, value_name = "PROFILE")]
     orchestrator: Option<String>,
 }
@@ -168,15 +172,7 @@ pub(super) async fn run(cx: &Cx, verb: Option<BoardVerb>) -> Result<(), CliError
             told(cx, "Using ", &board)
         }
         Some(BoardVerb::Create { slug, name, switch: also_switch, set }) => {
-            let actor = cx.caller.person("make boards")?;
-            let board = kanban::create_board(&cx.core, actor, &slug, &name).await?;
-            if !set.is_empty() {
-                change(cx, &board.slug, |settings| set.apply(settings)).await?;
-            }
-            if also_switch {
-                switch(cx, &board)?;
-            }
-            told(cx, "Created the board ", &board)
+            create(cx, &slug, name, set, also_switch).await
         }
         Some(BoardVerb::Rename { slug, name }) => {
             let board = change(cx, &slug, |settings| settings.name = name).await?;
@@ -186,8 +182,10 @@ pub(super) async fn run(cx: &Cx, verb: Option<BoardVerb>) -> Result<(), CliError
             if set.is_empty() {
                 return Err(CliError::Usage("say what to set; `hermes kanban boards set --help` lists it".into()));
             }
+            let named = set.orchestrator.is_some();
             let board = change(cx, &slug, |settings| set.apply(settings)).await?;
-            told(cx, "Changed ", &board)
+            told(cx, "Changed ", &board)?;
+            if named { warn_unknown(cx, &board.slug).await } else { Ok(()) }
         }
         Some(BoardVerb::SetDefaultWorkdir { slug, path }) => {
             let board = change(cx, &slug, |settings| settings.default_dir = path).await?;
@@ -204,6 +202,47 @@ pub(super) async fn run(cx: &Cx, verb: Option<BoardVerb>) -> Result<(), CliError
             told(cx, "Restored ", &board)
         }
     }
+}
+
+/// A board, and whether this very call made it.
+#[derive(Debug, Serialize)]
+struct Made<'a> {
+    #[serde(flatten)]
+    board: &'a BoardSummary,
+    created: bool,
+}
+
+async fn create(cx: &Cx, slug: &str, name: String, set: SetArgs, also_switch: bool) -> Result<(), CliError> {
+    let actor = cx.caller.person("make boards")?;
+    let orchestrated = set.orchestrator.is_some();
+    let change = |settings: &mut BoardSettings| {
+        if !name.trim().is_empty() {
+            settings.name = name;
+        }
+        set.apply(settings);
+    };
+    let (board, created) = kanban::ensure_board(&cx.core, actor, slug, change).await?;
+    if also_switch {
+        switch(cx, &board)?;
+    }
+    if cx.out.is_json() {
+        return cx.out.json(&Made { board: &board, created });
+    }
+    let what = if created { "Created the board " } else { "There is the board already: " };
+    told(cx, what, &board)?;
+    if orchestrated { warn_unknown(cx, &board.slug).await } else { Ok(()) }
+}
+
+/// Says so when no profile has the name that parts of cards are given to.
+async fn warn_unknown(cx: &Cx, slug: &str) -> Result<(), CliError> {
+    let (_, settings) = kanban::board_settings(&cx.core, slug).await?;
+    if let Some(name) = unknown(cx, settings.orchestrator.as_deref())? {
+        cx.out.hint(&format!(
+            "There is no profile \"{name}\" yet, so cards that are taken apart would wait; `hermes profile create \
+             {name}` makes it."
+        ));
+    }
+    Ok(())
 }
 
 async fn change(cx: &Cx, slug: &str, change: impl FnOnce(&mut BoardSettings)) -> Result<BoardSummary, CliError> {
@@ -231,17 +270,28 @@ fn told(cx: &Cx, what: &str, board: &BoardSummary) -> Result<(), CliError> {
     cx.out.line(&format!("{what}{}  {}", board.slug, one_line(&board.name)))
 }
 
+/// A board of a list, and whether it is used when none is named.
+#[derive(Debug, Serialize)]
+struct Listed<'a> {
+    #[serde(flatten)]
+    board: &'a BoardSummary,
+    current: bool,
+}
+
 async fn list(cx: &Cx, all: bool) -> Result<(), CliError> {
     let boards = kanban::boards(&cx.core, all).await?;
+    let used = if cx.board.trim().is_empty() { kanban::DEFAULT_BOARD } else { &cx.board };
     if cx.out.is_json() {
-        return cx.out.json(&boards);
+        let listed = boards.iter().map(|board| Listed { board, current: board.slug == used });
+        return cx.out.json(&listed.collect::<Vec<_>>());
     }
     let rows: Vec<_> = boards
         .iter()
         .map(|board| {
-            let note = if board.archived_at.is_some() { "archived" } else { "" };
+            let notes = [(board.slug == used, "current"), (board.archived_at.is_some(), "archived")];
+            let note: Vec<&str> = notes.iter().filter(|(is, _)| *is).map(|(_, note)| *note).collect();
             let name = format!("{} {}", board.icon, board.name).trim().to_owned();
-            vec![(Style::Bold, board.slug.clone()), (Style::Plain, name), (Style::Dim, note.to_owned())]
+            vec![(Style::Bold, board.slug.clone()), (Style::Plain, name), (Style::Dim, note.join(", "))]
         })
         .collect();
     cx.out.table(&["BOARD", "NAME", ""], &rows)
@@ -256,7 +306,10 @@ async fn show(cx: &Cx, slug: &str) -> Result<(), CliError> {
     let text = |text: Option<&str>| text.map_or_else(|| "—".to_owned(), one_line);
     let rows = [
         ("name", one_line(&settings.name)),
-        ("description", one_line(&settings.description)),
+        ("description", text(Some(settings.description.as_str()).filter(|text| !text.trim().is_empty()))),
+        ("icon", text(Some(settings.icon.as_str()).filter(|icon| !icon.is_empty()))),
+        ("colour", text(Some(settings.color.as_str()).filter(|color| !color.is_empty()))),
+        ("archived", board.archived_at.map_or_else(|| "no".to_owned(), |at| format!("since {}", on_this_clock(at)))),
         ("directory", text(settings.default_dir.as_deref())),
         ("workers at once", number(settings.slots)),
         ("warn above, in review", number(settings.review_limit)),

@@ -1,14 +1,16 @@
 //! `hermes kanban create`.
 
 use agent_core::kanban::{self, dispatcher, worker};
-use agent_core::profiles;
 use clap::{Args, ValueEnum};
 use protocol::{CardRef, CardState, CardWritten, CreateCardParams};
+use serde::Serialize;
 
 use super::Cx;
+use super::edit::{MAX_RETRIES, MAX_TOKENS, PRIORITIES, unknown, warn_unknown};
 use super::wording::card_label;
 use crate::cli::Caller;
 use crate::cli::error::CliError;
+use crate::cli::moment::{Moment, moment};
 use crate::cli::output::one_line;
 use crate::cli::parse::{self, Workspace};
 
@@ -20,14 +22,14 @@ pub(super) struct CreateArgs {
     /// Description in Markdown; `-` reads it from stdin.
     #[arg(long, default_value = "", hide_default_value = true, value_name = "TEXT")]
     body: String,
-    /// Profile that shall work on it.
+    /// Profile that shall work on it; `none` for the board's default.
     #[arg(long, value_name = "PROFILE")]
     assignee: Option<String>,
     /// A card that must be finished first; may be repeated.
     #[arg(long = "parent", value_parser = parse::card, value_name = "CARD")]
     parents: Vec<CardRef>,
     /// Higher first; 0 is normal.
-    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true, value_parser = parse::whole::<i32>(PRIORITIES))]
     priority: i32,
     /// Only note it: nothing starts until somebody moves it.
     #[arg(long)]
@@ -39,7 +41,7 @@ pub(super) struct CreateArgs {
     #[arg(long, value_parser = parse::workspace, value_name = "WORKSPACE")]
     workspace: Option<Workspace>,
     /// Failures in a row before a person is asked.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = parse::whole::<u32>(MAX_RETRIES))]
     max_retries: Option<u32>,
     /// Longest run: 300, 90s, 30m, 2h or 1d.
     #[arg(long, value_parser = parse::duration, value_name = "DURATION")]
@@ -62,14 +64,15 @@ pub(super) struct CreateArgs {
     /// Others may work in its directory at the same time.
     #[arg(long)]
     shared_dir: bool,
-    /// Start no earlier: 30m, 2h or 1d from now, or Unix seconds.
-    #[arg(long, value_parser = parse::moment, value_name = "WHEN")]
-    at: Option<parse::Moment>,
+    /// Start no earlier: 30m, 2h or 1d from now, 2026-12-01 (midnight) or 2026-12-01T09:30 in this machine's time zone,
+    /// 2026-12-01T09:30Z, or Unix seconds.
+    #[arg(long, value_parser = moment, value_name = "WHEN")]
+    at: Option<Moment>,
     /// Come again after it was finished: "every 2h", or five cron fields.
     #[arg(long, value_name = "RULE")]
     repeat: Option<String>,
     /// Tokens all its runs may use together.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse::whole::<i64>(MAX_TOKENS))]
     max_tokens: Option<i64>,
     /// What all its runs may cost together, in dollars.
     #[arg(long, value_parser = parse::dollars, value_name = "DOLLARS")]
@@ -92,9 +95,43 @@ enum InitialStatus {
     Running,
 }
 
+/// A card, and whether this very call made it.
+#[derive(Debug, Serialize)]
+struct Created {
+    #[serde(flatten)]
+    written: CardWritten,
+    created: bool,
+}
+
 impl CreateArgs {
     pub(super) async fn run(self, cx: &Cx) -> Result<(), CliError> {
-        let mut params = CreateCardParams {
+        let at = self.at.map(|at| at.unix_ms(cx.core.now_ms()));
+        if at.is_some() && (self.triage || self.initial_status == Some(InitialStatus::Blocked)) {
+            return Err(CliError::Usage(
+                "a card in triage or blocked waits for a person, not for a time; leave out --at, or --triage and \
+                 --initial-status"
+                    .into(),
+            ));
+        }
+        let template = self.template.clone();
+        let mut params = self.params(cx, at)?;
+        if let Some(name) = &template {
+            from_template(cx, name, &mut params).await?;
+        }
+        let (written, created) = match &cx.caller {
+            Caller::Worker { ticket, .. } => {
+                let (made, created) = worker::create_or_find(&cx.core, *ticket, params).await?;
+                let card = kanban::card(&cx.core, CardRef::Id(made.id)).await?;
+                (CardWritten { card, undo: None }, created)
+            }
+            Caller::Person(actor) => kanban::create_or_find(&cx.core, actor, params).await?,
+        };
+        let past = created && at.is_some_and(|at| at <= cx.core.now_ms());
+        tell(cx, &Created { written, created }, past)
+    }
+
+    fn params(self, cx: &Cx, at: Option<i64>) -> Result<CreateCardParams, CliError> {
+        Ok(CreateCardParams {
             board: cx.board.clone(),
             title: self.title,
             body: parse::text(&self.body)?,
@@ -103,7 +140,7 @@ impl CreateArgs {
             triage: self.triage,
             blocked: self.initial_status == Some(InitialStatus::Blocked),
             parents: self.parents,
-            scheduled_at: self.at.map(|at| at.unix_ms(cx.core.now_ms())),
+            scheduled_at: at,
             labels: self.labels,
             tenant: self.tenant,
             skills: self.skills,
@@ -119,33 +156,30 @@ impl CreateArgs {
             max_attempts: self.max_retries,
             max_runtime_s: self.max_runtime,
             ..CreateCardParams::default()
-        };
-        if let Some(name) = &self.template {
-            from_template(cx, name, &mut params).await?;
-        }
-        let unknown = unknown_profile(cx, params.assignee.as_deref())?;
-        let written = match &cx.caller {
-            Caller::Worker { ticket, .. } => {
-                let made = worker::create(&cx.core, *ticket, params).await?;
-                CardWritten { card: kanban::card(&cx.core, CardRef::Id(made.id)).await?, undo: None }
-            }
-            Caller::Person(actor) => kanban::create_card(&cx.core, actor, params).await?,
-        };
-        if cx.out.is_json() {
-            return cx.out.json(&written);
-        }
-        let card = &written.card;
-        let assignee = card.assignee.as_deref().map(|name| format!(", assignee {name}")).unwrap_or_default();
-        cx.out.line(&format!("Created {}  {}  ({}{assignee})", card_label(card), one_line(&card.title), card.state))?;
-        if let Some(name) = unknown {
-            cx.out.hint(&format!(
-                "There is no profile \"{name}\" yet, so the card waits; `hermes profile create {name}` makes it."
-            ));
-        } else if card.state == CardState::Ready && !dispatcher::is_running(&cx.core) {
-            cx.out.hint("No server is running, so nothing starts yet; start one with `hermes serve`.");
-        }
-        Ok(())
+        })
     }
+}
+
+fn tell(cx: &Cx, made: &Created, past: bool) -> Result<(), CliError> {
+    if cx.out.is_json() {
+        return cx.out.json(made);
+    }
+    let card = &made.written.card;
+    let (label, title) = (card_label(card), one_line(&card.title));
+    let assignee = card.assignee.as_deref().map(|name| format!(", assignee {name}")).unwrap_or_default();
+    if !made.created {
+        return cx
+            .out
+            .line(&format!("{label} exists already (same idempotency key)  {title}  ({}{assignee})", card.state));
+    }
+    let past = if past { "; the time given is past, so it waits for none" } else { "" };
+    cx.out.line(&format!("Created {label}  {title}  ({}{assignee}{past})", card.state))?;
+    warn_unknown(cx, card.assignee.as_deref())?;
+    let known = unknown(cx, card.assignee.as_deref())?.is_none();
+    if known && card.state == CardState::Ready && !dispatcher::is_running(&cx.core) {
+        cx.out.hint("No server is running, so nothing starts yet; start one with `hermes serve`.");
+    }
+    Ok(())
 }
 
 /// Fills in what the command line leaves open.
@@ -180,12 +214,4 @@ async fn from_template(cx: &Cx, name: &str, params: &mut CreateCardParams) -> Re
     params.labels.extend(from.labels);
     params.skills.extend(from.skills);
     Ok(())
-}
-
-/// The assignee's name when no profile has it.
-fn unknown_profile(cx: &Cx, assignee: Option<&str>) -> Result<Option<String>, CliError> {
-    let Some(name) = assignee.map(|name| name.trim().to_lowercase()).filter(|name| !name.is_empty()) else {
-        return Ok(None);
-    };
-    Ok(profiles::find(cx.core.home(), &name)?.is_none().then_some(name))
 }

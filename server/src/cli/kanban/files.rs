@@ -1,18 +1,21 @@
 //! The verbs for files of cards, and for removing what cards left behind.
 
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use agent_core::kanban::worker::{self, Handover};
 use agent_core::kanban::{attachments, housekeeping};
 use clap::Args;
 use protocol::{AfterApproval, AttachmentId, AttachmentView, CardRef};
+use serde::Serialize;
 
 use super::Cx;
 use super::write::{needed, undo_hint};
 use crate::cli::Caller;
 use crate::cli::error::CliError;
 use crate::cli::output::{Style, one_line};
-use crate::cli::parse;
+use crate::cli::parse::{self, typed};
 
 /// What a worker hands over with its card.
 #[derive(Debug, Args)]
@@ -107,17 +110,69 @@ pub(super) async fn list(cx: &Cx, card: Option<CardRef>) -> Result<(), CliError>
     cx.out.table(&["N", "BYTES", "TYPE", "BY", "NAME"], &rows)
 }
 
+/// A file of a card, by its number in the list, its id or its name.
+async fn find(cx: &Cx, card: Option<CardRef>, word: &str) -> Result<AttachmentView, CliError> {
+    let mut files = attachments::list(&cx.core, own_or_named(cx, card)?).await?;
+    let by_place = word.parse::<usize>().ok().and_then(|place| place.checked_sub(1)).filter(|at| *at < files.len());
+    let by_id = || word.parse::<AttachmentId>().ok().and_then(|id| files.iter().position(|file| file.id == id));
+    let by_name = || files.iter().position(|file| file.name == word);
+    match by_place.or_else(by_id).or_else(by_name) {
+        Some(at) => Ok(files.swap_remove(at)),
+        None => Err(CliError::failed(
+            "not_found",
+            format!("the card has no file \"{}\"; `hermes kanban attachments` numbers them", typed(word)),
+        )),
+    }
+}
+
+/// Where a file was written.
+#[derive(Debug, Serialize)]
+struct Saved {
+    #[serde(flatten)]
+    file: AttachmentView,
+    path: PathBuf,
+}
+
+pub(super) async fn get(cx: &Cx, words: &[String], output: Option<&Path>) -> Result<(), CliError> {
+    let (card, word) = card_and_word(cx, words)?;
+    let to_stdout = output.is_some_and(|path| path.as_os_str() == "-");
+    if to_stdout && cx.out.is_json() {
+        return Err(CliError::Usage(
+            "stdout is the file or the JSON, not both; leave out --json, or name a file".into(),
+        ));
+    }
+    let found = find(cx, card, word).await?;
+    let mut opened = attachments::open(&cx.core, found.id).await?;
+    if to_stdout {
+        let mut stdout = io::stdout().lock();
+        io::copy(&mut opened.file, &mut stdout)?;
+        return Ok(stdout.flush()?);
+    }
+    // The name was made safe when the file was added: it has no directory in it.
+    let path = match output {
+        Some(path) if path.is_dir() => path.join(&found.name),
+        Some(path) => path.to_owned(),
+        None => PathBuf::from(&found.name),
+    };
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::AlreadyExists => CliError::failed(
+            "conflict",
+            format!("{} exists already and is left alone; choose another place with --output", path.display()),
+        ),
+        _ => CliError::failed("unavailable", format!("{} cannot be written: {error}", path.display())),
+    };
+    let mut target =
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(failed)?;
+    io::copy(&mut opened.file, &mut target).map_err(failed)?;
+    if cx.out.is_json() {
+        return cx.out.json(&Saved { file: found, path: absolute(&path) });
+    }
+    cx.out.line(&format!("Wrote {}  ({} bytes)", one_line(&path.to_string_lossy()), found.bytes))
+}
+
 pub(super) async fn remove(cx: &Cx, words: &[String]) -> Result<(), CliError> {
     let (card, word) = card_and_word(cx, words)?;
-    let files = attachments::list(&cx.core, own_or_named(cx, card)?).await?;
-    let by_place = word.parse::<usize>().ok().and_then(|place| files.get(place.checked_sub(1)?));
-    let by_id = || word.parse::<AttachmentId>().ok().and_then(|id| files.iter().find(|file| file.id == id));
-    let Some(found) = by_place.or_else(by_id) else {
-        return Err(CliError::failed(
-            "not_found",
-            format!("the card has no file \"{}\"; `hermes kanban attachments` numbers them", word.escape_debug()),
-        ));
-    };
+    let found = find(cx, card, word).await?;
     match &cx.caller {
         Caller::Worker { ticket, holder } => {
             Caller::check_own(&cx.core, holder, card).await?;

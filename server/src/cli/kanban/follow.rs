@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use agent_core::kanban;
 use protocol::{BoardEvent, CardRef};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::Cx;
 use super::wording::age;
@@ -68,6 +70,33 @@ async fn follow(cx: &Cx, card: Option<CardRef>, mut after: i64, only: &Only) -> 
     }
 }
 
+/// An event for scripts: its particulars as JSON, not as text with JSON in it.
+#[derive(Debug, Serialize)]
+struct Told<'a> {
+    seq: i64,
+    kind: &'a str,
+    actor: &'a str,
+    card: Option<i64>,
+    title: Option<&'a str>,
+    detail: Value,
+    at: i64,
+}
+
+impl<'a> From<&'a BoardEvent> for Told<'a> {
+    fn from(event: &'a BoardEvent) -> Self {
+        Self {
+            seq: event.seq,
+            kind: &event.kind,
+            actor: &event.actor,
+            card: event.card,
+            title: event.title.as_deref(),
+            // silent-ok: what another Hermes wrote in another way is told as it is
+            detail: serde_json::from_str(&event.detail).unwrap_or_else(|_| Value::from(event.detail.as_str())),
+            at: event.at,
+        }
+    }
+}
+
 fn print(cx: &Cx, events: &[BoardEvent], only: &Only) -> Result<(), CliError> {
     for event in events {
         let wanted = only.kinds.is_empty() || only.kinds.contains(&event.kind);
@@ -76,7 +105,7 @@ fn print(cx: &Cx, events: &[BoardEvent], only: &Only) -> Result<(), CliError> {
             continue;
         }
         if cx.out.is_json() {
-            cx.out.json(event)?;
+            cx.out.json(&Told::from(event))?;
             continue;
         }
         let card = event.card.map(|number| format!("T-{number}")).unwrap_or_default();

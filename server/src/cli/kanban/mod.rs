@@ -2,8 +2,11 @@
 
 mod boards;
 mod create;
+mod edit;
 mod files;
 mod follow;
+mod log;
+mod many;
 mod read;
 mod report;
 mod show;
@@ -20,6 +23,9 @@ use protocol::{AfterApproval, BlockKind, CardRef, CardState, ProposalKind, Sever
 use super::error::CliError;
 use super::output::Out;
 use super::{Caller, open_core, parse};
+
+/// What counts can be typed.
+pub(crate) const MAX_COUNT: i64 = 1_000_000_000;
 
 /// Cards and boards.
 #[derive(Debug, Args)]
@@ -108,9 +114,18 @@ enum Verb {
         #[arg(value_parser = parse::card)]
         card: Option<CardRef>,
     },
+    /// Write a card's file to the disk, or to stdout.
+    AttachGet {
+        /// Card and file, by its number in the list, its id or its name; a worker may leave out its own card.
+        #[arg(required = true, value_name = "CARD> <FILE", num_args = 1..=2)]
+        words: Vec<String>,
+        /// Where to; `-` for stdout. Its own name, here, when left out; nothing is overwritten.
+        #[arg(long, short, value_name = "PATH")]
+        output: Option<std::path::PathBuf>,
+    },
     /// Take a file of a card away.
     AttachRm {
-        /// Card and file, by its number in the list or its id; a worker may leave out its own card.
+        /// Card and file, by its number in the list, its id or its name; a worker may leave out its own card.
         #[arg(required = true, value_name = "CARD> <FILE", num_args = 1..=2)]
         words: Vec<String>,
     },
@@ -152,7 +167,7 @@ enum Verb {
         #[arg(value_parser = parse::state, value_name = "STATE")]
         to: CardState,
         /// Refuse when the card is no longer at this revision.
-        #[arg(long)]
+        #[arg(long, value_parser = parse::whole::<i64>(0..=MAX_COUNT), value_name = "N")]
         revision: Option<i64>,
     },
     /// Give a card to another profile.
@@ -166,6 +181,7 @@ enum Verb {
     /// Take a write back, up to 10 minutes later.
     Undo {
         /// The id that the write printed.
+        #[arg(value_parser = parse::undo)]
         id: UndoId,
     },
     /// Say that the work goes on (workers).
@@ -175,15 +191,13 @@ enum Verb {
         note: Option<String>,
     },
     /// Change what a card says; of a finished one, its result.
-    Edit(write::EditArgs),
+    Edit(edit::EditArgs),
     /// Start cards later.
     Schedule {
-        /// When: a span like 30m, 2h or 1d from now, or Unix seconds.
-        #[arg(value_parser = parse::moment, value_name = "WHEN")]
-        at: parse::Moment,
-        /// Cards.
-        #[arg(required = true, value_parser = parse::card)]
-        cards: Vec<CardRef>,
+        /// When, and cards: a span like 30m, 2h or 1d from now, 2026-12-01 (midnight) or 2026-12-01T09:30 in this
+        /// machine's time zone, 2026-12-01T09:30Z, or Unix seconds. The cards may come first, too.
+        #[arg(required = true, value_name = "WHEN> <CARDS", num_args = 1..)]
+        words: Vec<String>,
     },
     /// Let cards start that wait in triage, or for their time.
     Promote {
@@ -228,25 +242,15 @@ enum Verb {
         #[arg(value_parser = parse::card)]
         card: CardRef,
     },
-    /// The log of a card's worker.
-    Log {
-        /// Card.
-        #[arg(value_parser = parse::card)]
-        card: CardRef,
-        /// Which attempt; the last one when left out.
-        #[arg(long, value_name = "N")]
-        attempt: Option<u32>,
-        /// Only the last so many bytes.
-        #[arg(long, value_name = "BYTES")]
-        tail: Option<u64>,
-    },
+    /// What a card's worker printed, and after it what the process around it wrote.
+    Log(log::LogArgs),
     /// What a worker of this card reads first.
     Context {
         /// Card.
         #[arg(value_parser = parse::card)]
         card: CardRef,
     },
-    /// What happened to a card, and what happens until it is finished.
+    /// What happened to a card, and what happens until it is finished; with --json a value per line.
     Tail {
         /// Card.
         #[arg(value_parser = parse::card)]
@@ -255,10 +259,10 @@ enum Verb {
         #[arg(long)]
         no_follow: bool,
     },
-    /// What happens on a board, as it happens.
+    /// What happens on a board, as it happens; with --json a value per line.
     Watch {
-        /// Only these kinds of events, by commas.
-        #[arg(long, value_delimiter = ',', value_name = "KINDS")]
+        /// Only these kinds of events, by commas, for instance created,completed.
+        #[arg(long, value_delimiter = ',', value_parser = parse::event_kind, value_name = "KINDS")]
         kinds: Vec<String>,
         /// Only what this profile or person does.
         #[arg(long, value_name = "NAME")]
@@ -326,8 +330,9 @@ impl Verb {
             Self::List(_)
             | Self::Show { .. }
             | Self::Attachments { .. }
+            | Self::AttachGet { .. }
             | Self::Runs { .. }
-            | Self::Log { .. }
+            | Self::Log(_)
             | Self::Context { .. }
             | Self::Tail { .. }
             | Self::Watch { .. }
@@ -372,8 +377,7 @@ async fn run(core: &Core, verb: Verb, board: Option<String>, out: Out) -> Result
         Verb::Show { card } => show::run(&cx, card).await?,
         Verb::Comment { words } => write::comment(&cx, &words).await?,
         Verb::Block { words, kind, summary, options, handover, then } => {
-            let handover = handover.with(then);
-            write::block(&cx, &words, kind, &summary, options, handover).await?;
+            write::block(&cx, &words, kind, &summary, options, handover.with(then)).await?;
         }
         Verb::Unblock { cards, reason } => return write::unblock(&cx, &cards, &reason).await,
         Verb::Complete { cards, summary, metadata, handover } => {
@@ -381,25 +385,26 @@ async fn run(core: &Core, verb: Verb, board: Option<String>, out: Out) -> Result
         }
         Verb::Attach { words, name } => files::attach(&cx, &words, name.as_deref()).await?,
         Verb::Attachments { card } => files::list(&cx, card).await?,
+        Verb::AttachGet { words, output } => files::get(&cx, &words, output.as_deref()).await?,
         Verb::AttachRm { words } => files::remove(&cx, &words).await?,
         Verb::Gc => files::gc(&cx).await?,
         Verb::Archive { cards, rm } => return write::archive(&cx, &cards, rm).await,
         Verb::Link { parent, child } => write::link(&cx, parent, child).await?,
         Verb::Unlink { parent, child } => write::unlink(&cx, parent, child).await?,
         Verb::Move { card, to, revision } => write::move_card(&cx, card, to, revision).await?,
-        Verb::Assign { card, profile } => write::assign(&cx, card, &profile).await?,
+        Verb::Assign { card, profile } => edit::assign(&cx, card, &profile).await?,
         Verb::Undo { id } => write::undo(&cx, id).await?,
         Verb::Heartbeat { note } => write::heartbeat(&cx, note.as_deref()).await?,
         Verb::Edit(args) => args.run(&cx).await?,
-        Verb::Schedule { at, cards } => return write::schedule(&cx, &cards, at).await,
+        Verb::Schedule { words } => return write::schedule(&cx, &words).await,
         Verb::Promote { cards } => return write::promote(&cx, &cards).await,
         Verb::Reclaim { card, reason } => write::reclaim(&cx, card, &reason).await?,
         Verb::Reassign { card, profile, reclaim, reason } => {
-            write::reassign(&cx, card, &profile, reclaim.then_some(reason.as_str())).await?;
+            edit::reassign(&cx, card, &profile, reclaim.then_some(reason.as_str())).await?;
         }
-        Verb::SetModel { card, model } => write::set_model(&cx, card, &model).await?,
+        Verb::SetModel { card, model } => edit::set_model(&cx, card, &model).await?,
         Verb::Runs { card } => report::runs(&cx, card).await?,
-        Verb::Log { card, attempt, tail } => report::log(&cx, card, attempt, tail).await?,
+        Verb::Log(args) => args.run(&cx).await?,
         Verb::Context { card } => report::context(&cx, card).await?,
         Verb::Tail { card, no_follow } => follow::tail(&cx, card, !no_follow).await?,
         Verb::Watch { kinds, by } => follow::watch(&cx, follow::Only { kinds, by }).await?,

@@ -1,11 +1,12 @@
 //! `hermes kanban list`.
 
 use agent_core::kanban;
+use agent_core::profiles::NOBODY;
 use clap::Args;
-use protocol::{BoardView, CardSort, CardState, TaskCard};
+use protocol::{BoardSummary, BoardView, CardSort, CardState, TaskCard};
 
 use super::Cx;
-use super::wording::{age, card_label, priority, state_style, wait};
+use super::wording::{age, card_label, priority, state_style, waits};
 use crate::cli::error::CliError;
 use crate::cli::output::Style;
 use crate::cli::parse;
@@ -22,7 +23,7 @@ pub(super) struct ListArgs {
     /// Only archived cards.
     #[arg(long, conflicts_with = "status")]
     archived: bool,
-    /// Only cards of this profile.
+    /// Only cards of this profile; `none` for those that are nobody's.
     #[arg(long, value_name = "PROFILE")]
     assignee: Option<String>,
     /// Only cards with this label; may be repeated.
@@ -43,8 +44,8 @@ pub(super) struct ListArgs {
     /// Order within columns: manual, priority, created or updated.
     #[arg(long, value_name = "ORDER")]
     sort: Option<CardSort>,
-    /// Cards at most.
-    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=9999))]
+    /// So many cards at most; when there are more, stderr says so.
+    #[arg(long, default_value_t = 200, value_parser = parse::whole::<u32>(1..=9999), value_name = "N")]
     limit: u32,
 }
 
@@ -57,7 +58,7 @@ impl ListArgs {
         };
         let view = BoardView {
             text: self.search.unwrap_or_default(),
-            assignees: self.assignee.into_iter().collect(),
+            assignees: self.assignee.into_iter().map(somebody).collect(),
             labels: self.labels,
             tenant: self.tenant,
             needs_me: self.needs_me,
@@ -70,28 +71,35 @@ impl ListArgs {
         let cut = cards.len() > self.limit as usize;
         cards.truncate(self.limit as usize);
         if cx.out.is_json() {
-            return cx.out.json(&cards);
+            cx.out.json(&cards)?;
+        } else if cards.is_empty() {
+            cx.out.line("No cards.")?;
+        } else {
+            let now = cx.core.now_ms();
+            let (board, _) = kanban::board_settings(&cx.core, &cx.board).await?;
+            let rows: Vec<_> = cards.iter().map(|card| row(card, &board, now)).collect();
+            cx.out.table(&["CARD", "STATE", "PRIORITY", "ASSIGNEE", "AGE", "TITLE"], &rows)?;
         }
-        if cards.is_empty() {
-            return cx.out.line("No cards.");
-        }
-        let now = cx.core.now_ms();
-        let rows: Vec<_> = cards.iter().map(|card| row(card, now)).collect();
-        cx.out.table(&["CARD", "STATE", "PRIORITY", "ASSIGNEE", "AGE", "TITLE"], &rows)?;
         if cut {
-            cx.out.hint(&format!(
+            let text = format!(
                 "There are more; these are the first {}. Narrow it with --status, or raise --limit (up to 9999).",
                 cards.len()
-            ));
+            );
+            cx.out.warning("more", &text);
         }
         Ok(())
     }
 }
 
-fn row(card: &TaskCard, now: i64) -> Vec<(Style, String)> {
-    let note = match (&card.ask, &card.wait) {
+/// The name as a filter has it: empty for nobody.
+fn somebody(name: String) -> String {
+    if name.trim().eq_ignore_ascii_case(NOBODY) { String::new() } else { name }
+}
+
+fn row(card: &TaskCard, board: &BoardSummary, now: i64) -> Vec<(Style, String)> {
+    let note = match (&card.ask, waits(card, board, now)) {
         (Some(ask), _) => format!(" — needs you: {}", ask.ask),
-        (None, Some(reason)) => format!(" — {}", wait(reason, now)),
+        (None, Some(reason)) => format!(" — {reason}"),
         (None, None) => String::new(),
     };
     vec![

@@ -1,17 +1,12 @@
-//! The verbs that only tell: stats, assignees, runs, log, context, diagnostics, dispatch.
-
-use std::io::{Read, Seek, SeekFrom};
+//! The verbs that only tell: stats, assignees, runs, context, diagnostics, dispatch.
 
 use agent_core::kanban::{self, dispatcher};
 use protocol::{BoardView, CardRef, CardState, Severity};
 
 use super::Cx;
-use super::wording::{age, card_label, cost, wait};
+use super::wording::{age, card_label, cost, waits};
 use crate::cli::error::CliError;
 use crate::cli::output::{Style, one_line, printable};
-
-/// The most of a log that is printed.
-const MAX_LOG_BYTES: u64 = 4 * 1024 * 1024;
 
 pub(super) async fn stats(cx: &Cx) -> Result<(), CliError> {
     let stats = kanban::stats(&cx.core, &cx.board).await?;
@@ -75,40 +70,6 @@ pub(super) async fn runs(cx: &Cx, card: CardRef) -> Result<(), CliError> {
     cx.out.table(&["RUN", "PROFILE", "OUTCOME", "TOOK", "TOKENS", "COST", "SAID"], &rows)
 }
 
-pub(super) async fn log(cx: &Cx, card: CardRef, attempt: Option<u32>, tail: Option<u64>) -> Result<(), CliError> {
-    let logs = kanban::worker_logs(&cx.core, card).await?;
-    let wanted = logs.iter().find(|(number, _)| attempt.is_none_or(|attempt| attempt == *number));
-    let Some((number, path)) = wanted else {
-        return Err(CliError::failed(
-            "not_found",
-            "there is no log: the card has not run, or its logs were tidied away",
-        ));
-    };
-    let read = || -> std::io::Result<Vec<u8>> {
-        let mut file = std::fs::File::open(path)?;
-        let length = file.metadata()?.len();
-        let keep = tail.unwrap_or(MAX_LOG_BYTES).min(MAX_LOG_BYTES);
-        let start = length.saturating_sub(keep);
-        file.seek(SeekFrom::Start(start))?;
-        let mut bytes = Vec::new();
-        file.take(keep).read_to_end(&mut bytes)?;
-        // Not from the middle of a line.
-        if start > 0
-            && let Some(end) = bytes.iter().position(|byte| *byte == b'\n')
-        {
-            bytes.drain(..=end);
-        }
-        Ok(bytes)
-    };
-    let bytes = read()
-        .map_err(|error| CliError::failed("unavailable", format!("{} cannot be read: {error}", path.display())))?;
-    let text = String::from_utf8_lossy(&bytes);
-    if cx.out.is_json() {
-        return cx.out.json(&serde_json::json!({ "attempt": number, "path": path, "text": text }));
-    }
-    cx.out.line(printable(text.trim_end()).as_ref())
-}
-
 pub(super) async fn context(cx: &Cx, card: CardRef) -> Result<(), CliError> {
     let text = kanban::worker_context(&cx.core, card).await?;
     if cx.out.is_json() {
@@ -131,12 +92,13 @@ pub(super) async fn diagnostics(cx: &Cx, severity: Option<Severity>, card: Optio
         return cx.out.line("Nothing is wrong.");
     }
     let now = cx.core.now_ms();
+    let (board, _) = kanban::board_settings(&cx.core, &cx.board).await?;
     let rows: Vec<_> = found
         .iter()
         .map(|diagnosis| {
             let style = if diagnosis.severity == Severity::Warning { Style::Yellow } else { Style::Red };
             let card = &diagnosis.card;
-            let why = card.wait.as_ref().map(|reason| wait(reason, now)).unwrap_or_default();
+            let why = waits(card, &board, now).unwrap_or_default();
             vec![
                 (style, diagnosis.severity.to_string()),
                 (Style::Bold, card_label(card)),
@@ -160,8 +122,9 @@ pub(super) async fn dispatch(cx: &Cx) -> Result<(), CliError> {
         return cx.out.json(&serde_json::json!({ "server": running, "next": next, "waiting": waiting }));
     }
     let now = cx.core.now_ms();
+    let (board, _) = kanban::board_settings(&cx.core, &cx.board).await?;
     for card in &cards {
-        let what = card.wait.as_ref().map_or_else(|| "starts next".to_owned(), |reason| wait(reason, now));
+        let what = waits(card, &board, now).unwrap_or_else(|| "starts next".to_owned());
         cx.out.line(&format!("{}  {what}  {}", card_label(card), one_line(&card.title)))?;
     }
     if cards.is_empty() {

@@ -12,7 +12,9 @@ use protocol::{
 use serde::Serialize;
 
 use super::Cx;
-use super::write::{each, undo_hint};
+use super::edit::PRIORITIES;
+use super::many::Answers;
+use super::write::undo_hint;
 use crate::cli::error::CliError;
 use crate::cli::output::{one_line, printable};
 use crate::cli::parse;
@@ -20,12 +22,18 @@ use crate::cli::parse;
 /// Cards that `--all` reaches in one call: each is a call of a model.
 const MAX_AT_ONCE: u32 = 20;
 
-/// A proposal with its card, for scripts.
+/// What a model's look at a card led to.
 #[derive(Debug, Serialize)]
-struct Proposed {
-    card: i64,
-    #[serde(flatten)]
-    view: ProposalView,
+#[serde(untagged)]
+enum Looked {
+    /// It waits for a person.
+    Proposed {
+        card: i64,
+        #[serde(flatten)]
+        view: ProposalView,
+    },
+    /// It was accepted at once.
+    Accepted(Box<ProposalAccepted>),
 }
 
 #[derive(Debug, Args)]
@@ -51,11 +59,12 @@ impl ProposeArgs {
         if cards.is_empty() && !cx.out.is_json() {
             cx.out.line("Nothing is in triage.")?;
         }
-        let mut results = Vec::new();
+        let mut answers = Answers::new(cx, self.all || cards.len() > 1);
         for card in cards {
-            results.push(propose(cx, actor, card, kind, self.yes).await);
+            let looked = propose(cx, actor, card, kind, self.yes).await;
+            answers.take(card, looked, |looked| told(cx, looked))?;
         }
-        each(cx, results, |_, ()| Ok(()))
+        answers.finish()
     }
 }
 
@@ -65,25 +74,42 @@ async fn in_triage(cx: &Cx, tenant: Option<String>) -> Result<Vec<CardRef>, CliE
     Ok(cards.into_iter().map(|card| CardRef::Id(card.id)).collect())
 }
 
-async fn propose(cx: &Cx, actor: &Actor, card: CardRef, kind: ProposalKind, yes: bool) -> Result<(), CliError> {
+async fn propose(cx: &Cx, actor: &Actor, card: CardRef, kind: ProposalKind, yes: bool) -> Result<Looked, CliError> {
     let number = kanban::card(&cx.core, card).await?.number;
     let view = triage::propose(&cx.core, actor, card, kind).await?;
     match &view.state {
-        ProposalState::Failed(why) => return Err(CliError::failed("model", format!("T-{number}: {why}"))),
-        ProposalState::Working => {}
-        ProposalState::Ready(proposal) if !cx.out.is_json() => show(cx, number, proposal)?,
-        ProposalState::Ready(_) if !yes => return cx.out.json(&Proposed { card: number, view }),
-        ProposalState::Ready(_) => {}
+        ProposalState::Failed(why) => Err(CliError::failed("model", format!("T-{number}: {why}"))),
+        ProposalState::Ready(proposal) if yes => {
+            if !cx.out.is_json() {
+                show(cx, number, proposal)?;
+            }
+            accept_one(cx, actor, card).await.map(|accepted| Looked::Accepted(Box::new(accepted)))
+        }
+        ProposalState::Ready(_) | ProposalState::Working => Ok(Looked::Proposed { card: number, view }),
     }
-    if yes {
-        return accepted(cx, &accept_one(cx, actor, card).await?);
+}
+
+fn told(cx: &Cx, looked: &Looked) -> Result<(), CliError> {
+    match looked {
+        Looked::Accepted(made) => accepted(cx, made),
+        Looked::Proposed { card, view: ProposalView { state: ProposalState::Ready(proposal), .. } } => {
+            show(cx, *card, proposal)?;
+            cx.out.hint(&format!("Accept it with `hermes kanban accept T-{card}`, or change it in the app first."));
+            Ok(())
+        }
+        Looked::Proposed { card, .. } => cx.out.line(&format!(
+            "A model is looking at T-{card} already; `hermes kanban show T-{card}` shows when it is done."
+        )),
     }
-    cx.out.hint(&format!("Accept it with `hermes kanban accept T-{number}`, or change it in the app first."));
-    Ok(())
 }
 
 fn show(cx: &Cx, number: i64, proposal: &Proposal) -> Result<(), CliError> {
-    let mut text = format!("T-{number}  {}\n", one_line(&proposal.title));
+    cx.out.line(&format!("T-{number}  {}", in_words(proposal)))
+}
+
+/// A proposal as people read it.
+pub(super) fn in_words(proposal: &Proposal) -> String {
+    let mut text = format!("{}\n", one_line(&proposal.title));
     if !proposal.rationale.is_empty() {
         text.push_str(&format!("{}\n", printable(&proposal.rationale)));
     }
@@ -96,16 +122,17 @@ fn show(cx: &Cx, number: i64, proposal: &Proposal) -> Result<(), CliError> {
         let after = if after.is_empty() { String::new() } else { format!("  after {}", after.join(", ")) };
         text.push_str(&format!("  {}. {}{assignee}{after}\n", at + 1, one_line(&task.title)));
     }
-    cx.out.line(&text)
+    text
 }
 
 pub(super) async fn accept(cx: &Cx, cards: &[CardRef]) -> Result<ExitCode, CliError> {
     let actor = cx.caller.person("accept proposals")?;
-    let mut results = Vec::new();
+    let mut answers = Answers::for_cards(cx, cards);
     for card in cards {
-        results.push(accept_one(cx, actor, *card).await);
+        let made = accept_one(cx, actor, *card).await;
+        answers.take(*card, made, |made| accepted(cx, made))?;
     }
-    each(cx, results, accepted)
+    answers.finish()
 }
 
 async fn accept_one(cx: &Cx, actor: &Actor, card: CardRef) -> Result<ProposalAccepted, CliError> {
@@ -130,9 +157,6 @@ async fn accept_one(cx: &Cx, actor: &Actor, card: CardRef) -> Result<ProposalAcc
 }
 
 fn accepted(cx: &Cx, accepted: &ProposalAccepted) -> Result<(), CliError> {
-    if cx.out.is_json() {
-        return cx.out.json(accepted);
-    }
     let card = &accepted.written.card;
     let made: Vec<String> = accepted.children.iter().map(|child| format!("T-{}", child.number)).collect();
     let made = if made.is_empty() { String::new() } else { format!("; made {}", made.join(", ")) };
@@ -145,19 +169,20 @@ fn accepted(cx: &Cx, accepted: &ProposalAccepted) -> Result<(), CliError> {
 
 pub(super) async fn discard(cx: &Cx, cards: &[CardRef]) -> Result<ExitCode, CliError> {
     let actor = cx.caller.person("throw proposals away")?;
-    let mut results = Vec::new();
+    let mut answers = Answers::for_cards(cx, cards);
     for card in cards {
-        results.push(triage::discard_proposal(&cx.core, actor, *card).await.map_err(CliError::from));
+        let discarded = triage::discard_proposal(&cx.core, actor, *card).await.map_err(CliError::from);
+        answers.take(*card, discarded.map(|()| true), |_| cx.out.line("Discarded."))?;
     }
-    each(cx, results, |cx, ()| if cx.out.is_json() { cx.out.json(&true) } else { cx.out.line("Discarded.") })
+    answers.finish()
 }
 
 #[derive(Debug, Args)]
 pub(super) struct SwarmArgs {
     /// What they work for; `-` reads it from stdin.
     goal: String,
-    /// Who does which part: `PROFILE:TITLE`, or `PROFILE:TITLE:skill,skill`; may be repeated. An empty profile is the
-    /// board's default.
+    /// Who does which part: `PROFILE:TITLE`, or `PROFILE:TITLE:skill,skill`; may be repeated. An empty profile, or
+    /// `none`, is the board's default.
     #[arg(long = "worker", required = true, value_parser = worker, value_name = "PROFILE:TITLE[:SKILLS]")]
     workers: Vec<SwarmWorker>,
     /// Profile that checks what the workers did.
@@ -170,7 +195,7 @@ pub(super) struct SwarmArgs {
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
     /// Higher first.
-    #[arg(long, default_value_t = 0, allow_hyphen_values = true)]
+    #[arg(long, default_value_t = 0, allow_hyphen_values = true, value_parser = parse::whole::<i32>(PRIORITIES))]
     priority: i32,
     /// Whose work it is.
     #[arg(long)]

@@ -1,6 +1,6 @@
 //! Words for people: ages, priorities, why a card waits.
 
-use protocol::{CardState, PriorityBand, TaskCard, WaitReason};
+use protocol::{BoardSummary, CardState, PriorityBand, TaskCard, WaitReason};
 
 use crate::cli::output::Style;
 
@@ -18,6 +18,13 @@ pub(super) fn age(ms: i64) -> String {
         seconds @ 3600..=86_399 => format!("{}h", seconds / 3600),
         seconds => format!("{}d", seconds / 86_400),
     }
+}
+
+/// A span that people set: `30m`, `2h`, `90s`.
+pub(super) fn span(seconds: u32) -> String {
+    let units = [(86_400, "d"), (3600, "h"), (60, "m")];
+    let whole = units.iter().find(|(unit, _)| seconds >= *unit && seconds.is_multiple_of(*unit));
+    whole.map_or_else(|| format!("{seconds}s"), |(unit, name)| format!("{}{name}", seconds / unit))
 }
 
 /// `12m ago`, or `just now`.
@@ -49,8 +56,15 @@ pub(super) fn state_style(state: CardState) -> Style {
     }
 }
 
-/// Why a card does not run.
-pub(super) fn wait(reason: &WaitReason, now: i64) -> String {
+/// Why a card does not run; `None` when nothing keeps it.
+pub(super) fn waits(card: &TaskCard, board: &BoardSummary, now: i64) -> Option<String> {
+    if card.state == CardState::Ready && board.archived_at.is_some() {
+        return Some(format!("its board is archived; `hermes kanban boards restore {}` brings it back", board.slug));
+    }
+    card.wait.as_ref().map(|reason| wait(reason, now))
+}
+
+fn wait(reason: &WaitReason, now: i64) -> String {
     match reason {
         WaitReason::WaitingOn { cards, more } => {
             let mut names: Vec<String> = cards.iter().map(|number| format!("T-{number}")).collect();
@@ -60,6 +74,9 @@ pub(super) fn wait(reason: &WaitReason, now: i64) -> String {
             format!("waiting on {}", names.join(", "))
         }
         WaitReason::NoFreeSlot { used, limit } => format!("no free slot ({used}/{limit})"),
+        WaitReason::BoardFull { limit: 0, .. } => {
+            "its board is archived, or starts nothing (0 workers at once)".to_owned()
+        }
         WaitReason::BoardFull { used, limit } => format!("the board is busy ({used}/{limit})"),
         WaitReason::ProfilePaused { profile, until } => format!(
             "several cards of {profile} failed the same way; it tries again {}, `hermes kanban promote` at once",
@@ -85,7 +102,7 @@ pub(super) fn cost(micros: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{age, cost, wait};
+    use super::{age, cost, span, wait};
     use protocol::WaitReason;
 
     #[test]
@@ -99,6 +116,7 @@ mod tests {
             ("$0.00".into(), "<$0.01".into(), "$0.18".into(), "$12.35".into())
         );
         assert_eq!(wait(&WaitReason::WaitingOn { cards: vec![1, 2], more: 3 }, 0), "waiting on T-1, T-2, 3 more");
+        assert_eq!([span(90), span(1800), span(7200), span(86_400)], ["90s", "30m", "2h", "1d"]);
         assert_eq!(wait(&WaitReason::BackingOff { until: 0 }, 0), "trying again now");
         assert_eq!(wait(&WaitReason::Scheduled { until: 61_000 }, 0), "starts in 1m");
     }

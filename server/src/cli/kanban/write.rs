@@ -4,19 +4,20 @@ use std::process::ExitCode;
 
 use agent_core::kanban::worker::{self, BlockWords, Handover, Holder, RunTicket};
 use agent_core::{decisions, kanban};
-use clap::Args;
 use protocol::{
-    AddCommentParams, BlockKind, CardRef, CardState, CardWritten, EditCardParams, MoveCardParams, RetryCardParams,
-    RunEventKind, SettleDecisionOutcome, UndoId,
+    AddCommentParams, BlockKind, CardRef, CardState, CardWritten, MoveCardParams, RetryCardParams, RunEventKind,
+    SettleDecisionOutcome, UndoId,
 };
 use serde::Serialize;
 
 use super::Cx;
+use super::many::Answers;
 use super::wording::card_label;
 use crate::cli::Caller;
 use crate::cli::error::CliError;
+use crate::cli::moment::{Moment, moment};
 use crate::cli::output::one_line;
-use crate::cli::parse::{self, Moment};
+use crate::cli::parse::{self, typed};
 
 /// A card after a worker's block, with the kind it became.
 #[derive(Debug, Serialize)]
@@ -126,14 +127,16 @@ fn quoted(word: &str) -> String {
 pub(super) async fn unblock(cx: &Cx, cards: &[CardRef], reason: &str) -> Result<ExitCode, CliError> {
     let actor = cx.caller.person("settle what a card asks")?;
     let reason = parse::text(reason)?;
-    let mut results = Vec::new();
+    let mut answers = Answers::for_cards(cx, cards);
     for card in cards {
-        results.push(decisions::unblock(&cx.core, actor, *card, &reason).await.map_err(CliError::from));
+        let outcome = decisions::unblock(&cx.core, actor, *card, &reason).await.map_err(CliError::from);
+        answers.take(*card, outcome.and_then(settled_by_us), |outcome| settled(cx, outcome))?;
     }
-    each(cx, results, settled)
+    answers.finish()
 }
 
-fn settled(cx: &Cx, outcome: &SettleDecisionOutcome) -> Result<(), CliError> {
+/// A decision that somebody else settled meanwhile is a failure.
+fn settled_by_us(outcome: SettleDecisionOutcome) -> Result<SettleDecisionOutcome, CliError> {
     let decision = &outcome.decision;
     let label = format!("T-{}", decision.card.number);
     let Some(settlement) = &decision.settlement else {
@@ -146,15 +149,14 @@ fn settled(cx: &Cx, outcome: &SettleDecisionOutcome) -> Result<(), CliError> {
             format!("{who} was faster: {label} was settled by {}", settlement.verb),
         ));
     }
-    if cx.out.is_json() {
-        return cx.out.json(outcome);
-    }
-    cx.out.line(&format!(
-        "Settled {label}  {}  ({}; {} now)",
-        one_line(&decision.card.title),
-        settlement.verb,
-        decision.card.state
-    ))?;
+    Ok(outcome)
+}
+
+fn settled(cx: &Cx, outcome: &SettleDecisionOutcome) -> Result<(), CliError> {
+    let decision = &outcome.decision;
+    let (label, title) = (format!("T-{}", decision.card.number), one_line(&decision.card.title));
+    let Some(settlement) = &decision.settlement else { return Ok(()) };
+    cx.out.line(&format!("Settled {label}  {title}  ({}; {} now)", settlement.verb, decision.card.state))?;
     if let Some(undo) = settlement.undo {
         undo_hint(cx, undo);
     }
@@ -191,11 +193,12 @@ pub(super) async fn complete(
             if metadata.is_some() {
                 return Err(CliError::Usage("--metadata belongs to a worker's run; give a --summary instead".into()));
             }
-            let mut results = Vec::new();
+            let mut answers = Answers::for_cards(cx, cards);
             for card in cards {
-                results.push(kanban::complete_card(&cx.core, actor, *card, &summary).await.map_err(CliError::from));
+                let written = kanban::complete_card(&cx.core, actor, *card, &summary).await.map_err(CliError::from);
+                answers.take(*card, written, |written| wrote(cx, written, "Completed"))?;
             }
-            each(cx, results, |cx, written| wrote(cx, written, "Completed"))
+            answers.finish()
         }
     }
 }
@@ -221,16 +224,16 @@ async fn complete_own(
 
 pub(super) async fn archive(cx: &Cx, cards: &[CardRef], delete: bool) -> Result<ExitCode, CliError> {
     let actor = cx.caller.person(if delete { "delete cards" } else { "archive cards" })?;
-    let mut results = Vec::new();
+    let mut answers = Answers::for_cards(cx, cards);
     for card in cards {
-        let result = if delete {
+        let written = if delete {
             kanban::delete_card(&cx.core, actor, *card).await.map_err(CliError::from)
         } else {
             move_to(cx, *card, CardState::Archived, None).await
         };
-        results.push(result);
+        answers.take(*card, written, |written| wrote(cx, written, if delete { "Deleted" } else { "Archived" }))?;
     }
-    each(cx, results, |cx, written| wrote(cx, written, if delete { "Deleted" } else { "Archived" }))
+    answers.finish()
 }
 
 pub(super) async fn link(cx: &Cx, parent: CardRef, child: CardRef) -> Result<(), CliError> {
@@ -267,15 +270,6 @@ async fn move_to(cx: &Cx, card: CardRef, to: CardState, revision: Option<i64>) -
     let id = kanban::card(&cx.core, card).await?.id;
     let params = MoveCardParams { id, revision, to, after: None, before: None };
     Ok(kanban::move_card(&cx.core, actor, params).await?)
-}
-
-pub(super) async fn assign(cx: &Cx, card: CardRef, profile: &str) -> Result<(), CliError> {
-    let actor = cx.caller.person("assign cards")?;
-    let card = kanban::card(&cx.core, card).await?;
-    let assignee = if profile.eq_ignore_ascii_case("none") { String::new() } else { profile.to_owned() };
-    let params = EditCardParams { assignee: Some(assignee), ..EditCardParams::of(card.id, card.revision) };
-    let written = kanban::edit_card(&cx.core, actor, params).await?;
-    wrote(cx, &written, "Assigned")
 }
 
 pub(super) async fn undo(cx: &Cx, id: UndoId) -> Result<(), CliError> {
@@ -316,102 +310,59 @@ pub(super) async fn heartbeat(cx: &Cx, note: Option<&str>) -> Result<(), CliErro
     done(cx, CardRef::Id(holder.card), "Still working on").await
 }
 
-/// Change what a card says.
-#[derive(Debug, Args)]
-pub(super) struct EditArgs {
-    /// Card.
-    #[arg(value_parser = parse::card)]
-    card: CardRef,
-    /// New title.
-    #[arg(long)]
-    title: Option<String>,
-    /// New description; `-` reads it from stdin.
-    #[arg(long, value_name = "TEXT")]
-    body: Option<String>,
-    /// New priority.
-    #[arg(long, allow_negative_numbers = true)]
-    priority: Option<i32>,
-    /// All labels it shall have, by commas; empty for none.
-    #[arg(long, value_name = "LABELS")]
-    labels: Option<String>,
-    /// New tenant; empty for none.
-    #[arg(long)]
-    tenant: Option<String>,
-    /// All skills it shall have, by commas; empty for none.
-    #[arg(long, value_name = "SKILLS")]
-    skills: Option<String>,
-    /// When it comes again: `every 2h` or five cron fields; empty for never.
-    #[arg(long, value_name = "RULE")]
-    repeat: Option<String>,
-    /// Failures in a row before a person is asked; 0 for the machine's limit.
-    #[arg(long, value_name = "N")]
-    max_retries: Option<u32>,
-    /// Longest run: 300, 90s, 30m, 2h or 1d.
-    #[arg(long, value_parser = parse::duration, value_name = "DURATION")]
-    max_runtime: Option<u32>,
-    /// Tokens of all its runs; 0 for no limit.
-    #[arg(long, value_name = "N")]
-    max_tokens: Option<i64>,
-    /// Cost of all its runs in dollars; 0 for no limit.
-    #[arg(long, value_parser = parse::dollars, value_name = "DOLLARS")]
-    max_cost: Option<i64>,
-    /// The result of a finished card; `-` reads it from stdin.
-    #[arg(long, visible_alias = "summary", value_name = "TEXT")]
-    result: Option<String>,
-}
-
-impl EditArgs {
-    pub(super) async fn run(self, cx: &Cx) -> Result<(), CliError> {
-        let actor = cx.caller.person("edit cards")?;
-        let card = kanban::card(&cx.core, self.card).await?;
-        let list = |text: Option<String>| {
-            text.map(|text| {
-                text.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect()
-            })
-        };
-        let params = EditCardParams {
-            title: self.title,
-            body: self.body.as_deref().map(parse::text).transpose()?,
-            priority: self.priority,
-            labels: list(self.labels),
-            tenant: self.tenant,
-            skills: list(self.skills),
-            repeat: self.repeat,
-            max_attempts: self.max_retries,
-            max_runtime_s: self.max_runtime,
-            max_tokens: self.max_tokens,
-            max_cost_micros: self.max_cost,
-            ..EditCardParams::of(card.id, card.revision)
-        };
-        let changes = params != EditCardParams::of(card.id, card.revision);
-        let written = match self.result {
-            Some(_) if changes => {
-                return Err(CliError::Usage("change the result by itself, then the rest".into()));
-            }
-            Some(result) => kanban::edit_result(&cx.core, actor, CardRef::Id(card.id), &parse::text(&result)?).await?,
-            None if changes => kanban::edit_card(&cx.core, actor, params).await?,
-            None => return Err(CliError::Usage("say what to change; `hermes kanban edit --help` lists it".into())),
-        };
-        wrote(cx, &written, "Changed")
-    }
-}
-
-pub(super) async fn schedule(cx: &Cx, cards: &[CardRef], at: Moment) -> Result<ExitCode, CliError> {
+pub(super) async fn schedule(cx: &Cx, words: &[String]) -> Result<ExitCode, CliError> {
     let actor = cx.caller.person("schedule cards")?;
+    let (at, cards) = when_and_cards(words).map_err(CliError::Usage)?;
     let at = at.unix_ms(cx.core.now_ms());
-    let mut results = Vec::new();
+    let mut answers = Answers::for_cards(cx, &cards);
     for card in cards {
-        results.push(kanban::schedule_card(&cx.core, actor, *card, at).await.map_err(CliError::from));
+        let written = kanban::schedule_card(&cx.core, actor, card, at).await.map_err(CliError::from);
+        answers.take(card, written, |written| wrote(cx, written, "Scheduled"))?;
     }
-    each(cx, results, |cx, written| wrote(cx, written, "Scheduled"))
+    answers.finish()
+}
+
+/// The time and the cards, in either order. A plain number may be both, seconds and a card: then the time is first.
+fn when_and_cards(words: &[String]) -> Result<(Moment, Vec<CardRef>), String> {
+    let read: Vec<_> = words.iter().map(|word| (moment(word), parse::card(word))).collect();
+    if let Some(at) = read.iter().position(|(time, card)| time.is_err() && card.is_err()) {
+        let word = words.get(at).map_or("", String::as_str);
+        let known_id = read.get(at).and_then(|(_, card)| card.as_ref().err()).filter(|_| word.starts_with("t_"));
+        return Err(known_id.cloned().unwrap_or_else(|| {
+            format!("\"{}\" is neither a time nor a card; write for instance `schedule 2h T-12 T-13`", typed(word))
+        }));
+    }
+    let only_times: Vec<usize> =
+        read.iter().enumerate().filter(|(_, (_, card))| card.is_err()).map(|(at, _)| at).collect();
+    let place = match only_times.as_slice() {
+        [one] => *one,
+        [] if read.first().is_some_and(|(time, _)| time.is_ok()) => 0,
+        [] if read.last().is_some_and(|(time, _)| time.is_ok()) => read.len() - 1,
+        [] => return Err("say when, for instance `schedule 2h T-12`".to_owned()),
+        _ => return Err("one time at once, for instance `schedule 2h T-12 T-13`".to_owned()),
+    };
+    let mut at = None;
+    let mut cards = Vec::new();
+    for (index, (time, card)) in read.into_iter().enumerate() {
+        if index == place {
+            at = Some(time?);
+        } else {
+            cards.push(card?);
+        }
+    }
+    match at {
+        Some(at) if !cards.is_empty() => Ok((at, cards)),
+        _ => Err("name the card as well, for instance `schedule 2h T-12`".to_owned()),
+    }
 }
 
 pub(super) async fn promote(cx: &Cx, cards: &[CardRef]) -> Result<ExitCode, CliError> {
-    let mut results = Vec::new();
+    let mut answers = Answers::for_cards(cx, cards);
     for card in cards {
-        results.push(promote_one(cx, *card).await);
+        let written = promote_one(cx, *card).await;
+        answers.take(*card, written, |written| wrote(cx, written, "Promoted"))?;
     }
-    each(cx, results, |cx, written| wrote(cx, written, "Promoted"))
+    answers.finish()
 }
 
 /// A card that is ready already, and rests after a failure, need not wait for the end of it.
@@ -429,25 +380,6 @@ pub(super) async fn reclaim(cx: &Cx, card: CardRef, reason: &str) -> Result<(), 
     let actor = cx.caller.person("take cards back")?;
     let written = kanban::reclaim_card(&cx.core, actor, card, reason).await?;
     wrote(cx, &written, "Took back")
-}
-
-pub(super) async fn reassign(cx: &Cx, card: CardRef, profile: &str, reclaim: Option<&str>) -> Result<(), CliError> {
-    let actor = cx.caller.person("assign cards")?;
-    if let Some(reason) = reclaim
-        && kanban::card(&cx.core, card).await?.state == CardState::Running
-    {
-        kanban::reclaim_card(&cx.core, actor, card, reason).await?;
-    }
-    assign(cx, card, profile).await
-}
-
-pub(super) async fn set_model(cx: &Cx, card: CardRef, model: &str) -> Result<(), CliError> {
-    let actor = cx.caller.person("choose models")?;
-    let card = kanban::card(&cx.core, card).await?;
-    let model = if model.eq_ignore_ascii_case("none") { String::new() } else { model.to_owned() };
-    let params = EditCardParams { model: Some(model), ..EditCardParams::of(card.id, card.revision) };
-    let written = kanban::edit_card(&cx.core, actor, params).await?;
-    wrote(cx, &written, "Changed the model of")
 }
 
 /// A card and the words after it. A worker may leave out its own card, so only a first word that can name a card does.
@@ -476,7 +408,7 @@ async fn done(cx: &Cx, card: CardRef, what: &str) -> Result<(), CliError> {
     wrote(cx, &written, what)
 }
 
-fn wrote(cx: &Cx, written: &CardWritten, what: &str) -> Result<(), CliError> {
+pub(super) fn wrote(cx: &Cx, written: &CardWritten, what: &str) -> Result<(), CliError> {
     if cx.out.is_json() {
         return cx.out.json(written);
     }
@@ -492,22 +424,24 @@ pub(super) fn undo_hint(cx: &Cx, undo: UndoId) {
     cx.out.hint(&format!("Take it back within 10 minutes: hermes kanban undo {undo}"));
 }
 
-/// Tells each result: one line, or one JSON object per card, in order. All are tried; any failure fails the command.
-pub(super) fn each<T>(
-    cx: &Cx,
-    results: Vec<Result<T, CliError>>,
-    tell: impl Fn(&Cx, &T) -> Result<(), CliError>,
-) -> Result<ExitCode, CliError> {
-    let mut code = ExitCode::SUCCESS;
-    for result in results {
-        match result.and_then(|value| tell(cx, &value)) {
-            Ok(()) => {}
-            Err(CliError::Closed) => return Err(CliError::Closed),
-            Err(error) => {
-                error.report(cx.out.is_json());
-                code = error.exit_code();
-            }
+#[cfg(test)]
+mod tests {
+    use protocol::CardRef::Number;
+
+    use super::when_and_cards;
+    use crate::cli::moment::Moment::{At, In};
+
+    #[test]
+    fn a_time_is_found_on_either_side_of_the_cards() {
+        let read = |words: &[&str]| when_and_cards(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+        assert_eq!(read(&["1h", "T-1", "2"]), Ok((In(3600), vec![Number(1), Number(2)])));
+        assert_eq!(read(&["T-1", "2", "1h"]), Ok((In(3600), vec![Number(1), Number(2)])));
+        assert_eq!(read(&["T-1", "90"]), Ok((In(90), vec![Number(1)])));
+        assert_eq!(read(&["90", "12"]), Ok((In(90), vec![Number(12)])), "as the help says");
+        assert_eq!(read(&["12", "2026-12-01T09:30Z"]), Ok((At(1_796_117_400_000), vec![Number(12)])));
+        for words in [&["1h", "2h", "T-1"][..], &["T-1", "T-2"], &["1h"], &["yesterday", "T-1"], &["t_1a2b", "1h"]] {
+            assert!(read(words).is_err(), "{words:?}");
         }
+        assert!(read(&["t_1a2b", "1h"]).unwrap_err().contains("import --find"));
     }
-    Ok(code)
 }

@@ -221,7 +221,11 @@ fn finish(drop: bool) {
     if let Some(hold) = drag.hold.take() {
         hold.clear();
     }
-    let Some(lifted) = drag.lifted.take() else { return };
+    let Some(mut lifted) = drag.lifted.take() else { return };
+    if drop {
+        // The pointer may have moved since the last frame.
+        lifted.follow(drag.at, &drag.card);
+    }
     // silent-ok: the capture may have ended with the pointer.
     let _ = drag.root.release_pointer_capture(drag.pointer);
     SWALLOW_CLICK.set(true);
