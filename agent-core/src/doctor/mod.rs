@@ -6,6 +6,7 @@
 mod machine;
 mod store;
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use protocol::{ExecutorKind, ProviderTest, SaveProviderParams};
@@ -68,7 +69,7 @@ pub async fn examine(home: &Home) -> Vec<Row> {
     rows.push(machine::git().await);
     let config = Config::load(home);
     rows.push(match &config {
-        Ok(_) => Row::ok("config", "config.yaml is readable"),
+        Ok(_) => config_keys(home),
         Err(error) => Row::bad("config", Health::Broken, error.to_string(), "mend config.yaml, or move it away"),
     });
     rows.push(machine::keys(home));
@@ -90,6 +91,18 @@ pub async fn examine(home: &Home) -> Vec<Row> {
         )),
     }
     rows
+}
+
+/// A configuration that can be read, and whether all of it has an effect.
+fn config_keys(home: &Home) -> Row {
+    match Config::keys_without_effect(home) {
+        Ok(keys) if keys.is_empty() => Row::ok("config", "config.yaml is readable"),
+        Ok(keys) => {
+            let fix = "correct the names in config.yaml, or remove these lines";
+            Row::bad("config", Health::Warning, format!("config.yaml: {}", keys.join("; ")), fix)
+        }
+        Err(error) => Row::bad("config", Health::Broken, error.to_string(), "mend config.yaml, or move it away"),
+    }
 }
 
 async fn core_rows(core: &Core) -> Vec<Row> {
@@ -150,6 +163,14 @@ async fn database(core: &Core) -> Result<Row, StoreError> {
     let problems = store::quick_check(&mut reader).await?;
     let size = machine::size_in_words(std::fs::metadata(core.store().path()).map_or(0, |found| found.len()));
     if problems.is_empty() {
+        match core.store().check_writable().await {
+            Ok(()) => {}
+            Err(StoreError::Busy) => {
+                let fix = "run `hermes doctor` again; if it stays so, look which program has hermes.db open";
+                return Ok(Row::bad("database", Health::Warning, "another program has been writing for seconds", fix));
+            }
+            Err(error) => return Ok(not_writable(core.store().path(), &error)),
+        }
         return Ok(Row::ok("database", format!("hermes.db is consistent ({size}, SQLite {version})")));
     }
     Ok(Row::bad(
@@ -158,6 +179,32 @@ async fn database(core: &Core) -> Result<Row, StoreError> {
         format!("hermes.db is damaged: {}", problems.join("; ")),
         "stop the server and restore a backup of hermes.db",
     ))
+}
+
+/// Names the file whose rights are in the way, where it is one.
+fn not_writable(database: &Path, error: &StoreError) -> Row {
+    let beside = |end: &str| {
+        let mut path = database.as_os_str().to_owned();
+        path.push(end);
+        PathBuf::from(path)
+    };
+    let locked = [beside(""), beside("-wal"), beside("-shm")].into_iter().find(|path| {
+        path.exists() && rustix::fs::access(path, rustix::fs::Access::WRITE_OK | rustix::fs::Access::READ_OK).is_err()
+    });
+    match (error, locked) {
+        (StoreError::ReadOnly, Some(path)) => {
+            let path = path.display();
+            let fix = format!("make it yours and writable: `chown \"$USER\" {path}` and `chmod u+rw {path}`");
+            Row::bad("database", Health::Broken, format!("{path} cannot be written, so nothing can be saved"), fix)
+        }
+        (StoreError::ReadOnly, None) => {
+            let found = format!("{} can only be read, so nothing can be saved", database.display());
+            Row::bad("database", Health::Broken, found, "look whether its disk is mounted read-only, or is failing")
+        }
+        _ => {
+            Row::bad("database", Health::Broken, error.to_string(), "mend what it says, then run `hermes doctor` again")
+        }
+    }
 }
 
 async fn audit_chain(core: &Core) -> Result<Row, StoreError> {
@@ -299,6 +346,33 @@ fn public_url(url: Option<&str>) -> Row {
 
 #[cfg(test)]
 mod tests {
+    use super::{Health, config_keys, database};
+    use crate::{Core, Home, OpenOptions};
+
+    #[tokio::test]
+    async fn a_database_that_takes_no_writes_is_broken() {
+        let dir = tempfile::tempdir().unwrap();
+        let core = Core::open(OpenOptions::new(Home::at(dir.path()))).await.unwrap();
+        assert_eq!(database(&core).await.unwrap().health, Health::Ok);
+        let mut tx = core.write().await.unwrap();
+        sqlx::query("PRAGMA query_only = ON").execute(&mut *tx).await.unwrap();
+        drop(tx);
+        let row = database(&core).await.unwrap();
+        assert_eq!(row.health, Health::Broken, "{row:?}");
+        assert!(row.found.contains("can only be read"), "{row:?}");
+    }
+
+    #[test]
+    fn a_key_without_effect_is_worth_a_look() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::at(dir.path());
+        assert_eq!(config_keys(&home).health, Health::Ok);
+        std::fs::write(home.config(), "kanban:\n  max_in_progres: 2\n").unwrap();
+        let row = config_keys(&home);
+        assert_eq!(row.health, Health::Warning);
+        assert!(row.found.contains("did you mean max_in_progress"), "{row:?}");
+    }
+
     #[tokio::test]
     async fn every_statement_prepares() {
         crate::store::tests::prepare_all(super::store::ALL_SQL).await;
