@@ -6,7 +6,7 @@
 mod machine;
 mod store;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use protocol::{ExecutorKind, ProviderTest, SaveProviderParams};
@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::kanban::{dispatcher, housekeeping};
 use crate::process::{self, Identity};
 use crate::store::StoreError;
-use crate::{Config, Core, Home, OpenOptions, accounts, audit, llm, profiles};
+use crate::{Config, Core, CoreError, Home, OpenOptions, accounts, audit, llm, profiles};
 
 /// A provider that has not answered by then is reported as silent.
 const PROVIDER_PATIENCE: Duration = Duration::from_secs(15);
@@ -83,12 +83,17 @@ pub async fn examine(home: &Home) -> Vec<Row> {
             rows.extend(core_rows(&core).await);
             core.close().await;
         }
-        Err(error) => rows.push(Row::bad(
-            "database",
-            Health::Broken,
-            error.to_string(),
-            "free the disk or mend the rights if that is what it says; otherwise restore a backup of hermes.db",
-        )),
+        Err(error) => {
+            let fix = match &error {
+                CoreError::Store(StoreError::Emptied { .. }) => {
+                    "restore a backup of hermes.db, or remove the empty file to begin anew"
+                }
+                _ => {
+                    "free the disk or mend the rights if that is what it says; otherwise restore a backup of hermes.db"
+                }
+            };
+            rows.push(Row::bad("database", Health::Broken, error.to_string(), fix));
+        }
     }
     rows
 }
@@ -181,30 +186,26 @@ async fn database(core: &Core) -> Result<Row, StoreError> {
     ))
 }
 
-/// Names the file whose rights are in the way, where it is one.
+/// Names the files whose rights are in the way, where they are.
 fn not_writable(database: &Path, error: &StoreError) -> Row {
-    let beside = |end: &str| {
-        let mut path = database.as_os_str().to_owned();
-        path.push(end);
-        PathBuf::from(path)
-    };
-    let locked = [beside(""), beside("-wal"), beside("-shm")].into_iter().find(|path| {
-        path.exists() && rustix::fs::access(path, rustix::fs::Access::WRITE_OK | rustix::fs::Access::READ_OK).is_err()
-    });
-    match (error, locked) {
-        (StoreError::ReadOnly, Some(path)) => {
-            let path = path.display();
-            let fix = format!("make it yours and writable: `chown \"$USER\" {path}` and `chmod u+rw {path}`");
-            Row::bad("database", Health::Broken, format!("{path} cannot be written, so nothing can be saved"), fix)
-        }
-        (StoreError::ReadOnly, None) => {
-            let found = format!("{} can only be read, so nothing can be saved", database.display());
-            Row::bad("database", Health::Broken, found, "look whether its disk is mounted read-only, or is failing")
-        }
-        _ => {
-            Row::bad("database", Health::Broken, error.to_string(), "mend what it says, then run `hermes doctor` again")
-        }
+    const NAME: &str = "database";
+    if !matches!(error, StoreError::ReadOnly) {
+        let fix = "mend what it says, then run `hermes doctor` again";
+        return Row::bad(NAME, Health::Broken, error.to_string(), fix);
     }
+    let wanted = rustix::fs::Access::WRITE_OK | rustix::fs::Access::READ_OK;
+    let locked: Vec<String> = ["", "-wal", "-shm"]
+        .iter()
+        .map(|end| format!("{}{end}", database.display()))
+        .filter(|path| Path::new(path).exists() && rustix::fs::access(path.as_str(), wanted).is_err())
+        .collect();
+    if locked.is_empty() {
+        let found = format!("{} can only be read, so nothing can be saved", database.display());
+        return Row::bad(NAME, Health::Broken, found, "look whether its disk is mounted read-only, or is failing");
+    }
+    let files = locked.join(" ");
+    let fix = format!("make it yours and writable: `chown \"$USER\" {files}` and `chmod u+rw {files}`");
+    Row::bad(NAME, Health::Broken, format!("{} cannot be written, so nothing can be saved", locked.join(", ")), fix)
 }
 
 async fn audit_chain(core: &Core) -> Result<Row, StoreError> {

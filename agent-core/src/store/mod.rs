@@ -20,6 +20,8 @@ const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
 const READERS: u32 = 4;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+const PROBE_WRITE: &str = "UPDATE kanban_counter SET next_number = next_number";
+
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
 
 /// The database cannot be used, or a statement failed.
@@ -249,12 +251,14 @@ impl Store {
         Ok(WriteTx { tx, changes, log: &self.log })
     }
 
-    /// Whether a write would be taken: starts one and gives it up.
+    /// Whether a write would be taken: makes one and gives it up. Beginning is not enough, because SQLite begins to read
+    /// where it cannot write.
     ///
     /// # Errors
     /// What a write would fail with.
     pub async fn check_writable(&self) -> Result<(), StoreError> {
-        let tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        sqlx::query(PROBE_WRITE).execute(&mut *tx).await?;
         tx.rollback().await?;
         Ok(())
     }

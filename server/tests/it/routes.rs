@@ -248,3 +248,10 @@ async fn addresses_and_methods_that_make_no_sense_are_refused_in_the_same_shape(
         assert!(message.contains(wanted) && !message.contains("deserialize"), "{method} {path}: {message}");
     }
 }
+
+#[tokio::test]
+async fn a_wrong_method_is_told_the_right_one() {
+    let site = Site::with_user().await;
+    let response = site.send(request(Method::DELETE, "/healthz").header("origin", ORIGIN).body(Body::empty()).unwrap());
+    assert_eq!(header(&response.await, "allow"), "GET,HEAD");
+}
