@@ -1,10 +1,13 @@
 //! `config.yaml`: what people set by hand. Unknown keys are left alone, missing keys have defaults.
 
+mod keys;
+
 use std::path::PathBuf;
 
 use serde::Deserialize;
 
 use crate::Home;
+use crate::text::{Notation, misread};
 
 /// The file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -164,6 +167,23 @@ impl Config {
         if text.trim().is_empty() {
             return Ok(Self::default());
         }
-        serde_yaml_ng::from_str(&text).map_err(|error| ConfigError::Broken { path, problem: error.to_string() })
+        serde_yaml_ng::from_str(&text).map_err(|error| {
+            let problem = misread("", &error.to_string(), Notation::Yaml);
+            ConfigError::Broken { path, problem }
+        })
+    }
+
+    /// A sentence for each key of the file that has no effect, most likely because it is misspelled. What the Python
+    /// product knows is not among them.
+    ///
+    /// # Errors
+    /// When the file is unreadable.
+    pub fn keys_without_effect(home: &Home) -> Result<Vec<String>, ConfigError> {
+        let path = home.config();
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Ok(keys::unread(&text)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(source) => Err(ConfigError::Unreadable { path, source }),
+        }
     }
 }

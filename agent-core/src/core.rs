@@ -60,6 +60,7 @@ impl Core {
     pub async fn open(options: OpenOptions) -> Result<Self, CoreError> {
         options.home.create()?;
         let config = Config::load(&options.home)?;
+        refuse_emptied(&options.home)?;
         let store = Store::open(&options.home.database()).await?;
         Ok(Self {
             inner: Arc::new(Inner {
@@ -125,5 +126,49 @@ impl Core {
     /// Closes the database cleanly.
     pub async fn close(&self) {
         self.inner.store.close().await;
+    }
+}
+
+/// SQLite takes an empty file for a new database. In a home that was used it is what a broken copy or a full disk left,
+/// and a fresh board in its place would look as if everything had been deleted. A first start that was cut off leaves an
+/// empty file, too, but nothing else.
+fn refuse_emptied(home: &Home) -> Result<(), StoreError> {
+    let path = home.database();
+    if !std::fs::metadata(&path).is_ok_and(|found| found.is_file() && found.len() == 0) {
+        return Ok(());
+    }
+    home.sign_of_use().map_or(Ok(()), |sign| Err(StoreError::Emptied { path, sign }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Core, CoreError, OpenOptions};
+    use crate::Home;
+    use crate::store::StoreError;
+
+    #[tokio::test]
+    async fn an_empty_database_is_a_first_start_or_a_loss() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::at(dir.path());
+        home.create().unwrap();
+        std::fs::write(home.config(), "server: {}\n").unwrap();
+        std::fs::write(home.env_file(), "KEY=x\n").unwrap();
+        std::fs::write(home.database(), "").unwrap();
+        std::fs::write(dir.path().join("hermes.open.lock"), "").unwrap();
+        let open = || Core::open(OpenOptions::new(home.clone()));
+        let core = open().await.expect("a first start that was cut off goes on");
+        core.close().await;
+        std::fs::write(home.database(), "").unwrap();
+        for sign in ["keys/vapid.pem", "attachments/x", "server.lock"] {
+            let sign = dir.path().join(sign);
+            std::fs::write(&sign, "x").unwrap();
+            let error = open().await.unwrap_err();
+            assert!(matches!(error, CoreError::Store(StoreError::Emptied { .. })), "{error}");
+            assert_eq!(std::fs::metadata(home.database()).unwrap().len(), 0, "left as it was");
+            std::fs::remove_file(&sign).unwrap();
+        }
+        std::fs::write(dir.path().join("keys/vapid.pem"), "x").unwrap();
+        std::fs::remove_file(home.database()).unwrap();
+        open().await.expect("without the file it begins anew").close().await;
     }
 }

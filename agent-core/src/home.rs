@@ -63,6 +63,23 @@ impl Home {
         Ok(())
     }
 
+    /// Something that only a Hermes which has run leaves here; `None` for a home that is new. Configuration, profiles
+    /// and keys of models may be put here before the first start, so they say nothing.
+    pub(crate) fn sign_of_use(&self) -> Option<PathBuf> {
+        let holds_something = |dir: &PathBuf| std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
+        // Not the logs: the Python product keeps its own in a folder of that name.
+        let folders = [self.keys(), self.attachments(), self.workspaces()];
+        if let Some(folder) = folders.into_iter().find(holds_something) {
+            return Some(folder);
+        }
+        let log = self.root.join("hermes.db-wal");
+        let log_has_pages = std::fs::metadata(&log).is_ok_and(|found| found.len() > 0);
+        if log_has_pages {
+            return Some(log);
+        }
+        Some(self.server_lock()).filter(|lock| lock.exists())
+    }
+
     /// The directory itself.
     #[must_use]
     pub fn root(&self) -> &Path {

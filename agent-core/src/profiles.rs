@@ -11,6 +11,7 @@ use protocol::{ExecutorKind, ProfileSummary};
 use serde::Deserialize;
 
 use crate::Home;
+use crate::text::{Notation, misread};
 
 /// The profile that is the home itself.
 pub const DEFAULT_PROFILE: &str = "default";
@@ -282,7 +283,7 @@ fn read_file(path: &Path) -> Result<ProfileFile, String> {
     if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
         return Ok(ProfileFile::default());
     }
-    serde_yaml_ng::from_str(&text).map_err(|error| error.to_string())
+    serde_yaml_ng::from_str(&text).map_err(|error| misread("", &error.to_string(), Notation::Yaml))
 }
 
 /// Executor and command that belong together.

@@ -45,7 +45,11 @@ impl FromServerFnError for ApiError {
             ServerFnErrorErr::Request(_) | ServerFnErrorErr::Response(_) => {
                 Self::new(ErrorCode::Network, t::error_network())
             }
+            // The server reads arguments only, and has said what is wrong with them.
+            #[cfg(feature = "ssr")]
+            ServerFnErrorErr::Deserialization(message) => Self::new(ErrorCode::Invalid, message),
             // What answered was not this server function: a proxy, a server that is starting, or a newer one.
+            #[cfg(not(feature = "ssr"))]
             ServerFnErrorErr::Deserialization(_) => Self::new(ErrorCode::Network, t::error_unreadable()),
             ServerFnErrorErr::Args(message) | ServerFnErrorErr::MissingArg(message) => {
                 Self::new(ErrorCode::Invalid, message)
@@ -83,7 +87,13 @@ mod from_core {
     impl From<StoreError> for ApiError {
         fn from(error: StoreError) -> Self {
             match error {
-                StoreError::DiskFull | StoreError::Busy => Self::new(ErrorCode::Unavailable, error.to_string()),
+                StoreError::DiskFull | StoreError::Busy => {
+                    Self::new(ErrorCode::Unavailable, sentence(&error.to_string()))
+                }
+                StoreError::ReadOnly | StoreError::Disk(_) | StoreError::Damaged | StoreError::CannotOpen => {
+                    tracing::error!(%error, "the database cannot be used");
+                    Self::new(ErrorCode::Unavailable, sentence(&error.to_string()))
+                }
                 other => {
                     tracing::error!(error = %other, "the database failed");
                     Self::new(ErrorCode::Internal, t::error_internal())

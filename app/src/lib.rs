@@ -12,6 +12,7 @@ pub mod base64url;
 pub mod error;
 pub mod features;
 pub mod i18n;
+pub mod json;
 pub mod layout;
 mod lazy;
 pub mod live;

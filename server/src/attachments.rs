@@ -7,7 +7,7 @@ use agent_core::kanban::attachments::{self, Incoming, Opened};
 use agent_core::kanban::{self, KanbanError};
 use agent_core::{Actor, accounts};
 use axum::body::Body;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use futures_util::{StreamExt, stream};
@@ -17,7 +17,7 @@ use serde::Deserialize;
 use tokio::io::AsyncReadExt;
 
 use crate::guard::SignedIn;
-use crate::reply::{fault, problem};
+use crate::reply::{Asked, fault, problem};
 use crate::router::AppState;
 
 /// Where files are sent to.
@@ -88,7 +88,7 @@ pub(crate) struct LogQuery {
 pub(crate) async fn run_log(
     State(state): State<AppState>,
     Path(id): Path<String>,
-    Query(query): Query<LogQuery>,
+    Asked(query): Asked<LogQuery>,
 ) -> Response {
     let Ok(id) = RunId::from_str(&id) else { return crate::reply::not_found() };
     match kanban::run_log_file(state.core(), id, query.source.parse().ok()).await {
@@ -126,6 +126,7 @@ fn disposition(inline: bool, name: &str) -> String {
 /// To which card, and under which name.
 #[derive(Debug, Deserialize)]
 pub(crate) struct UploadQuery {
+    #[serde(default)]
     card: String,
     #[serde(default)]
     name: String,
@@ -135,12 +136,16 @@ pub(crate) struct UploadQuery {
 pub(crate) async fn upload(
     State(state): State<AppState>,
     Extension(SignedIn(user)): Extension<SignedIn>,
-    Query(query): Query<UploadQuery>,
+    Asked(query): Asked<UploadQuery>,
     request: Request,
 ) -> Response {
     let core = state.core();
     let Ok(card) = CardRef::from_str(&query.card) else {
-        return problem(StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::Invalid, "Name the card that gets the file.");
+        return problem(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            ErrorCode::Invalid,
+            "Name the card that gets the file: ?card= and its number or id.",
+        );
     };
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     if announced.and_then(|length| length.parse::<i64>().ok()).is_some_and(|length| length > MAX_ATTACHMENT_BYTES) {

@@ -1,10 +1,12 @@
 //! Answers of the server's own: a code for programs and a sentence for people.
 
+use agent_core::text::{Notation, misread};
 use axum::Json;
 use axum::body::{Body, to_bytes};
-use axum::extract::Request;
+use axum::extract::{FromRequestParts, Query, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use protocol::ErrorCode;
 use serde::{Deserialize, Serialize};
@@ -31,6 +33,37 @@ pub(crate) fn fault(what: &'static str, error: &dyn std::fmt::Display) -> Respon
         StatusCode::INTERNAL_SERVER_ERROR,
         ErrorCode::Internal,
         "Hermes could not answer because of a fault of its own; the server's log says more. Try again.",
+    )
+}
+
+/// What an address says after its `?`. Where it makes no sense, the answer names the part.
+#[derive(Debug)]
+pub(crate) struct Asked<T>(pub(crate) T);
+
+impl<T: serde::de::DeserializeOwned, S: Sync> FromRequestParts<S> for Asked<T> {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
+        Query::try_from_uri(&parts.uri).map(|Query(asked)| Self(asked)).map_err(|rejection| {
+            let text = rejection.body_text();
+            // "Failed to deserialize query string: <name>: <what is wrong>"
+            let text = text.split_once("query string: ").map_or(text.as_str(), |(_, reason)| reason);
+            let (name, reason) = match text.split_once(": ") {
+                Some((name, reason)) if !name.contains(' ') => (name, reason),
+                _ => ("", text),
+            };
+            let message = format!("The address was not understood: {}.", misread(name, reason, Notation::Json));
+            problem(StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::Invalid, &message)
+        })
+    }
+}
+
+/// The address is right, the method is not. Which one is stands in the header `allow`.
+pub(crate) async fn method_not_allowed() -> Response {
+    problem(
+        StatusCode::METHOD_NOT_ALLOWED,
+        ErrorCode::Invalid,
+        "This address does not answer to that method; the header \"allow\" names those it answers to.",
     )
 }
 

@@ -241,6 +241,7 @@ pub fn router(state: AppState) -> Router {
         .fold(Router::new(), mount)
         // Registers the server functions too, with the same context.
         .leptos_routes_with_context(&state, pages(), context, shell)
+        .method_not_allowed_fallback(reply::method_not_allowed)
         .fallback(fallback)
         .layer(from_fn(reply::refusal_status))
         .layer(from_fn(headers::limit_body))

@@ -10,7 +10,7 @@ use agent_core::accounts::{self, AccountError};
 use agent_core::kanban::dispatcher::{self, DispatcherOptions};
 use agent_core::store::StoreError;
 use agent_core::task::Tasks;
-use agent_core::{Core, push};
+use agent_core::{Config, Core, push};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -102,6 +102,7 @@ pub async fn serve(core: Core, options: ServeOptions) -> Result<(), ServeError> 
     dispatcher::start(core.clone(), &tasks, DispatcherOptions { program });
     push::start_sender(core.clone(), &tasks, &url(addr))?;
 
+    tell_keys_without_effect(&core);
     println!("Hermes is running at {}", url(addr));
     if let Some(link) = link {
         println!("Set it up with this link; it works once, within 24 hours:\n  {link}");
@@ -191,6 +192,14 @@ fn url(addr: SocketAddr) -> String {
         format!("http://127.0.0.1:{}", addr.port())
     } else {
         format!("http://{addr}")
+    }
+}
+
+/// A misspelled key would otherwise be found only by whoever wonders why it changes nothing.
+fn tell_keys_without_effect(core: &Core) {
+    match Config::keys_without_effect(core.home()) {
+        Ok(keys) => keys.iter().for_each(|key| eprintln!("config.yaml: {key}")),
+        Err(error) => tracing::warn!(%error, "config.yaml cannot be looked through"),
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use agent_core::kanban::{self, KanbanError};
 use agent_core::{accounts, decisions};
 use axum::Extension;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
@@ -21,7 +21,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tower_sessions::Session;
 
 use crate::guard::SignedIn;
-use crate::reply::{fault, problem};
+use crate::reply::{Asked, fault, problem};
 use crate::router::AppState;
 
 const MAX_PER_USER: usize = 10;
@@ -130,7 +130,7 @@ pub(crate) async fn stream(
     State(state): State<AppState>,
     Extension(SignedIn(user)): Extension<SignedIn>,
     Extension(session): Extension<Session>,
-    Query(watch): Query<Watch>,
+    Asked(watch): Asked<Watch>,
     headers: HeaderMap,
 ) -> Response {
     let Some(slot) = state.streams().take(user) else {

@@ -6,6 +6,7 @@
 mod machine;
 mod store;
 
+use std::path::Path;
 use std::time::Duration;
 
 use protocol::{ExecutorKind, ProviderTest, SaveProviderParams};
@@ -14,7 +15,7 @@ use serde::Serialize;
 use crate::kanban::{dispatcher, housekeeping};
 use crate::process::{self, Identity};
 use crate::store::StoreError;
-use crate::{Config, Core, Home, OpenOptions, accounts, audit, llm, profiles};
+use crate::{Config, Core, CoreError, Home, OpenOptions, accounts, audit, llm, profiles};
 
 /// A provider that has not answered by then is reported as silent.
 const PROVIDER_PATIENCE: Duration = Duration::from_secs(15);
@@ -68,7 +69,7 @@ pub async fn examine(home: &Home) -> Vec<Row> {
     rows.push(machine::git().await);
     let config = Config::load(home);
     rows.push(match &config {
-        Ok(_) => Row::ok("config", "config.yaml is readable"),
+        Ok(_) => config_keys(home),
         Err(error) => Row::bad("config", Health::Broken, error.to_string(), "mend config.yaml, or move it away"),
     });
     rows.push(machine::keys(home));
@@ -82,14 +83,31 @@ pub async fn examine(home: &Home) -> Vec<Row> {
             rows.extend(core_rows(&core).await);
             core.close().await;
         }
-        Err(error) => rows.push(Row::bad(
-            "database",
-            Health::Broken,
-            error.to_string(),
-            "free the disk or mend the rights if that is what it says; otherwise restore a backup of hermes.db",
-        )),
+        Err(error) => {
+            let fix = match &error {
+                CoreError::Store(StoreError::Emptied { .. }) => {
+                    "restore a backup of hermes.db, or remove the empty file to begin anew"
+                }
+                _ => {
+                    "free the disk or mend the rights if that is what it says; otherwise restore a backup of hermes.db"
+                }
+            };
+            rows.push(Row::bad("database", Health::Broken, error.to_string(), fix));
+        }
     }
     rows
+}
+
+/// A configuration that can be read, and whether all of it has an effect.
+fn config_keys(home: &Home) -> Row {
+    match Config::keys_without_effect(home) {
+        Ok(keys) if keys.is_empty() => Row::ok("config", "config.yaml is readable"),
+        Ok(keys) => {
+            let fix = "correct the names in config.yaml, or remove these lines";
+            Row::bad("config", Health::Warning, format!("config.yaml: {}", keys.join("; ")), fix)
+        }
+        Err(error) => Row::bad("config", Health::Broken, error.to_string(), "mend config.yaml, or move it away"),
+    }
 }
 
 async fn core_rows(core: &Core) -> Vec<Row> {
@@ -150,6 +168,14 @@ async fn database(core: &Core) -> Result<Row, StoreError> {
     let problems = store::quick_check(&mut reader).await?;
     let size = machine::size_in_words(std::fs::metadata(core.store().path()).map_or(0, |found| found.len()));
     if problems.is_empty() {
+        match core.store().check_writable().await {
+            Ok(()) => {}
+            Err(StoreError::Busy) => {
+                let fix = "run `hermes doctor` again; if it stays so, look which program has hermes.db open";
+                return Ok(Row::bad("database", Health::Warning, "another program has been writing for seconds", fix));
+            }
+            Err(error) => return Ok(not_writable(core.store().path(), &error)),
+        }
         return Ok(Row::ok("database", format!("hermes.db is consistent ({size}, SQLite {version})")));
     }
     Ok(Row::bad(
@@ -158,6 +184,28 @@ async fn database(core: &Core) -> Result<Row, StoreError> {
         format!("hermes.db is damaged: {}", problems.join("; ")),
         "stop the server and restore a backup of hermes.db",
     ))
+}
+
+/// Names the files whose rights are in the way, where they are.
+fn not_writable(database: &Path, error: &StoreError) -> Row {
+    const NAME: &str = "database";
+    if !matches!(error, StoreError::ReadOnly) {
+        let fix = "mend what it says, then run `hermes doctor` again";
+        return Row::bad(NAME, Health::Broken, error.to_string(), fix);
+    }
+    let wanted = rustix::fs::Access::WRITE_OK | rustix::fs::Access::READ_OK;
+    let locked: Vec<String> = ["", "-wal", "-shm"]
+        .iter()
+        .map(|end| format!("{}{end}", database.display()))
+        .filter(|path| Path::new(path).exists() && rustix::fs::access(path.as_str(), wanted).is_err())
+        .collect();
+    if locked.is_empty() {
+        let found = format!("{} can only be read, so nothing can be saved", database.display());
+        return Row::bad(NAME, Health::Broken, found, "look whether its disk is mounted read-only, or is failing");
+    }
+    let files = locked.join(" ");
+    let fix = format!("make it yours and writable: `chown \"$USER\" {files}` and `chmod u+rw {files}`");
+    Row::bad(NAME, Health::Broken, format!("{} cannot be written, so nothing can be saved", locked.join(", ")), fix)
 }
 
 async fn audit_chain(core: &Core) -> Result<Row, StoreError> {
@@ -299,6 +347,33 @@ fn public_url(url: Option<&str>) -> Row {
 
 #[cfg(test)]
 mod tests {
+    use super::{Health, config_keys, database};
+    use crate::{Core, Home, OpenOptions};
+
+    #[tokio::test]
+    async fn a_database_that_takes_no_writes_is_broken() {
+        let dir = tempfile::tempdir().unwrap();
+        let core = Core::open(OpenOptions::new(Home::at(dir.path()))).await.unwrap();
+        assert_eq!(database(&core).await.unwrap().health, Health::Ok);
+        let mut tx = core.write().await.unwrap();
+        sqlx::query("PRAGMA query_only = ON").execute(&mut *tx).await.unwrap();
+        drop(tx);
+        let row = database(&core).await.unwrap();
+        assert_eq!(row.health, Health::Broken, "{row:?}");
+        assert!(row.found.contains("can only be read"), "{row:?}");
+    }
+
+    #[test]
+    fn a_key_without_effect_is_worth_a_look() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::at(dir.path());
+        assert_eq!(config_keys(&home).health, Health::Ok);
+        std::fs::write(home.config(), "kanban:\n  max_in_progres: 2\n").unwrap();
+        let row = config_keys(&home);
+        assert_eq!(row.health, Health::Warning);
+        assert!(row.found.contains("did you mean max_in_progress"), "{row:?}");
+    }
+
     #[tokio::test]
     async fn every_statement_prepares() {
         crate::store::tests::prepare_all(super::store::ALL_SQL).await;

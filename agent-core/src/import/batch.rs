@@ -318,14 +318,18 @@ impl Work<'_> {
     }
 
     /// Those events that were not taken before.
-    fn past(&self, events: &[RawEvent], run_of: &HashMap<(usize, String), (Uuid, String)>) -> Vec<PastEvent> {
+    fn past(&mut self, events: &[RawEvent], run_of: &HashMap<(usize, String), (Uuid, String)>) -> Vec<PastEvent> {
+        let mut remarks = Vec::new();
         let mut past = Vec::with_capacity(events.len());
         for event in events {
             let Some(index) = self.index(event.card) else { continue };
             let Some(card) = self.ids[index].filter(|_| event.rowid > self.events_from[index]) else { continue };
             let run = event.run.as_ref().and_then(|run| run_of.get(&(index, run.clone())));
             let run = run.map(|(id, profile)| (*id, profile.as_str()));
-            past.push(map::event(&self.setting, event, card, run));
+            past.push(map::event(&self.setting, event, card, run, &mut remarks));
+            for why in remarks.drain(..) {
+                self.report.changed.add(self.label, format!("card {}", self.bones[index].id), why);
+            }
         }
         past
     }

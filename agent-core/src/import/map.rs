@@ -12,9 +12,10 @@ use uuid::Uuid;
 
 use super::plan::{Placed, Start, asks_review, state_of};
 use super::source::{Bone, RawCard, RawComment, RawEvent, RawRun};
+use super::values::{self, short};
+use crate::kanban::MAX_AHEAD_MS;
 use crate::kanban::import_rows::{NewCard, NewComment, NewRun, OpenDecision, PastEvent};
 
-const MAX_NAME_CHARS: usize = 200;
 const MAX_ERROR_BYTES: usize = 16_000;
 /// Larger numbers of seconds are milliseconds already.
 const MAX_SECONDS: i64 = 100_000_000_000;
@@ -97,10 +98,11 @@ pub(super) fn card(
     last_at: Option<i64>,
 ) -> Mapped {
     let now = setting.now;
-    let mut remarks = Vec::new();
+    let mut remarks = raw.odd.clone();
     if raw.damaged {
         remarks.push("bytes that are no UTF-8 text were replaced".to_owned());
     }
+    tell_future_times(raw, now, &mut remarks);
     if state_of(bone).is_none() {
         let word = crate::text::excerpt(&raw.status, 40);
         remarks.push(format!("the status \"{word}\" is unknown; the card is in triage"));
@@ -109,10 +111,13 @@ pub(super) fn card(
     let (title, body) = title_and_body(raw, &mut remarks);
     let id = new_card_id(setting, &raw.id, bone.created_at, raw.rowid);
     let workspace = workspace(setting, raw, placed.state, &mut remarks);
-    let branch = raw.branch.clone().filter(|_| workspace.kind == "worktree");
-    if let (None, Some(branch)) = (&branch, &raw.branch) {
-        remarks.push(format!("its branch {branch} was left out: only a worktree has one"));
-    }
+    let branch = match raw.branch.as_deref() {
+        Some(branch) if workspace.kind != "worktree" => {
+            remarks.push(format!("its branch {branch} was left out: only a worktree has one"));
+            None
+        }
+        branch => values::branch(branch, &mut remarks),
+    };
     let finished = placed.state.is_finished();
     let last_at = last_at.map_or(created_at, |at| moment(Some(at), now));
     let asked_at = bone.block.as_ref().and_then(|block| block.at);
@@ -124,6 +129,10 @@ pub(super) fn card(
     let state_at = state_at.map_or(last_at, |at| moment(Some(at), now)).max(created_at);
     let decision = decision(setting, raw, bone, placed.state, id, state_at, runs);
     let scheduled_at = match (placed.state, setting.start, raw.scheduled_at) {
+        (CardState::Scheduled, Start::AtOnce, Some(at)) if at > now.saturating_add(MAX_AHEAD_MS) => {
+            remarks.push("its time is more than five years ahead and was left out; choose an earlier one".to_owned());
+            None
+        }
         (CardState::Scheduled, Start::AtOnce, at) => at,
         (CardState::Scheduled, Start::Held, Some(_)) => {
             remarks.push("its time was left out, so that it does not start by itself".to_owned());
@@ -139,27 +148,27 @@ pub(super) fn card(
         body,
         state: placed.state,
         rank: placed.rank.clone(),
-        priority: clamped(raw.priority),
+        priority: values::priority(raw.priority, &mut remarks),
         assignee: raw.assignee.as_deref().map(|name| short(&name.to_lowercase(), "assignee", &mut remarks)),
-        created_by: raw.created_by.as_deref().map_or_else(|| "unknown".to_owned(), head),
+        created_by: person(raw.created_by.as_deref(), "creator", &mut remarks),
         workspace_kind: workspace.kind,
         workspace_path: workspace.path,
         repository: workspace.repository,
         branch,
         scheduled_at,
-        max_attempts: raw.max_retries.and_then(positive),
-        max_runtime_s: raw.max_runtime.and_then(positive),
-        idempotency_key: raw.idempotency_key.clone(),
-        failures: u32::try_from(raw.failures.max(0)).unwrap_or(u32::MAX),
-        last_error: raw.last_error.as_deref().map(|error| cut(error, MAX_ERROR_BYTES).to_owned()),
+        max_attempts: values::limit("limit of attempts", raw.max_retries, &mut remarks),
+        max_runtime_s: values::limit("longest run in seconds", raw.max_runtime, &mut remarks),
+        idempotency_key: values::key(raw.idempotency_key.as_deref(), &mut remarks),
+        failures: values::failures(raw.failures, &mut remarks),
+        last_error: raw.last_error.as_deref().map(|error| upto("last error", error, MAX_ERROR_BYTES, &mut remarks)),
         attempts: u32::try_from(runs.len()).unwrap_or(u32::MAX),
         decision: decision.as_ref().map(|decision| decision.id),
         summary: summary(raw, runs, &mut remarks),
         comments: 0,
         attachments: 0,
-        tenant: raw.tenant.clone(),
-        skills: skills(raw.skills.as_deref(), &mut remarks),
-        model: raw.model.clone(),
+        tenant: values::tenant(raw.tenant.as_deref(), &mut remarks),
+        skills: values::skills(raw.skills.as_deref(), &mut remarks),
+        model: values::model(raw.model.as_deref(), &mut remarks),
         created_at,
         updated_at: last_at.max(state_at),
         state_at,
@@ -191,32 +200,29 @@ fn title_and_body(raw: &RawCard, remarks: &mut Vec<String>) -> (String, String) 
 }
 
 fn long(what: &str, text: String, remarks: &mut Vec<String>) -> String {
-    if text.len() <= MAX_TEXT_BYTES {
-        return text;
+    if text.len() <= MAX_TEXT_BYTES { text } else { upto(what, &text, MAX_TEXT_BYTES, remarks) }
+}
+
+fn upto(what: &str, text: &str, bytes: usize, remarks: &mut Vec<String>) -> String {
+    if text.len() > bytes {
+        remarks.push(format!("its {what} has {} bytes; the first {bytes} were kept", text.len()));
     }
-    remarks.push(format!("its {what} has {} bytes; the first {MAX_TEXT_BYTES} were kept", text.len()));
-    cut(&text, MAX_TEXT_BYTES).to_owned()
+    cut(text, bytes).to_owned()
 }
 
-fn head(name: &str) -> String {
-    name.trim().chars().take(MAX_NAME_CHARS).collect()
+fn person(name: Option<&str>, what: &str, remarks: &mut Vec<String>) -> String {
+    name.map_or_else(|| "unknown".to_owned(), |name| short(name, what, remarks))
 }
 
-fn short(name: &str, what: &str, remarks: &mut Vec<String>) -> String {
-    let kept = head(name);
-    if kept.len() < name.trim().len() {
-        remarks.push(format!("its {what} was cut to {MAX_NAME_CHARS} characters"));
+/// Nothing here has happened later than now.
+fn tell_future_times(raw: &RawCard, now: i64, remarks: &mut Vec<String>) {
+    for (what, at) in
+        [("it was created", raw.created_at), ("it was started", raw.started_at), ("it was finished", raw.completed_at)]
+    {
+        if at.is_some_and(|at| at > now) {
+            remarks.push(format!("when {what} lies in the future; it says now instead"));
+        }
     }
-    kept
-}
-
-fn clamped(number: i64) -> i32 {
-    i32::try_from(number).unwrap_or(if number > 0 { i32::MAX } else { i32::MIN })
-}
-
-fn positive(number: i64) -> Option<u32> {
-    // silent-ok: zero and less meant "no limit of its own"
-    u32::try_from(number).ok().filter(|number| *number > 0)
 }
 
 /// What the last finished run said, and the short result where that says something else.
@@ -229,22 +235,6 @@ fn summary(raw: &RawCard, runs: &[NewRun], remarks: &mut Vec<String>) -> Option<
         (None, result) => result?,
     };
     Some(long("summary", whole, remarks))
-}
-
-/// A JSON array of names, however it was written.
-fn skills(raw: Option<&str>, remarks: &mut Vec<String>) -> String {
-    let Some(raw) = raw else { return "[]".to_owned() };
-    let names: Vec<String> = match serde_json::from_str::<Value>(raw) {
-        Ok(Value::Array(values)) => {
-            values.iter().filter_map(Value::as_str).map(head).filter(|name| !name.is_empty()).collect()
-        }
-        Ok(Value::Null) => Vec::new(),
-        _ => {
-            remarks.push("its skills are no list; they were read as names between commas".to_owned());
-            raw.split(',').map(head).filter(|name| !name.is_empty()).collect()
-        }
-    };
-    Value::from(names).to_string()
 }
 
 struct Workspace {
@@ -260,7 +250,7 @@ fn workspace(setting: &Setting<'_>, raw: &RawCard, state: CardState, remarks: &m
     match raw.workspace_kind.as_deref().map(str::to_lowercase).as_deref() {
         Some("dir") => directory(setting, path, remarks),
         Some("worktree") if WorkspaceKind::ALL.iter().any(|kind| kind.as_str() == "worktree") => {
-            worktree(setting, path)
+            worktree(setting, path, remarks)
         }
         Some("worktree") => {
             remarks.push("this Hermes makes no worktrees; the card works in the directory itself".to_owned());
@@ -283,16 +273,12 @@ fn workspace(setting: &Setting<'_>, raw: &RawCard, state: CardState, remarks: &m
 }
 
 fn directory(setting: &Setting<'_>, path: Option<&str>, remarks: &mut Vec<String>) -> Workspace {
-    match path {
-        Some(path) if !path.starts_with('/') => {
-            remarks.push(format!("its directory \"{path}\" is not absolute; it gets a scratch directory"));
+    match path.map(|path| values::path(path, setting.home)) {
+        Some(Ok(path)) => Workspace { kind: "dir", path: Some(path.to_owned()), repository: None },
+        Some(Err(why)) => {
+            remarks.push(format!("{why}; it gets a scratch directory"));
             SCRATCH
         }
-        Some(path) if super::place::real(Path::new(path)).starts_with(super::place::real(setting.home)) => {
-            remarks.push(format!("its directory {path} holds Hermes's own data; it gets a scratch directory"));
-            SCRATCH
-        }
-        Some(path) => Workspace { kind: "dir", path: Some(path.to_owned()), repository: None },
         None => {
             remarks.push("it had no directory; it gets a scratch directory".to_owned());
             SCRATCH
@@ -301,8 +287,15 @@ fn directory(setting: &Setting<'_>, path: Option<&str>, remarks: &mut Vec<String
 }
 
 /// The old product kept worktrees in `<repository>/.worktrees/<card>`, or had the repository itself as the path.
-fn worktree(setting: &Setting<'_>, path: Option<&str>) -> Workspace {
+fn worktree(setting: &Setting<'_>, path: Option<&str>, remarks: &mut Vec<String>) -> Workspace {
     let default = || setting.default_dir.map(str::to_owned);
+    let path = path.and_then(|path| match values::path(path, setting.home) {
+        Ok(path) => Some(path),
+        Err(why) => {
+            remarks.push(format!("{why} and was left out; its worktree is made from the board's repository"));
+            None
+        }
+    });
     let (path, repository) = match path {
         Some(path) => match path.split_once("/.worktrees/") {
             Some((repository, _)) => (Some(path.to_owned()), Some(repository.to_owned())),
@@ -385,14 +378,18 @@ pub(super) fn run(
     let error = if open {
         Some("it was running when the card was imported; its worker belongs to the old Hermes".to_owned())
     } else {
-        raw.error.as_deref().map(|error| cut(error, MAX_TEXT_BYTES).to_owned())
+        raw.error.as_deref().map(|error| upto("run's error", error, MAX_TEXT_BYTES, &mut remarks))
     };
     let at = moment(raw.started_at, setting.now);
     let new = NewRun {
         id: RunId(stable_id(setting.source, "run", &key(card_key, raw.rowid), at, raw.rowid)),
         card,
         attempt,
-        profile: raw.profile.as_deref().or(assignee).map_or_else(|| "default".to_owned(), head),
+        profile: raw
+            .profile
+            .as_deref()
+            .or(assignee)
+            .map_or_else(|| "default".to_owned(), |name| short(name, "run's profile", &mut remarks)),
         heartbeat_at: raw.heartbeat_at,
         started_at,
         ended_at: ended_at.max(started_at),
@@ -461,7 +458,7 @@ pub(super) fn comment(
     if raw.damaged {
         remarks.push("bytes that are no UTF-8 text in a comment were replaced".to_owned());
     }
-    let author = raw.author.as_deref().map_or_else(|| "unknown".to_owned(), head);
+    let author = person(raw.author.as_deref(), "comment's author", &mut remarks);
     let at = moment(raw.created_at, setting.now);
     let new = NewComment {
         id: CommentId(stable_id(setting.source, "comment", &key(card_key, raw.rowid), at, raw.rowid)),
@@ -475,7 +472,13 @@ pub(super) fn comment(
 }
 
 /// Maps a row of the history: its kind, time and payload as they were, and who did it as far as it says so.
-pub(super) fn event(setting: &Setting<'_>, raw: &RawEvent, card: CardId, run: Option<(Uuid, &str)>) -> PastEvent {
+pub(super) fn event(
+    setting: &Setting<'_>,
+    raw: &RawEvent,
+    card: CardId,
+    run: Option<(Uuid, &str)>,
+    remarks: &mut Vec<String>,
+) -> PastEvent {
     let payload = raw.payload.as_deref().map(serde_json::from_str::<Value>);
     let detail = match payload {
         None | Some(Ok(Value::Null)) => Value::Object(serde_json::Map::new()),
@@ -485,16 +488,20 @@ pub(super) fn event(setting: &Setting<'_>, raw: &RawEvent, card: CardId, run: Op
     };
     let said = ["author", "by", "uploaded_by"].iter().find_map(|key| detail.get(key)?.as_str());
     let actor = match said.or(run.map(|(_, profile)| profile)) {
-        Some(name) if !name.trim().is_empty() => format!("import:{}", head(name)),
+        Some(name) if !name.trim().is_empty() => format!("import:{}", short(name, "author of an event", remarks)),
         _ => "import".to_owned(),
     };
-    let text = detail.to_string();
+    let mut text = detail.to_string();
+    if text.len() > MAX_TEXT_BYTES {
+        remarks.push(format!("the details of an event have {} bytes and were left out", text.len()));
+        "{\"cut\":true}".clone_into(&mut text);
+    }
     PastEvent {
         card,
         run: run.map(|(id, _)| id),
-        kind: head(&raw.kind),
+        kind: short(&raw.kind, "kind of an event", remarks),
         actor,
-        detail: if text.len() > MAX_TEXT_BYTES { "{\"cut\":true}".to_owned() } else { text },
+        detail: text,
         at: moment(raw.created_at, setting.now),
     }
 }
@@ -503,7 +510,7 @@ pub(super) fn event(setting: &Setting<'_>, raw: &RawEvent, card: CardId, run: Op
 mod tests {
     use protocol::{MAX_TEXT_BYTES, RunOutcome};
 
-    use super::{RawRun, cut, metadata, millis, outcome, skills, stable_id};
+    use super::{RawRun, cut, metadata, millis, outcome, stable_id};
 
     #[test]
     fn times_are_milliseconds_of_this_age() {
@@ -540,22 +547,6 @@ mod tests {
     #[test]
     fn text_is_cut_between_characters() {
         assert_eq!((cut("é€", 1), cut("é€", 2), cut("é€", 4), cut("é€", 9)), ("", "é", "é", "é€"));
-    }
-
-    #[test]
-    fn skills_are_names_however_they_were_written() {
-        for (raw, wanted, told) in [
-            (None, "[]", false),
-            (Some("[\"a\", \"b c\"]"), "[\"a\",\"b c\"]", false),
-            (Some("[1, \"\", \" x \"]"), "[\"x\"]", false),
-            (Some("null"), "[]", false),
-            (Some("a, b,"), "[\"a\",\"b\"]", true),
-            (Some("\"a\""), "[\"\\\"a\\\"\"]", true),
-        ] {
-            let mut remarks = Vec::new();
-            assert_eq!(skills(raw, &mut remarks), wanted, "{raw:?}");
-            assert_eq!(!remarks.is_empty(), told, "{raw:?}");
-        }
     }
 
     #[test]

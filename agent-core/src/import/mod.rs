@@ -15,6 +15,7 @@ mod record;
 mod report;
 mod source;
 mod store;
+mod values;
 
 use std::collections::HashSet;
 use std::fs::File;

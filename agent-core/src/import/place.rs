@@ -68,8 +68,26 @@ impl PythonHome {
             Some(shared) if !has_boards(&root) && has_boards(&shared) => shared,
             _ => root,
         };
-        if real(own.root()).starts_with(&root) {
-            return Err(ImportError::OwnHome(root));
+        let own = real(own.root());
+        if own.starts_with(&root) && has_boards(&root) {
+            return Err(if own == root {
+                ImportError::OwnHome(root)
+            } else {
+                ImportError::AroundOwnHome { path: root, own }
+            });
+        }
+        if own == root {
+            let why = "it is this Hermes's own home, and no boards of the other product are in it; give the directory that \
+                       HERMES_HOME named for the Python hermes-agent";
+            return Err(ImportError::NotPython { path: root, why: why.to_owned() });
+        }
+        if own.starts_with(&root) {
+            let own = own.display();
+            let why = format!(
+                "neither kanban.db nor kanban/boards is in it, only this Hermes's own home ({own}) is below it; give the \
+                 directory that HERMES_HOME (or HERMES_KANBAN_HOME) named"
+            );
+            return Err(ImportError::NotPython { path: root, why });
         }
         if !has_boards(&root) {
             let why = if root.join("hermes.db").exists() {
@@ -161,7 +179,7 @@ fn directories(dir: &Path) -> Result<Vec<std::ffi::OsString>, ImportError> {
 }
 
 fn board(dir: &Path, name: &str, archived: bool) -> SourceBoard {
-    let (meta, problem) = match meta(&dir.join("board.json")) {
+    let (meta, mut problem) = match meta(&dir.join("board.json")) {
         Ok(meta) => (meta, None),
         Err(problem) => (Value::Null, Some(problem)),
     };
@@ -169,6 +187,11 @@ fn board(dir: &Path, name: &str, archived: bool) -> SourceBoard {
         let text = meta.get(key).and_then(Value::as_str).unwrap_or_default().trim();
         text.chars().take(MAX_NAME_CHARS * 10).collect::<String>()
     };
+    let default_dir = Some(text("default_workdir")).filter(|dir| !dir.is_empty());
+    if let Some(dir) = default_dir.as_deref().filter(|dir| !dir.starts_with('/')) {
+        let dir = crate::text::excerpt(dir, 120);
+        problem = Some(format!("its default_workdir \"{dir}\" is not absolute and was left out"));
+    }
     let (base, stamp) = if archived { split_stamp(name) } else { (name, None) };
     let title = crate::text::excerpt(&text("name"), MAX_NAME_CHARS);
     let said = meta.get("archived").and_then(Value::as_bool).unwrap_or(false);
@@ -184,7 +207,7 @@ fn board(dir: &Path, name: &str, archived: bool) -> SourceBoard {
         description: text("description"),
         icon: crate::text::excerpt(&text("icon"), 16),
         color: crate::text::excerpt(&text("color"), 32),
-        default_dir: Some(text("default_workdir")).filter(|dir| dir.starts_with('/')),
+        default_dir: default_dir.filter(|dir| dir.starts_with('/')),
         created_at: seconds.and_then(super::map::millis),
         described: dir.join("board.json").is_file(),
         problem,

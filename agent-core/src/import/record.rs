@@ -1,25 +1,42 @@
 //! Values of somebody else's database, by column name. A column may be missing, hold another type than it should, or
 //! bytes that are no text: what can be read is read, and the record remembers that it was damaged.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use sqlx::sqlite::{SqliteRow, SqliteValueRef};
 use sqlx::{Decode, Row, Sqlite, TypeInfo, ValueRef};
+
+/// As much of a value that makes no sense is repeated.
+const MAX_ODD_CHARS: usize = 60;
 
 /// A row being read.
 pub(super) struct Record<'r> {
     row: &'r SqliteRow,
     damaged: Cell<bool>,
+    odd: RefCell<Vec<String>>,
 }
 
 impl<'r> Record<'r> {
     pub(super) fn new(row: &'r SqliteRow) -> Self {
-        Self { row, damaged: Cell::new(false) }
+        Self { row, damaged: Cell::new(false), odd: RefCell::default() }
     }
 
     /// Whether some text had bytes that are no UTF-8.
     pub(super) fn damaged(&self) -> bool {
         self.damaged.get()
+    }
+
+    /// Values that were there and could not be what their columns hold, a remark for each.
+    pub(super) fn odd(&self) -> Vec<String> {
+        self.odd.take()
+    }
+
+    fn note_odd(&self, column: &str) {
+        let text = self.text(column).unwrap_or_default();
+        if !text.trim().is_empty() {
+            let text = crate::text::excerpt(&text, MAX_ODD_CHARS);
+            self.odd.borrow_mut().push(format!("its {column} \"{text}\" makes no sense and was left out"));
+        }
     }
 
     fn value(&self, column: &str) -> Option<(SqliteValueRef<'r>, String)> {
@@ -55,21 +72,31 @@ impl<'r> Record<'r> {
     /// The number, also when it is written as text or has a fraction.
     pub(super) fn number(&self, column: &str) -> Option<i64> {
         let (value, kind) = self.value(column)?;
-        match kind.as_str() {
+        let number = match kind.as_str() {
             // silent-ok: as above
             "INTEGER" => <i64 as Decode<Sqlite>>::decode(value).ok(),
             "REAL" => <f64 as Decode<Sqlite>>::decode(value).ok().and_then(whole),
             _ => {
                 let bytes = <&[u8] as Decode<Sqlite>>::decode(value).ok()?;
-                let text = std::str::from_utf8(bytes).ok()?.trim();
+                let text = std::str::from_utf8(bytes).unwrap_or_default().trim();
                 text.parse().ok().or_else(|| text.parse::<f64>().ok().and_then(whole))
             }
+        };
+        if number.is_none() {
+            self.note_odd(column);
         }
+        number
     }
 
     /// A moment in Unix milliseconds, from epoch seconds.
     pub(super) fn time(&self, column: &str) -> Option<i64> {
-        self.number(column).and_then(super::map::millis)
+        let number = self.number(column)?;
+        let at = super::map::millis(number);
+        // Zero was a way of writing "never".
+        if at.is_none() && number != 0 {
+            self.note_odd(column);
+        }
+        at
     }
 }
 

@@ -32,6 +32,17 @@ pub enum ImportError {
          for this Hermes, then import from {0} again"
     )]
     OwnHome(PathBuf),
+    /// This Hermes keeps its own data in a directory below the path.
+    #[error(
+        "{path} contains this Hermes's own home ({own}), and an import never writes to its source; set HERMES_HOME to a \
+         directory outside of it for this Hermes, then import from {path} again"
+    )]
+    AroundOwnHome {
+        /// The path.
+        path: PathBuf,
+        /// The home of this Hermes.
+        own: PathBuf,
+    },
     /// Another import is at work on this home.
     #[error("another import is running on this home; wait until it is done, then start this one again")]
     Running,

@@ -148,6 +148,8 @@ pub(super) struct RawCard {
     pub(super) skills: Option<String>,
     pub(super) model: Option<String>,
     pub(super) damaged: bool,
+    /// What its values could not be, a remark for each.
+    pub(super) odd: Vec<String>,
 }
 
 /// A row of `task_runs`.
@@ -527,6 +529,7 @@ fn raw_card(record: &Record<'_>) -> RawCard {
         skills: record.word("skills"),
         model: record.word("model_override"),
         damaged: record.damaged(),
+        odd: record.odd(),
     }
 }
 

@@ -6,6 +6,7 @@ use protocol::{CardId, CardRef, CardState, CardWritten, CreateCardParams, Decisi
 use sqlx::SqliteConnection;
 
 use super::card_row::{CardRow, load};
+use super::comments::comment_in;
 use super::edit::written;
 use super::event::{self, NewEvent};
 use super::moves::MAX_AHEAD_MS;
@@ -53,7 +54,8 @@ pub(super) async fn create_in(
     let skills = input::skills(&params.skills)?;
     let tenant = input::tenant(params.tenant.as_deref().unwrap_or_default())?;
     let model = input::model(params.model.as_deref().unwrap_or_default())?;
-    let repeats = repeat::checked(params.repeat.as_deref().unwrap_or_default())?;
+    let due_at = params.due_at.map(|at| input::moment("the due time", at)).transpose()?.filter(|at| *at > 0);
+    let repeats = repeat::checked(params.repeat.as_deref().unwrap_or_default(), now)?;
     let board = boards::for_write(tx, &params.board, now).await?;
     let key = input::key(params.idempotency_key.as_deref().unwrap_or_default())?;
     if let Some(key) = key
@@ -103,7 +105,7 @@ pub(super) async fn create_in(
         tenant: tenant.as_deref(),
         skills: &skills,
         model: model.as_deref(),
-        due_at: params.due_at.filter(|at| *at > 0),
+        due_at,
         repeat: repeats.as_deref(),
         previous: None,
         created_run: actor.run(),
@@ -127,14 +129,21 @@ pub(super) async fn create_in(
 
 /// The state a new card starts in (`kanban.md`, first row of the table).
 fn first_state(params: &CreateCardParams, waits: bool, now: i64) -> Result<CardState, KanbanError> {
-    if params.scheduled_at.is_some_and(|at| at > now + MAX_AHEAD_MS) {
+    if params.triage && params.blocked {
+        return Err(KanbanError::Invalid(
+            "a card starts in triage or blocked, not both; in triage nothing starts by itself, blocked asks a person"
+                .into(),
+        ));
+    }
+    let scheduled_at = params.scheduled_at.map(|at| input::moment("the start", at)).transpose()?;
+    if scheduled_at.is_some_and(|at| at > now + MAX_AHEAD_MS) {
         return Err(KanbanError::Invalid("a card starts at most five years ahead; choose an earlier time".into()));
     }
     Ok(if params.triage {
         CardState::Triage
     } else if params.blocked {
         CardState::Blocked
-    } else if params.scheduled_at.is_some_and(|at| at > now) {
+    } else if scheduled_at.is_some_and(|at| at > now) {
         // Before what it waits for: when its time has come it waits for the rest, while a waiting card has no time.
         CardState::Scheduled
     } else if waits {
@@ -226,7 +235,10 @@ pub(super) async fn create_next_occurrence(
         return Ok(()); // finished, brought back and finished again
     }
     let now = core.now_ms();
-    let at = repeat::next_after(rule, now)?;
+    let at = match repeat::next_after(rule, now) {
+        Ok(at) => at,
+        Err(error) => return drop_repetition(tx, done, rule, &error, now).await,
+    };
     let (number, last) = store::next_number(tx, done.board_id, CardState::Scheduled).await?;
     let id = CardId(store::new_id());
     let worktree = done.workspace_kind == WorkspaceKind::Worktree;
@@ -268,4 +280,22 @@ pub(super) async fn create_next_occurrence(
     audit::record(tx, now, &Actor::System, "created", &next.object(), &detail).await?;
     let event = NewEvent { card: &next, run: None, kind: "created", actor: &Actor::System, detail, at: now };
     event::append(tx, event).await
+}
+
+/// The card comes no more: a rule without a next time must not keep work that is done from being done.
+async fn drop_repetition(
+    tx: &mut SqliteConnection,
+    done: &CardRow,
+    rule: &str,
+    error: &KanbanError,
+    now: i64,
+) -> Result<(), KanbanError> {
+    store::clear_repeat(tx, done.id).await?;
+    let detail = serde_json::json!({ "rule": rule });
+    let actor = &Actor::System;
+    audit::record(tx, now, actor, "repetition_dropped", &done.object(), &detail).await?;
+    event::append(tx, NewEvent { card: done, run: None, kind: "repetition_dropped", actor, detail, at: now }).await?;
+    let said = format!("This card does not come again: {error}.");
+    comment_in(tx, actor, done, &said, None, now).await?;
+    Ok(())
 }

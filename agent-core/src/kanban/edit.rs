@@ -55,10 +55,10 @@ pub(super) async fn edit_in(
         after.model = input::model(model)?;
     }
     if let Some(due_at) = params.due_at {
-        after.due_at = (due_at > 0).then_some(due_at);
+        after.due_at = Some(input::moment("the due time", due_at)?).filter(|at| *at > 0);
     }
     if let Some(rule) = &params.repeat {
-        after.repeat = repeat::checked(rule)?;
+        after.repeat = repeat::checked(rule, core.now_ms())?;
     }
     after.max_attempts = limit(params.max_attempts, before.max_attempts);
     after.max_runtime_s = limit(params.max_runtime_s, before.max_runtime_s);

@@ -12,6 +12,8 @@ const MAX_SKILLS: usize = 20;
 const MAX_NAME_CHARS: usize = 200;
 const MAX_KEY_BYTES: usize = 1000;
 const MAX_BRANCH_BYTES: usize = 200;
+/// The last moment of the year 9999, Unix ms: later ones have no date that could be shown.
+const LAST_MOMENT_MS: i64 = 253_402_300_799_999;
 
 /// A title: trimmed, not blank, one line, at most [`MAX_TITLE_CHARS`] characters.
 pub(crate) fn title(text: &str) -> Result<&str, KanbanError> {
@@ -42,6 +44,16 @@ pub(super) fn is_blank(text: &str) -> bool {
                 | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
                 | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}')
     })
+}
+
+/// A moment in Unix milliseconds, between the years 1970 and 9999.
+pub(crate) fn moment(what: &str, at: i64) -> Result<i64, KanbanError> {
+    if (0..=LAST_MOMENT_MS).contains(&at) {
+        return Ok(at);
+    }
+    Err(KanbanError::Invalid(format!(
+        "{what} is {at}, which is no time between the years 1970 and 9999; give milliseconds since 1970"
+    )))
 }
 
 /// A body, comment, reason or summary: at most [`MAX_TEXT_BYTES`].
@@ -242,7 +254,17 @@ pub(crate) fn slug(text: &str) -> Result<String, KanbanError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{assignee, branch, labels, skills, slug, title};
+    use super::{assignee, branch, labels, moment, skills, slug, title};
+
+    #[test]
+    fn moments_have_a_date() {
+        for good in [0, 1, 1_767_225_600_000, 253_402_300_799_999] {
+            assert_eq!(moment("the time", good).unwrap(), good);
+        }
+        for bad in [-1, -5, i64::MIN, 253_402_300_800_000, i64::MAX] {
+            assert!(moment("the time", bad).unwrap_err().to_string().contains("9999"), "{bad}");
+        }
+    }
 
     #[test]
     fn titles_keep_any_script_and_refuse_blank_and_endless_ones() {

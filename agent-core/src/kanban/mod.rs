@@ -18,7 +18,7 @@ mod error;
 mod event;
 pub mod housekeeping;
 pub(crate) mod import_rows;
-mod input;
+pub(crate) mod input;
 mod links;
 mod moves;
 pub(crate) mod pause;
@@ -68,6 +68,7 @@ pub use view::{
 pub(crate) use card_row::{CardRow, load as load_card, word};
 pub(crate) use comments::comment_in;
 pub(crate) use input::{long_text, slug as checked_slug};
+pub(crate) use moves::MAX_AHEAD_MS;
 pub(crate) use rank::between as rank_between;
 pub(crate) use readiness::open_runs;
 pub(crate) use store::{has_unfinished_parent, is_reachable, new_id, set_open_decision};

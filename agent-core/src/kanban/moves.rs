@@ -13,7 +13,7 @@ use super::{KanbanError, boards, input, rank, store, view};
 use crate::{Actor, Core, audit};
 
 /// The furthest a card can be scheduled ahead: five years.
-pub(super) const MAX_AHEAD_MS: i64 = 5 * 366 * 24 * 3_600_000;
+pub(crate) const MAX_AHEAD_MS: i64 = 5 * 366 * 24 * 3_600_000;
 
 /// Moves a card by hand, or gives it another place in its column.
 ///

@@ -61,6 +61,8 @@ const SET_FIELDS: &str = "UPDATE kanban_card
         tenant = ?9, skills = ?10, model = ?11, due_at = ?12, repeat = ?13, max_attempts = ?14, max_runtime_s = ?15,
         max_tokens = ?16, max_cost_micros = ?17
     WHERE id = ?1 AND revision = ?2 AND deleted_at IS NULL";
+// No new revision: it goes with the change of state that found the rule useless.
+const CLEAR_REPEAT: &str = "UPDATE kanban_card SET repeat = NULL WHERE id = ?1";
 const LABELS_OF: &str = "SELECT label FROM kanban_card_label WHERE card_id = ?1 ORDER BY label";
 const ADD_LABEL: &str =
     "INSERT INTO kanban_card_label (card_id, label, board_id) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
@@ -338,6 +340,12 @@ pub(super) async fn set_rank(
 ) -> Result<bool, KanbanError> {
     let done = sqlx::query(SET_RANK).bind(card.id.0).bind(card.revision).bind(rank).bind(now).execute(tx).await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// The card does not come again.
+pub(super) async fn clear_repeat(tx: &mut SqliteConnection, card: CardId) -> Result<(), KanbanError> {
+    sqlx::query(CLEAR_REPEAT).bind(card.0).execute(tx).await?;
+    Ok(())
 }
 
 /// Writes what people can edit as `to` has it, if the card still has `from`'s revision. Labels are rows of their own.
@@ -685,6 +693,7 @@ pub(super) const ALL_SQL: &[&str] = &[
     SET_STATE,
     SET_RANK,
     SET_FIELDS,
+    CLEAR_REPEAT,
     LABELS_OF,
     ADD_LABEL,
     REMOVE_LABEL,

@@ -20,6 +20,8 @@ const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
 const READERS: u32 = 4;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+const PROBE_WRITE: &str = "UPDATE kanban_counter SET next_number = next_number";
+
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
 
 /// The database cannot be used, or a statement failed.
@@ -74,6 +76,41 @@ pub enum StoreError {
     /// A commit could not be made durable.
     #[error("the disk does not take what was written: {0}. Look at the disk before you go on")]
     Flush(#[source] std::io::Error),
+    /// The database may be read and not written.
+    #[error(
+        "the database can only be read, so nothing was changed. Look whether hermes.db, the files beside it and their \
+         folder are yours and writable, and whether the disk is; `hermes doctor` tells more"
+    )]
+    ReadOnly,
+    /// The disk fails.
+    #[error(
+        "the disk failed while the database was used (SQLite's code {0}). Look at the disk and at the space that is left, \
+         then run `hermes doctor`"
+    )]
+    Disk(u32),
+    /// The file is no longer whole, or is no database.
+    #[error(
+        "the database is damaged. Stop Hermes, keep a copy of hermes.db, and put a backup in its place; `hermes doctor` \
+         tells more"
+    )]
+    Damaged,
+    /// A file of the database cannot be opened.
+    #[error(
+        "a file of the database cannot be opened. Look whether hermes.db and its folder are there and yours; \
+         `hermes doctor` tells more"
+    )]
+    CannotOpen,
+    /// A home that was used has an empty file in place of its database.
+    #[error(
+        "{path} is empty, but this home was in use before ({sign} is there), so its boards are missing. Put a backup in \
+         its place, or remove the empty file to begin anew; nothing was changed"
+    )]
+    Emptied {
+        /// The file.
+        path: PathBuf,
+        /// What shows that the home was used.
+        sign: PathBuf,
+    },
     /// Anything else.
     #[error("the database failed: {0}")]
     Sql(#[source] sqlx::Error),
@@ -81,11 +118,21 @@ pub enum StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        match result_code(&error) {
-            Some(code) if is_disk_full(code) => Self::DiskFull,
-            Some(code) if matches!(code & 0xff, 5 | 6) => Self::Busy,
-            _ => Self::Sql(error),
-        }
+        named(&error).unwrap_or(Self::Sql(error))
+    }
+}
+
+/// What a person can do something about.
+fn named(error: &sqlx::Error) -> Option<StoreError> {
+    let code = result_code(error)?;
+    match code & 0xff {
+        _ if is_disk_full(code) => Some(StoreError::DiskFull),
+        5 | 6 => Some(StoreError::Busy),
+        8 => Some(StoreError::ReadOnly),
+        10 => Some(StoreError::Disk(code)),
+        11 | 26 => Some(StoreError::Damaged),
+        3 | 14 => Some(StoreError::CannotOpen),
+        _ => None,
     }
 }
 
@@ -202,6 +249,18 @@ impl Store {
     pub async fn write<'a>(&'a self, changes: &'a Changes) -> Result<WriteTx<'a>, StoreError> {
         let tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         Ok(WriteTx { tx, changes, log: &self.log })
+    }
+
+    /// Whether a write would be taken: makes one and gives it up. Beginning is not enough, because SQLite begins to read
+    /// where it cannot write.
+    ///
+    /// # Errors
+    /// What a write would fail with.
+    pub async fn check_writable(&self) -> Result<(), StoreError> {
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        sqlx::query(PROBE_WRITE).execute(&mut *tx).await?;
+        tx.rollback().await?;
+        Ok(())
     }
 
     /// Copies the whole database to a new file, consistently, while it is in use.
@@ -345,20 +404,27 @@ async fn migrate(pool: &SqlitePool, path: &Path) -> Result<(), StoreError> {
             std::fs::rename(&part, &copy).map_err(|source| StoreError::Copy { path: copy, source })?;
         }
     }
-    MIGRATOR.run(pool).await.map_err(|source| match source {
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)
-            if result_code(&error).is_some_and(is_disk_full) =>
-        {
-            StoreError::DiskFull
-        }
-        source => StoreError::Migrate { path: path.to_path_buf(), source },
+    MIGRATOR.run(pool).await.map_err(|source| {
+        let known = match &source {
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => named(error),
+            _ => None,
+        };
+        known.unwrap_or_else(|| StoreError::Migrate { path: path.to_path_buf(), source })
     })
 }
 
-/// The database holds everything the owner said: nobody else may read it. Rights only, the file is not opened.
+/// The database holds everything the owner said: nobody else may read it. Rights only, the file is not opened. What the
+/// owner took from himself stays taken.
 fn restrict_to_owner(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
-    if let Err(error) = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)) {
+    let restricted = std::fs::metadata(path).and_then(|found| {
+        let mode = found.permissions().mode();
+        if mode & 0o077 == 0 {
+            return Ok(());
+        }
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode & 0o700))
+    });
+    if let Err(error) = restricted {
         tracing::warn!(%error, path = %path.display(), "could not restrict the database to its owner");
     }
 }
@@ -450,6 +516,32 @@ pub(crate) mod tests {
         let next: i64 =
             sqlx::query_scalar("SELECT next_number FROM kanban_counter").fetch_one(store.reader()).await.unwrap();
         assert_ne!(next, 7);
+    }
+
+    #[tokio::test]
+    async fn what_a_person_can_mend_is_named_with_the_next_step() {
+        let dir = tempfile::tempdir().unwrap();
+        let changes = crate::Changes::default();
+        let store = Store::open(&dir.path().join("hermes.db")).await.unwrap();
+        store.check_writable().await.unwrap();
+        let mut tx = store.write(&changes).await.unwrap();
+        sqlx::query("PRAGMA query_only = ON").execute(&mut *tx).await.unwrap();
+        drop(tx);
+        let error = store.write(&changes).await.map(drop).unwrap_err();
+        assert!(matches!(error, StoreError::ReadOnly), "{error}");
+        assert!(matches!(store.check_writable().await, Err(StoreError::ReadOnly)));
+        std::fs::write(
+            dir.path().join("text.db"),
+            "this is no database, but long enough to be asked for one".repeat(9),
+        )
+        .unwrap();
+        let error = Store::open(&dir.path().join("text.db")).await.unwrap_err();
+        assert!(matches!(error, StoreError::Damaged), "{error}");
+        let error = Store::open(&dir.path().join("none").join("hermes.db")).await.unwrap_err();
+        assert!(error.to_string().contains("none/hermes.db"), "{error}");
+        std::fs::create_dir(dir.path().join("folder.db")).unwrap();
+        let error = Store::open(&dir.path().join("folder.db")).await.unwrap_err();
+        assert!(matches!(error, StoreError::CannotOpen), "{error}");
     }
 
     #[tokio::test]

@@ -4,10 +4,12 @@
 //! read a file, know a card, or let markup of the input reach the output as markup.
 
 mod markdown;
+mod misread;
 mod redact;
 mod terminal;
 
 pub use markdown::{MAX_RENDERED_BYTES, markdown};
+pub use misread::{Notation, misread};
 pub use redact::redact;
 pub use terminal::plain;
 

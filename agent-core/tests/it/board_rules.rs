@@ -233,11 +233,33 @@ async fn a_card_that_repeats_comes_again_once_and_taking_the_end_back_takes_it_a
     kanban::move_card(&world.core, &ada(), back).await.unwrap();
     kanban::complete_card(&world.core, &ada(), CardRef::Id(card.id), "").await.unwrap();
     assert_eq!(titles(&world, &BoardView { wait: Some(WaitKind::Time), ..BoardView::default() }).await.len(), 1);
-    for bad in ["every 3 fortnights", "61 * * * *"] {
+    for bad in ["every 3 fortnights", "61 * * * *", "0 0 30 2 *", "0 0 31 4,6 *"] {
         let params = CreateCardParams { repeat: Some(bad.into()), ..params("x") };
         let refused = kanban::create_card(&world.core, &ada(), params).await;
         assert!(matches!(refused, Err(KanbanError::Invalid(_))), "{bad}");
     }
+    world.check_invariants().await;
+}
+
+#[tokio::test]
+async fn a_rule_without_a_next_time_never_keeps_work_from_being_done() {
+    let world = World::new().await;
+    let card = world.create_with(CreateCardParams { repeat: Some("every 2h".into()), ..params("pay") }).await;
+    let edit = EditCardParams { repeat: Some("0 0 30 2 *".into()), ..EditCardParams::of(card.id, card.revision) };
+    let refused = kanban::edit_card(&world.core, &ada(), edit).await;
+    assert!(matches!(refused, Err(KanbanError::Invalid(why)) if why.contains("never comes")));
+    // As earlier versions let it in.
+    let mut tx = world.core.write().await.unwrap();
+    sqlx::query("UPDATE kanban_card SET repeat = '0 0 30 2 *'").execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+    let ticket = world.claim_and_start().await;
+    worker::complete(&world.core, ticket, "paid", None).await.unwrap();
+    let detail = kanban::card_detail(&world.core, CardRef::Id(card.id)).await.unwrap();
+    assert_eq!(detail.card.state, CardState::Done);
+    assert!(detail.summary_html.unwrap().contains("paid"));
+    assert_eq!((detail.card.repeats, detail.settings.repeat), (false, None));
+    assert!(detail.comments[0].html.contains("does not come again"), "{}", detail.comments[0].html);
+    assert!(titles(&world, &BoardView { wait: Some(WaitKind::Time), ..BoardView::default() }).await.is_empty());
     world.check_invariants().await;
 }
 

@@ -29,6 +29,12 @@ impl FromStr for CardRef {
     }
 }
 
+/// A state as people and older programs write it: what callers ask for is read so, what the database holds is not.
+fn state<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<CardState, D::Error> {
+    let word = String::deserialize(deserializer)?;
+    CardState::parse_input(&word).map_err(serde::de::Error::custom)
+}
+
 /// Creates a card.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreateCardParams {
@@ -190,6 +196,7 @@ pub struct MoveCardParams {
     #[serde(default)]
     pub revision: Option<i64>,
     /// Target column; the present one only reorders.
+    #[serde(deserialize_with = "state")]
     pub to: CardState,
     /// Place the card right after this one; `None` with `before: None` uses the column's usual place.
     #[serde(default)]
@@ -217,6 +224,7 @@ pub struct ColumnPageParams {
     /// Board.
     pub board_id: BoardId,
     /// Column.
+    #[serde(deserialize_with = "state")]
     pub state: CardState,
     /// What is shown and in which order, as the query of the board's address ([`super::BoardView`]).
     #[serde(default)]
@@ -241,6 +249,7 @@ pub enum BulkChange {
     /// Move to a column; the cards keep their order among themselves.
     Move {
         /// Column.
+        #[serde(deserialize_with = "state")]
         to: CardState,
         /// Right after this card.
         after: Option<CardId>,
@@ -328,4 +337,26 @@ pub struct CardWritten {
     pub card: TaskCard,
     /// Present for 10 minutes after a person's write.
     pub undo: Option<UndoId>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BulkChange, CardState, MoveCardParams};
+
+    #[test]
+    fn callers_may_use_the_words_of_older_programs() {
+        for (word, state) in
+            [("in_progress", CardState::Running), ("in-progress", CardState::Running), ("Done", CardState::Done)]
+        {
+            let id = "018f0000-0000-7000-8000-000000000001";
+            let json = format!("{{\"id\":\"{id}\",\"to\":\"{word}\"}}");
+            assert_eq!(serde_json::from_str::<MoveCardParams>(&json).unwrap().to, state);
+            let json = format!("{{\"move\":{{\"to\":\"{word}\",\"after\":null,\"before\":null}}}}");
+            let change: BulkChange = serde_json::from_str(&json).unwrap();
+            assert_eq!(change, BulkChange::Move { to: state, after: None, before: None });
+        }
+        let error =
+            serde_json::from_str::<MoveCardParams>("{\"id\":\"018f0000-0000-7000-8000-000000000001\",\"to\":\"x\"}");
+        assert!(error.unwrap_err().to_string().contains("is not one of triage"));
+    }
 }

@@ -47,7 +47,7 @@ impl From<ImportError> for CliError {
             ImportError::Kanban(error) => return error.into(),
             ImportError::Missing(_) => "not_found",
             ImportError::NotPython { .. } | ImportError::Board(_) => "invalid",
-            ImportError::OwnHome(_) | ImportError::Running => "conflict",
+            ImportError::OwnHome(_) | ImportError::AroundOwnHome { .. } | ImportError::Running => "conflict",
             ImportError::File { .. } => "unavailable",
         };
         Self::failed(code, message)

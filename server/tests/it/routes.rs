@@ -185,3 +185,73 @@ async fn too_much_text_is_refused_in_a_sentence() {
     assert_eq!(refused.status(), StatusCode::PAYLOAD_TOO_LARGE);
     assert!(body(refused).await.contains("1.2 MB"));
 }
+
+/// A signed-in person's request, as it was answered: status, code, message.
+async fn refusal(site: &Site, request: http::request::Builder, body_text: &str) -> (u16, String, String) {
+    let request =
+        request.header("cookie", cookie()).header("origin", ORIGIN).header("content-type", "application/json");
+    let response = site.send(request.body(Body::from(body_text.to_owned())).unwrap()).await;
+    let status = response.status().as_u16();
+    let text = body(response).await;
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text:?}"));
+    (status, json["code"].as_str().unwrap().to_owned(), json["message"].as_str().unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn what_cannot_be_understood_is_refused_with_the_field_and_what_it_must_be() {
+    let site = Site::with_user().await;
+    let id = "018f0000-0000-7000-8000-000000000001";
+    for (name, json, status, wanted) in [
+        ("kanban/create", "{bad".to_owned(), 400, "not JSON"),
+        ("kanban/create", String::new(), 400, "not JSON"),
+        ("kanban/create", r#"{"params":{"title":5}}"#.into(), 422, "\"params.title\" is 5, but must be text"),
+        ("kanban/create", r#"{"params":{"title":"x","priority":2147483648}}"#.into(), 422, "2147483647"),
+        ("kanban/delete", r#"{"id":"x"}"#.into(), 422, "\"id\" is no id"),
+        ("kanban/move", format!(r#"{{"params":{{"id":"{id}","to":"frob"}}}}"#), 422, "\"params.to\""),
+        ("kanban/propose", format!(r#"{{"id":"{id}","kind":"frob"}}"#), 422, "must be one of"),
+        ("kanban/create", r#"{"params":{"title":"x","triage":true,"blocked":true}}"#.into(), 422, "not both"),
+        ("kanban/create", r#"{"params":{"title":"x","due_at":-5}}"#.into(), 422, "9999"),
+        ("kanban/create", r#"{"params":{"title":"x","repeat":"0 0 30 2 *"}}"#.into(), 422, "never comes"),
+    ] {
+        let (found, code, message) = refusal(&site, request(Method::POST, &format!("/api/{name}")), &json).await;
+        assert_eq!((found, code.as_str()), (status, "invalid"), "{name} {json}: {message}");
+        assert!(message.contains(wanted), "{name} {json}: {message}");
+        assert!(!message.contains("struct ") && !message.contains("i32"), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn a_card_is_moved_with_the_words_of_older_programs() {
+    let site = Site::with_user().await;
+    let id = "018f0000-0000-7000-8000-000000000001";
+    let json = format!(r#"{{"params":{{"id":"{id}","to":"in_progress"}}}}"#);
+    let (status, code, _) = refusal(&site, request(Method::POST, "/api/kanban/move"), &json).await;
+    assert_eq!((status, code.as_str()), (404, "not_found"), "the word is understood; there is no such card");
+}
+
+#[tokio::test]
+async fn addresses_and_methods_that_make_no_sense_are_refused_in_the_same_shape() {
+    let site = Site::with_user().await;
+    for (method, path, status, wanted) in [
+        (Method::GET, "/stream?board=x", 422, "\"board\""),
+        (Method::GET, "/stream?after=soon", 422, "\"after\""),
+        (Method::POST, "/attachments", 422, "?card="),
+        (Method::POST, "/attachments?card=x", 422, "?card="),
+        (Method::POST, "/stream", 405, "method"),
+        (Method::DELETE, "/healthz", 405, "method"),
+        (Method::PUT, "/api/kanban/create", 405, "method"),
+        (Method::GET, "/attachments", 405, "method"),
+    ] {
+        let request_of = request(method.clone(), path).header("sec-fetch-site", "same-origin");
+        let (found, code, message) = refusal(&site, request_of, "").await;
+        assert_eq!((found, code.as_str()), (status, "invalid"), "{method} {path}: {message}");
+        assert!(message.contains(wanted) && !message.contains("deserialize"), "{method} {path}: {message}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_method_is_told_the_right_one() {
+    let site = Site::with_user().await;
+    let response = site.send(request(Method::DELETE, "/healthz").header("origin", ORIGIN).body(Body::empty()).unwrap());
+    assert_eq!(header(&response.await, "allow"), "GET,HEAD");
+}

@@ -90,10 +90,48 @@ async fn numbers_and_times_are_bent_into_what_they_can_be() {
            FROM (SELECT c.* FROM kanban_card c JOIN import_ref r ON r.id = c.id ORDER BY r.key)",
     )
     .await;
-    assert_eq!(rest, "[\"x\",\"y\"]--0 [\"z\"]-54294967295 [\"{\\\"a\\\":1}\"]-600 []234");
-    assert!(said(&report.changed, "t_1").contains("skills"));
+    assert_eq!(rest, "[\"x\",\"y\"]--0 [\"1\",\"z\"]-54294967295 [\"{\\\"a\\\":1}\"]-600 []234");
+    for (id, parts) in [
+        ("t_1", &["skills", "priority 9223372036854775807", "attempts \"-1\"", "-5 failures", "future"][..]),
+        ("t_2", &["created_at \"-7\"", "priority -9223372036854775808", "99999999999", "completed_at \"-1\""]),
+        ("t_3", &["created_at \"yesterday\"", "priority \"high\"", "max_retries \"many\"", "completed_at"]),
+    ] {
+        let why = said(&report.changed, id);
+        for part in parts {
+            assert!(why.contains(part), "{id} {part}: {why}");
+        }
+    }
+    assert_eq!(said(&report.changed, "t_4"), "");
     let keys: i64 = value(&world, "SELECT count(*) FROM kanban_card WHERE idempotency_key = 'same'").await;
     assert_eq!(keys, 1, "a key names one card");
+}
+
+#[tokio::test]
+async fn values_this_hermes_refuses_are_left_out_and_named() {
+    let (world, old) = (World::new().await, OldHome::new().await);
+    old.sql(
+        "",
+        &format!(
+            "INSERT INTO tasks (id, title, status, created_at, priority, max_retries, max_runtime_seconds, tenant,
+                 model_override, workspace_kind, workspace_path, branch_name, skills) VALUES
+               ('t_1', 'a', 'todo', 99999999999, 1099511627776, -2, -3, '{}', 'gpt' || char(10) || 'x', 'worktree',
+                '../../x', '--evil', '[\"a,b\", \"../x\", \"fine\"]')",
+            "t".repeat(500)
+        ),
+    )
+    .await;
+    let report = import(&world, &old, Start::Held).await;
+    assert_eq!(report.taken.cards, 1);
+    let card = detail(&world, "t_1").await;
+    assert_eq!(card.card.tenant.as_deref(), Some("t".repeat(200).as_str()));
+    assert_eq!((card.settings.model, card.settings.branch, card.workspace_path), (None, None, None));
+    assert_eq!(card.settings.skills, ["fine"]);
+    assert_eq!((card.card.priority, card.created_at), (i32::MAX, world.core.now_ms()));
+    let why = said(&report.changed, "t_1");
+    for part in ["tenant", "model \"gpt", "\"../../x\"", "--evil", "a,b", "../x", "1099511627776", "-2", "-3", "future"]
+    {
+        assert!(why.contains(part), "{part}: {why}");
+    }
 }
 
 #[tokio::test]

@@ -22,6 +22,13 @@ async fn only_a_python_home_is_a_source() {
     assert!(refusal(&old.root().join("kanban.db"), own).contains("a file"));
     let other = World::new().await;
     assert!(refusal(other.dir.path(), own).contains("needs no import"));
+    let said = refusal(own.root(), own);
+    assert!(said.contains("this Hermes's own home, and no boards"), "{said}");
+    // A directory around our home is not our home.
+    let around = Home::at(empty.path().join("a/home"));
+    std::fs::create_dir_all(around.root()).unwrap();
+    let said = refusal(empty.path(), &around);
+    assert!(said.contains("neither kanban.db nor kanban/boards") && said.contains("a/home"), "{said}");
     // A profile's home leads to the one that holds the boards.
     let profile = old.root().join("profiles/coder");
     std::fs::create_dir_all(&profile).unwrap();

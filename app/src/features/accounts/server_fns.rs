@@ -1,9 +1,9 @@
 //! What the browser asks about signing in. Three of these answer people who are not signed in yet.
 use leptos::prelude::*;
 use protocol::{SetUpParams, SignInParams, SignInState, Viewer};
-use server_fn::codec::Json;
 
 use crate::error::ApiError;
+use crate::json::Json;
 
 /// Whether an owner exists, and who is signed in.
 #[server(endpoint = "accounts/state", input = Json)]

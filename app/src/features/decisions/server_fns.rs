@@ -1,9 +1,9 @@
 //! What the browser asks about decisions.
 use leptos::prelude::*;
 use protocol::{DecisionId, DecisionView, Inbox, SettleDecisionOutcome, SettleDecisionParams};
-use server_fn::codec::Json;
 
 use crate::error::ApiError;
+use crate::json::Json;
 
 /// Everything that waits for a person.
 #[server(endpoint = "decisions/inbox", input = Json)]

@@ -2,9 +2,9 @@
 use leptos::prelude::*;
 use leptos_router::components::Redirect;
 use serde::{Deserialize, Serialize};
-use server_fn::codec::Json;
 
 use crate::error::ApiError;
+use crate::json::Json;
 
 /// What the frame around every page shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

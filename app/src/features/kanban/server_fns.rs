@@ -9,9 +9,9 @@ use protocol::{
     ProposalKind, RetryCardParams, RunLog, RunLogParams, RunPage, SavedView, SwarmMade, SwarmParams, TaskCard,
     TemplateId, UndoId, UndoResult, ViewId,
 };
-use server_fn::codec::Json;
 
 use crate::error::ApiError;
+use crate::json::Json;
 
 /// The first page of every column of a board; an empty slug means the default board, `view` is the address's query.
 #[server(endpoint = "kanban/board", input = Json)]

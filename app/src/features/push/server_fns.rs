@@ -1,9 +1,9 @@
 //! What the browser and its service worker ask about devices.
 use leptos::prelude::*;
 use protocol::{PushState, SubscribeParams, SubscriptionId};
-use server_fn::codec::Json;
 
 use crate::error::ApiError;
+use crate::json::Json;
 
 /// The server's public key and the person's devices.
 #[server(endpoint = "push/state", input = Json)]

@@ -3,9 +3,9 @@ use leptos::prelude::*;
 use protocol::{
     AttachmentId, AttachmentWritten, CardEvidence, CardId, FileDiff, FileDiffParams, MergeCardParams, MergeOutcome,
 };
-use server_fn::codec::Json;
 
 use crate::error::ApiError;
+use crate::json::Json;
 
 /// What there is to look at before a card's work is accepted.
 #[server(endpoint = "review/evidence", input = Json)]

@@ -1,9 +1,9 @@
 //! What the browser asks about the model provider. The key travels to the server and never back.
 use leptos::prelude::*;
 use protocol::{LocalServer, ProviderTest, ProviderView, SaveProviderParams};
-use server_fn::codec::Json;
 
 use crate::error::ApiError;
+use crate::json::Json;
 
 /// The provider, its key masked.
 #[server(endpoint = "settings/provider", input = Json)]
