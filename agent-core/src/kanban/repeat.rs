@@ -52,6 +52,9 @@ fn parse(rule: &str) -> Result<Rule, KanbanError> {
         }
         return Ok(Rule::Every(interval));
     }
+    if !rule.starts_with('@') && rule.split_whitespace().count() != 5 {
+        return Err(bad(rule, "it is neither a span of time nor five fields"));
+    }
     let cron = CronParser::builder().seconds(Seconds::Disallowed).build().parse(rule);
     Ok(Rule::Cron(Box::new(cron.map_err(|error| bad(rule, &error.to_string()))?)))
 }

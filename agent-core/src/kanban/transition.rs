@@ -265,12 +265,12 @@ fn refuse_illegal(card: &CardRow, transition: &Transition) -> Result<(), KanbanE
     if is_legal(transition.cause, card.state, transition.to) {
         return Ok(());
     }
-    let targets: Vec<&str> = card.state.manual_targets().iter().map(|state| state.as_str()).collect();
+    let targets: Vec<&str> = card.state.manual_targets().iter().map(|state| state.title()).collect();
     Err(KanbanError::Conflict(format!(
-        "{} is {} and cannot go to {} now; possible: {}",
+        "{} is in {} and cannot go to {} now; possible: {}",
         card.label(),
-        card.state,
-        transition.to,
+        card.state.title(),
+        transition.to.title(),
         targets.join(", ")
     )))
 }
