@@ -5,6 +5,7 @@ mod keys;
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use serde_yaml_ng::Value;
 
 use crate::Home;
 use crate::text::{Notation, misread};
@@ -152,6 +153,20 @@ pub struct PushConfig {
     pub hide_details: bool,
 }
 
+/// The settings of a file in which nothing stands for the default: the Python product writes it so. `None` when something
+/// else is wrong with it.
+fn without_nulls(text: &str) -> Option<Config> {
+    fn strip(value: &mut Value) {
+        if let Value::Mapping(map) = value {
+            map.retain(|_, value| !value.is_null());
+            map.values_mut().for_each(strip);
+        }
+    }
+    let mut value: Value = serde_yaml_ng::from_str(text).ok()?;
+    strip(&mut value);
+    serde_yaml_ng::from_value(value).ok()
+}
+
 impl Config {
     /// Reads the file; a missing one gives the defaults.
     ///
@@ -167,7 +182,7 @@ impl Config {
         if text.trim().is_empty() {
             return Ok(Self::default());
         }
-        serde_yaml_ng::from_str(&text).map_err(|error| {
+        serde_yaml_ng::from_str(&text).or_else(|error| without_nulls(&text).ok_or(error)).map_err(|error| {
             let problem = misread("", &error.to_string(), Notation::Yaml);
             ConfigError::Broken { path, problem }
         })

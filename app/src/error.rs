@@ -111,7 +111,7 @@ mod from_core {
                 KanbanError::Denied(_) => ErrorCode::Denied,
                 KanbanError::Internal(source) => return source.into(),
             };
-            Self::new(code, sentence(&error.to_string()))
+            Self::new(code, sentence(without_command(&error.to_string())))
         }
     }
 
@@ -158,6 +158,11 @@ mod from_core {
         fn from(error: ProfileError) -> Self {
             Self::new(ErrorCode::Unavailable, sentence(&error.to_string()))
         }
+    }
+
+    /// What to type at a command line helps nobody on a page, which has its own ways.
+    fn without_command(text: &str) -> &str {
+        text.split_once("; `hermes ").map_or(text, |(said, _)| said)
     }
 
     /// Errors of the core are written to follow a colon; on a page they stand alone.

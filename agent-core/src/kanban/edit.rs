@@ -175,8 +175,8 @@ pub(super) fn require_revision(card: &CardRow, seen: Option<i64>) -> Result<(), 
 
 pub(super) fn changed_meanwhile(card: &CardRow) -> KanbanError {
     KanbanError::Conflict(format!(
-        "{} was changed meanwhile and is {} now; look at it again, then repeat",
+        "{} was changed meanwhile and is in {} now; look at it again, then repeat",
         card.label(),
-        card.state
+        card.state.title()
     ))
 }

@@ -241,9 +241,9 @@ pub async fn edit_result(core: &Core, actor: &Actor, card: CardRef, summary: &st
     boards::require_open(&mut tx, before.board_id).await?;
     if before.state != CardState::Done {
         return Err(KanbanError::Conflict(format!(
-            "{} is {}; only a finished card has a result to rewrite",
+            "{} is in {}; only a finished card has a result to rewrite",
             before.label(),
-            before.state
+            before.state.title()
         )));
     }
     let inverse = Inverse::restore(&mut tx, &before).await?;
@@ -269,7 +269,11 @@ pub async fn reclaim_card(core: &Core, actor: &Actor, card: CardRef, reason: &st
     let mut tx = core.write().await?;
     let before = load(&mut tx, card).await?;
     if before.state != CardState::Running {
-        return Err(KanbanError::Conflict(format!("{} is {}; no worker has it", before.label(), before.state)));
+        return Err(KanbanError::Conflict(format!(
+            "{} is in {}; no worker has it",
+            before.label(),
+            before.state.title()
+        )));
     }
     let inverse = Inverse::restore(&mut tx, &before).await?;
     let waits = store::has_unfinished_parent(&mut tx, before.id).await?;

@@ -29,9 +29,9 @@ pub async fn retry_card(core: &Core, actor: &Actor, params: RetryCardParams) -> 
     boards::require_open(&mut tx, found.board_id).await?;
     if !matches!(found.state, CardState::Running | CardState::Blocked | CardState::Done | CardState::Ready) {
         return Err(KanbanError::Conflict(format!(
-            "{} is {}; only a ready, running, blocked or finished card can be tried again",
+            "{} is in {}; only a ready, running, blocked or finished card can be tried again",
             found.label(),
-            found.state
+            found.state.title()
         )));
     }
     let inverse = Inverse::restore(&mut tx, &found).await?;

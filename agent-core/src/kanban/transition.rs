@@ -272,12 +272,12 @@ fn refuse_illegal(card: &CardRow, transition: &Transition) -> Result<(), KanbanE
         _ => None,
     };
     let targets = card.state.manual_targets().iter().filter(|state| Some(**state) != beside);
-    let targets: Vec<&str> = targets.map(|state| state.as_str()).collect();
+    let targets: Vec<&str> = targets.map(|state| state.title()).collect();
     Err(KanbanError::Conflict(format!(
-        "{} is {} and cannot go to {} now; possible: {}",
+        "{} is in {} and cannot go to {} now; possible: {}",
         card.label(),
-        card.state,
-        transition.to,
+        card.state.title(),
+        transition.to.title(),
         targets.join(", ")
     )))
 }

@@ -120,18 +120,18 @@ impl<'a> Rewriter<'a> {
                     other => other,
                 }
             }
-            Tag::HtmlBlock => self.tag(Tag::Paragraph),
+            Tag::HtmlBlock => self.block(Tag::Paragraph),
             Tag::Heading { level, .. } => {
-                self.tag(Tag::Heading { level, id: None, classes: Vec::new(), attrs: Vec::new() })
+                self.block(Tag::Heading { level, id: None, classes: Vec::new(), attrs: Vec::new() })
             }
-            Tag::BlockQuote(_) => self.tag(Tag::BlockQuote(None)),
+            Tag::BlockQuote(_) => self.block(Tag::BlockQuote(None)),
             Tag::CodeBlock(kind) => {
                 self.code += 1;
                 self.tag(Tag::CodeBlock(plain_code_kind(kind)))
             }
             Tag::Table(alignments) => {
                 self.table = alignments;
-                self.html("<table>", "</tbody></table>")
+                self.html("<table dir=\"auto\">", "</tbody></table>")
             }
             Tag::TableHead => {
                 (self.head, self.column) = (true, 0);
@@ -142,9 +142,8 @@ impl<'a> Rewriter<'a> {
                 self.html("<tr>", "</tr>")
             }
             Tag::TableCell => self.start_cell(),
-            Tag::Paragraph | Tag::List(_) | Tag::Item | Tag::Emphasis | Tag::Strong | Tag::Strikethrough => {
-                self.tag(tag)
-            }
+            Tag::Paragraph | Tag::List(_) => self.block(tag),
+            Tag::Item | Tag::Emphasis | Tag::Strong | Tag::Strikethrough => self.tag(tag),
             // Extensions that are switched off.
             Tag::FootnoteDefinition(_)
             | Tag::DefinitionList
@@ -182,6 +181,24 @@ impl<'a> Rewriter<'a> {
         let end = tag.to_end();
         self.out.push(Event::Start(tag));
         Close::Tag(end)
+    }
+
+    /// An outermost block runs the way its first words do; what is inside follows, because a list with parts that
+    /// chose for themselves could no longer be asked.
+    fn block(&mut self, tag: Tag<'a>) -> Close {
+        if !self.open.is_empty() {
+            return self.tag(tag);
+        }
+        let open = match &tag {
+            Tag::Paragraph => "<p dir=\"auto\">".into(),
+            Tag::Heading { level, .. } => format!("<{level} dir=\"auto\">").into(),
+            Tag::BlockQuote(_) => "<blockquote dir=\"auto\">\n".into(),
+            Tag::List(None) => "<ul dir=\"auto\">\n".into(),
+            Tag::List(Some(start)) => format!("<ol dir=\"auto\" start=\"{start}\">\n").into(),
+            _ => return self.tag(tag),
+        };
+        self.out.push(Event::InlineHtml(open));
+        Close::Tag(tag.to_end())
     }
 
     fn html(&mut self, open: &'static str, close: &'static str) -> Close {
@@ -367,6 +384,10 @@ static CLEANER: LazyLock<ammonia::Builder<'static>> = LazyLock::new(|| {
         "ul",
     ];
     let align = HashMap::from([("align", HashSet::from(["left", "center", "right"]))]);
+    let blocks = ["blockquote", "h1", "h2", "h3", "h4", "h5", "h6", "ol", "p", "table", "ul"];
+    let direction = blocks.map(|tag| (tag, HashMap::from([("dir", HashSet::from(["auto"]))])));
+    let mut values = HashMap::from(direction);
+    values.extend([("td", align.clone()), ("th", align)]);
     let mut builder = ammonia::Builder::empty();
     builder
         .tags(HashSet::from(tags))
@@ -375,7 +396,7 @@ static CLEANER: LazyLock<ammonia::Builder<'static>> = LazyLock::new(|| {
             ("code", HashSet::from(["class"])),
             ("ol", HashSet::from(["start"])),
         ]))
-        .tag_attribute_values(HashMap::from([("td", align.clone()), ("th", align)]))
+        .tag_attribute_values(values)
         .allowed_classes(HashMap::from([("span", HashSet::from(["task-done", "task-open"]))]))
         .attribute_filter(|element, attribute, value| match (element, attribute) {
             ("code", "class") => value.strip_prefix("language-").is_some_and(is_language).then(|| value.into()),
@@ -385,6 +406,9 @@ static CLEANER: LazyLock<ammonia::Builder<'static>> = LazyLock::new(|| {
         .url_schemes(HashSet::from(["http", "https", "mailto"]))
         .url_relative(ammonia::UrlRelative::Deny)
         .link_rel(Some("noopener nofollow"))
-        .set_tag_attribute_value("a", "target", "_blank");
+        .set_tag_attribute_value("a", "target", "_blank")
+        // They scroll in themselves, and the keyboard has to get there.
+        .set_tag_attribute_value("pre", "tabindex", "0")
+        .set_tag_attribute_value("table", "tabindex", "0");
     builder
 });

@@ -45,7 +45,7 @@ async fn done_resists_claim_complete_and_block() {
         assert!(matches!(refused, Err(KanbanError::Conflict(_))), "{refused:?}");
     }
     for state in [CardState::Running, CardState::Review, CardState::Blocked, CardState::Scheduled] {
-        assert!(refusal(shift(&world, &card, state).await).contains("possible: ready, archived"));
+        assert!(refusal(shift(&world, &card, state).await).contains("possible: Ready, Archived"));
     }
     assert_eq!(fingerprint(&world).await, before);
     world.check_invariants().await;

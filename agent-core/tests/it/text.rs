@@ -15,6 +15,10 @@ fn allowed(tag: &str, attribute: &str, value: &str) -> bool {
         ("code", "class") => value.starts_with("language-") && !value.contains(char::is_whitespace),
         ("span", "class") => value == "task-done" || value == "task-open",
         ("ol", "start") => value.chars().all(|char| char.is_ascii_digit()),
+        ("blockquote" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "ol" | "p" | "table" | "ul", "dir") => {
+            value == "auto"
+        }
+        ("pre" | "table", "tabindex") => value == "0",
         ("td" | "th", "align") => ["left", "center", "right"].contains(&value),
         _ => false,
     }
@@ -203,20 +207,26 @@ fn hostile_markup_never_becomes_markup() {
 fn ordinary_markdown_looks_as_written() {
     let check = |source: &str, wanted: &str| assert_eq!(markdown(source).trim(), wanted, "{source:?}");
     check("", "");
-    check("Hello **you** and ~~me~~", "<p>Hello <strong>you</strong> and <del>me</del></p>");
-    check("one\ntwo", "<p>one<br>\ntwo</p>");
-    check("A `Vec<String>` and a Vec<String>", "<p>A <code>Vec&lt;String&gt;</code> and a Vec&lt;String&gt;</p>");
-    check("```rust,ignore\nfn a() {}\n```", "<pre><code class=\"language-rust\">fn a() {}\n</code></pre>");
+    check("Hello **you** and ~~me~~", "<p dir=\"auto\">Hello <strong>you</strong> and <del>me</del></p>");
+    check("one\ntwo", "<p dir=\"auto\">one<br>\ntwo</p>");
+    check(
+        "A `Vec<String>` and a Vec<String>",
+        "<p dir=\"auto\">A <code>Vec&lt;String&gt;</code> and a Vec&lt;String&gt;</p>",
+    );
+    check(
+        "```rust,ignore\nfn a() {}\n```",
+        "<pre tabindex=\"0\"><code class=\"language-rust\">fn a() {}\n</code></pre>",
+    );
     check(
         "- [x] a\n- [ ] b",
-        "<ul>\n<li><span class=\"task-done\">☑</span> a</li>\n<li><span class=\"task-open\">☐</span> b</li>\n</ul>",
+        "<ul dir=\"auto\">\n<li><span class=\"task-done\">☑</span> a</li>\n<li><span class=\"task-open\">☐</span> b</li>\n</ul>",
     );
     check(
         "| a | b |\n|---|--:|\n| 1 | 2 |",
-        "<table><thead><tr><th>a</th><th align=\"right\">b</th></tr></thead><tbody><tr><td>1</td><td align=\"right\">2</td></tr></tbody></table>",
+        "<table dir=\"auto\" tabindex=\"0\"><thead><tr><th>a</th><th align=\"right\">b</th></tr></thead><tbody><tr><td>1</td><td align=\"right\">2</td></tr></tbody></table>",
     );
     let link = |href: &str, text: &str| {
-        format!("<p><a href=\"{href}\" rel=\"noopener nofollow\" target=\"_blank\">{text}</a></p>")
+        format!("<p dir=\"auto\"><a href=\"{href}\" rel=\"noopener nofollow\" target=\"_blank\">{text}</a></p>")
     };
     let sorted = |html: String| {
         let mut parts: Vec<String> = html.split([' ', '>']).map(str::to_owned).collect();
@@ -232,7 +242,10 @@ fn ordinary_markdown_looks_as_written() {
     check_link("![](https://a.example/p.png)", "https://a.example/p.png", "https://a.example/p.png");
     check_link("[![alt](https://a.example/p.png)](https://b.example)", "https://b.example", "alt");
     check_link("https://a.example/b_c_d", "https://a.example/b_c_d", "https://a.example/b_c_d");
-    check("[x](javascript:alert(1))", "<p>x</p>");
+    check("# مرحبا", "<h1 dir=\"auto\">مرحبا</h1>");
+    check("> a\n> - b", "<blockquote dir=\"auto\">\n<p>a</p>\n<ul>\n<li>b</li>\n</ul>\n</blockquote>");
+    check("3. a\n4. b", "<ol dir=\"auto\" start=\"3\">\n<li>a</li>\n<li>b</li>\n</ol>");
+    check("[x](javascript:alert(1))", "<p dir=\"auto\">x</p>");
 }
 
 #[test]

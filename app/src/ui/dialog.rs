@@ -1,4 +1,6 @@
 //! Dialogs: native `<dialog>`, so that focus, Escape and the layer above everything are the browser's.
+use std::cell::RefCell;
+
 use leptos::html;
 use leptos::prelude::*;
 
@@ -13,6 +15,16 @@ pub enum DialogKind {
     Sheet,
     /// A sheet from below on a phone, a list beside what opened it elsewhere.
     Menu,
+}
+
+thread_local! {
+    /// What was typed into a dialog whose field was still on its way.
+    static TYPED: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Takes what was typed before there was a field for it.
+pub(super) fn take_typed() -> String {
+    TYPED.take()
 }
 
 /// A dialog that is there while `open` is true. Its children are made anew each time it opens.
@@ -59,6 +71,8 @@ pub fn Dialog(
             node_ref=node
             class=class
             aria-label=move || title.get()
+            tabindex=(kind == DialogKind::Sheet).then_some("-1")
+            on:keydown=move |event| keep_typed(&event)
             on:cancel=move |event: web_sys::Event| {
                 event.prevent_default();
                 open.set(false);
@@ -90,6 +104,11 @@ pub fn Dialog(
 fn show(dialog: &web_sys::HtmlDialogElement, kind: DialogKind, anchor: Option<web_sys::Element>) {
     // silent-ok: it fails only when the dialog is open already or gone.
     let _ = dialog.show_modal();
+    if kind == DialogKind::Sheet {
+        // Not on the cross, where a space would close it: its field takes the focus as soon as its code is there.
+        take_typed();
+        dom::focus(dialog);
+    }
     let (DialogKind::Menu, Some(anchor), true) = (kind, anchor, dom::is_wide()) else { return };
     let (around, own) = (anchor.get_bounding_client_rect(), dialog.get_bounding_client_rect());
     let (width, height) = (inner(window().inner_width()), inner(window().inner_height()));
@@ -98,6 +117,14 @@ fn show(dialog: &web_sys::HtmlDialogElement, kind: DialogKind, anchor: Option<we
     let top = if below + own.height() > height - 8.0 { (around.top() - own.height() - 4.0).max(8.0) } else { below };
     dom::set_style(dialog, "left", &format!("{left}px"));
     dom::set_style(dialog, "top", &format!("{top}px"));
+}
+
+/// Nothing in the dialog has the focus yet.
+fn keep_typed(event: &web_sys::KeyboardEvent) {
+    let key = event.key();
+    if event.target() == event.current_target() && !event.ctrl_key() && !event.meta_key() && key.chars().count() == 1 {
+        TYPED.with_borrow_mut(|typed| typed.push_str(&key));
+    }
 }
 
 fn inner(size: Result<wasm_bindgen::JsValue, wasm_bindgen::JsValue>) -> f64 {

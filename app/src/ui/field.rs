@@ -1,5 +1,23 @@
 //! Form fields: a label, a control, and what is wrong with it.
+use leptos::html;
 use leptos::prelude::*;
+
+use super::{dialog, dom};
+
+/// Gives a field the focus, and what was typed while its code was on the way. Not when somebody types elsewhere.
+pub fn start_typing(field: web_sys::Element, value: RwSignal<String>) {
+    // Before the next frame it may not be in the page.
+    request_animation_frame(move || {
+        if dom::is_typing() {
+            return;
+        }
+        dom::focus(&field);
+        let typed = dialog::take_typed();
+        if !typed.is_empty() {
+            value.try_update(|value| value.push_str(&typed));
+        }
+    });
+}
 
 /// A line of text.
 #[component]
@@ -34,10 +52,20 @@ pub fn TextField(
     #[prop(optional)]
     autofocus: bool,
 ) -> impl IntoView {
+    let node = NodeRef::<html::Input>::new();
+    if autofocus {
+        Effect::new(move |_| {
+            if let Some(field) = node.get() {
+                start_typing(field.into(), value);
+            }
+        });
+    }
     view! {
         <label class="field">
             <span class="field-label">{label}</span>
             <input
+                node_ref=node
+                dir="auto"
                 type=kind
                 name=(!name.is_empty()).then_some(name)
                 autocomplete=autocomplete
@@ -67,11 +95,33 @@ pub fn TextArea(
     /// Lines shown while it is empty.
     #[prop(default = 4)]
     rows: u32,
+    /// What is wrong, empty when nothing is.
+    #[prop(optional, into)]
+    error: Signal<String>,
+    /// Takes the focus when it appears.
+    #[prop(optional)]
+    autofocus: bool,
 ) -> impl IntoView {
+    let node = NodeRef::<html::Textarea>::new();
+    if autofocus {
+        Effect::new(move |_| {
+            if let Some(field) = node.get() {
+                start_typing(field.into(), value);
+            }
+        });
+    }
     view! {
         <label class="field">
             <span class="field-label">{label}</span>
-            <textarea rows=rows placeholder=placeholder bind:value=value></textarea>
+            <textarea
+                node_ref=node
+                dir="auto"
+                rows=rows
+                placeholder=placeholder
+                aria-invalid=move || (!error.read().is_empty()).then_some("true")
+                bind:value=value
+            ></textarea>
+            <span class="field-error" role="alert" hidden=move || error.read().is_empty()>{move || error.get()}</span>
         </label>
     }
 }
@@ -97,7 +147,7 @@ pub fn SelectField(
     view! {
         <label class="field">
             <span class="field-label">{label}</span>
-            <select on:change=move |event| value.set(event_target_value(&event))>{options}</select>
+            <select prop:value=move || value.get() on:change=move |event| value.set(event_target_value(&event))>{options}</select>
         </label>
     }
 }

@@ -70,8 +70,6 @@ pub enum Icon {
     Repeat,
     /// An arrow back.
     Undo,
-    /// Two lines that part.
-    Branch,
     /// A chevron, for what opens.
     Chevron,
 }
@@ -125,7 +123,6 @@ impl Icon {
             Self::Clip => "M8 12.5l5.5-5.5a2.8 2.8 0 0 1 4 4L10 18.5a4.6 4.6 0 0 1-6.5-6.5L11 4.5",
             Self::Repeat => "M5 11a7 7 0 0 1 12-4l2 2M19 4v5h-5M19 13a7 7 0 0 1-12 4l-2-2M5 20v-5h5",
             Self::Undo => "M9 7 4.5 11.5 9 16M5 11.5h9a5 5 0 0 1 0 10h-2",
-            Self::Branch => "M7 4v16M7 8a3 3 0 0 0 3 3h4a3 3 0 0 0 3-3V5M17 5h.01M7 20h.01",
             Self::Chevron => "M6 9.5l6 6 6-6",
             Self::Terminal => "M4 5h16v14H4zM7.5 9.5 10.5 12l-3 2.5M12.5 15h4",
         }

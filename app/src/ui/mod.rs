@@ -22,7 +22,7 @@ pub use button::{Button, ButtonKind};
 pub use chip::{Chip, Tone};
 pub use dialog::{Dialog, DialogKind};
 pub use drafts::Drafts;
-pub use field::{CheckField, SelectField, TextArea, TextField};
+pub use field::{CheckField, SelectField, TextArea, TextField, start_typing};
 pub use icon::{Icon, icon};
 pub use later::later;
 pub use menu::{Menu, MenuItem};

@@ -61,6 +61,8 @@ impl Toasts {
         self.next.set_value(id.wrapping_add(1));
         let stays = toast.stays;
         self.shown.update(|shown| {
+            // The same words once: the newest one's action is the one that is meant.
+            shown.retain(|(_, other)| other.text != toast.text);
             shown.push((id, toast));
             if shown.len() > AT_MOST {
                 shown.remove(0);

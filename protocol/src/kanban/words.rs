@@ -95,6 +95,22 @@ impl CardState {
         Self::Done,
     ];
 
+    /// The name in sentences for people; [`Self::as_str`] is the word for programs.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Triage => "Triage",
+            Self::Todo => "Todo",
+            Self::Scheduled => "Scheduled",
+            Self::Ready => "Ready",
+            Self::Running => "Running",
+            Self::Review => "Review",
+            Self::Blocked => "Blocked",
+            Self::Done => "Done",
+            Self::Archived => "Archived",
+        }
+    }
+
     /// Parses a state as people and older programs write it: `in_progress` is an alias of `running`.
     ///
     /// # Errors

@@ -175,9 +175,9 @@ fn require_triage(card: &CardRow) -> Result<(), KanbanError> {
         return Ok(());
     }
     Err(KanbanError::Conflict(format!(
-        "{} is {}; only cards in triage are written out or taken apart. Move it to triage first",
+        "{} is in {}; only cards in Triage are written out or taken apart. Move it to Triage first",
         card.label(),
-        card.state
+        card.state.title()
     )))
 }
 

@@ -308,7 +308,7 @@ pub async fn open_decision_of(core: &Core, card: CardRef) -> Result<DecisionId, 
     let mut reader = core.store().reader().acquire().await.map_err(crate::store::StoreError::from)?;
     let row = card_row::load(&mut reader, card).await?;
     row.open_decision_id
-        .ok_or_else(|| KanbanError::Conflict(format!("{} is {} and asks nothing", row.label(), row.state)))
+        .ok_or_else(|| KanbanError::Conflict(format!("{} is in {} and asks nothing", row.label(), row.state.title())))
 }
 
 #[cfg(test)]

@@ -250,6 +250,7 @@ fn Words(reply: Reply, label: &'static str, placeholder: &'static str, on_send: 
         <div class="field">
             <textarea
                 node_ref=reply.area
+                dir="auto"
                 rows="2"
                 aria-label=label
                 placeholder=placeholder

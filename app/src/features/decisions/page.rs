@@ -98,8 +98,8 @@ fn Carried() -> impl IntoView {
     move || {
         fragment::read(&hash.read()).map(|(title, ask)| {
             view! {
-                <h1 class="decision-ask">{ask}</h1>
-                <p class="decision-card">{title}</p>
+                <h1 class="decision-ask" dir="auto">{ask}</h1>
+                <p class="decision-card" dir="auto">{title}</p>
             }
         })
     }
@@ -136,7 +136,7 @@ fn Decision(first: DecisionView, table: Table) -> impl IntoView {
                     <KindChip kind />
                     <Show when=checking><Checking /></Show>
                 </header>
-                <h1 class="decision-ask">{move || desk.view.read().ask.clone()}</h1>
+                <h1 class="decision-ask" dir="auto">{move || desk.view.read().ask.clone()}</h1>
                 <CardLine desk />
                 <Summary desk />
                 <Evidence desk />
@@ -157,7 +157,7 @@ fn CardLine(desk: Desk) -> impl IntoView {
         <p class="decision-card">
             <a href=address>{move || card_label(&desk.view.read())}</a>
             " "
-            <span>{move || desk.view.read().card.title.clone()}</span>
+            <bdi>{move || desk.view.read().card.title.clone()}</bdi>
         </p>
     }
 }

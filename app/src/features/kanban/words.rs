@@ -233,6 +233,13 @@ pub fn redone(result: &UndoResult) -> String {
     }
 }
 
+/// Who did it. Whoever has no name on that machine is known by a number, which says nothing here.
+#[must_use]
+pub fn person(name: &str) -> &str {
+    let number = name.strip_prefix("user ").unwrap_or_default().trim_start_matches("id ");
+    if number.parse::<u32>().is_ok() { t::card_at_the_terminal() } else { name }
+}
+
 /// What was taken back.
 #[must_use]
 pub fn undone(undone: &UndoResult) -> String {

@@ -1,6 +1,7 @@
 //! What the palette finds.
 use std::time::Duration;
 
+use leptos::html;
 use leptos::leptos_dom::helpers::TimeoutHandle;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -10,7 +11,7 @@ use super::Go;
 use crate::features::kanban::{read_boards, search_cards, words};
 use crate::i18n::t;
 use crate::layout::NewCard;
-use crate::ui::{Icon, dom, icon};
+use crate::ui::{Icon, icon, start_typing};
 
 /// Cards are looked for from so many letters on, when typing rests.
 const MIN_LETTERS: usize = 2;
@@ -21,8 +22,11 @@ const MAX_BOARDS: usize = 5;
 #[derive(Clone, PartialEq)]
 struct Hit {
     icon: Icon,
+    /// A card's number.
     mark: String,
     text: String,
+    /// The key that does the same.
+    key: &'static str,
     action: Action,
 }
 
@@ -33,24 +37,26 @@ enum Action {
 }
 
 fn pages() -> Vec<Hit> {
-    let page = |icon, text: &str, address: &str| Hit {
+    let page = |icon, text: &str, address: &str, key| Hit {
         icon,
         mark: String::new(),
         text: text.to_owned(),
+        key,
         action: Action::Go(address.to_owned()),
     };
-    let new = Hit { icon: Icon::Plus, mark: "C".into(), text: t::shell_new().into(), action: Action::NewCard };
+    let new =
+        Hit { icon: Icon::Plus, mark: String::new(), text: t::shell_new().into(), key: "C", action: Action::NewCard };
     vec![
-        page(Icon::Inbox, t::shell_inbox(), "/inbox"),
-        page(Icon::Board, t::shell_board(), "/board"),
+        page(Icon::Inbox, t::shell_inbox(), "/inbox", "G I"),
+        page(Icon::Board, t::shell_board(), "/board", "G B"),
         new,
-        page(Icon::Settings, t::shell_settings(), "/settings"),
+        page(Icon::Settings, t::shell_settings(), "/settings", "G ,"),
     ]
 }
 
 fn board_hit(board: &BoardSummary) -> Hit {
     let address = format!("/board/{}", board.slug);
-    Hit { icon: Icon::Board, mark: String::new(), text: board.name.clone(), action: Action::Go(address) }
+    Hit { icon: Icon::Board, mark: String::new(), text: board.name.clone(), key: "", action: Action::Go(address) }
 }
 
 fn card_hit(card: &TaskCard) -> Hit {
@@ -58,8 +64,18 @@ fn card_hit(card: &TaskCard) -> Hit {
         icon: words::state_icon(card.state),
         mark: words::label(card.number),
         text: card.title.clone(),
+        key: "",
         action: Action::Go(format!("/card/{}", card.number)),
     }
+}
+
+/// The shortcut at the end of the row. Option names are read whole, so it is not part of the name.
+fn keys_view(keys: &'static str) -> AnyView {
+    if keys.is_empty() {
+        return ().into_any();
+    }
+    let keys = keys.split(' ').map(|key| view! { <kbd>{key}</kbd> }).collect_view();
+    view! { <span class="palette-keys" aria-hidden="true">{keys}</span> }.into_any()
 }
 
 /// The palette's body.
@@ -135,26 +151,28 @@ pub(super) fn list(open: RwSignal<bool>, go: StoredValue<Go>, new_card: NewCard)
     let row = move |(at, hit): (usize, Hit)| {
         let taken = hit.clone();
         view! {
-            <li role="option" id=format!("palette-{at}") aria-selected=move || if chosen.get() == at { "true" } else { "false" }>
-                <button type="button" tabindex="-1" class="menu-item" on:click=move |_| act(taken.clone())>
-                    {icon(hit.icon)}
-                    <span class="card-number">{hit.mark}</span>
-                    <span class="link-title">{hit.text}</span>
-                </button>
+            <li role="option" id=format!("palette-{at}") class="menu-item" aria-selected=move || if chosen.get() == at { "true" } else { "false" }
+                on:click=move |_| act(taken.clone())>
+                {icon(hit.icon)}
+                <span class="card-number">{hit.mark}</span>
+                <span class="link-title">{hit.text}</span>
+                {keys_view(hit.key)}
             </li>
         }
         .into_any()
     };
     let none = move || hits.read().is_empty() && !searching.get();
+    let field = NodeRef::<html::Input>::new();
     Effect::new(move |_| {
-        if let Some(field) = document().get_element_by_id("palette-field") {
-            dom::focus(&field);
+        if let Some(field) = field.get() {
+            start_typing(field.into(), text);
         }
     });
     view! {
         <div class="palette">
             <input
-                id="palette-field"
+                node_ref=field
+                dir="auto"
                 class="input"
                 type="text"
                 role="combobox"

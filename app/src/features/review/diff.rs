@@ -9,7 +9,7 @@ use wasm_bindgen::JsCast;
 
 use super::server_fns::read_file_diff;
 use super::{Desk, stat_view, status_sign, viewed};
-use crate::features::kanban::add_comment;
+use crate::features::kanban::{add_comment, words};
 use crate::i18n::t;
 use crate::ui::{Button, ButtonKind, Icon, Toasts, dom, icon};
 
@@ -101,7 +101,7 @@ pub(super) fn File(desk: Desk, file: ChangedFile, place: usize) -> impl IntoView
         <article class="diff-file" class:is-current=move || desk.current.get() == place id=format!("diff-{place}") tabindex="-1" aria-label=named>
             <header class="diff-head">
                 <button type="button" class="icon-btn diff-fold" class:is-shut=move || shut.get() aria-expanded=move || (!shut.get()).to_string() aria-label=label on:click=toggle>
-                    {icon(Icon::Down)}
+                    {icon(Icon::Chevron)}
                 </button>
                 {status_sign(file.status)}
                 <span class="diff-name">
@@ -292,7 +292,7 @@ fn remarks(comments: Vec<CommentView>, with_line: bool) -> AnyView {
         view! {
             <li class="diff-remark">
                 <p class="comment-head">
-                    <strong>{comment.author}</strong>
+                    <strong>{words::person(&comment.author).to_owned()}</strong>
                     {line.map(|line| view! { <span class="muted">{t::review_line(&line.to_string())}</span> })}
                 </p>
                 <div class="prose" inner_html=comment.html></div>
@@ -354,6 +354,7 @@ fn Composer(sheet: Sheet, line: Option<u32>) -> impl IntoView {
             <textarea
                 node_ref=field
                 class="input"
+                dir="auto"
                 rows="2"
                 aria-label=label
                 placeholder=t::review_comment_placeholder()

@@ -66,7 +66,7 @@ pub fn panel(board: Board, ui: BoardUi) -> AnyView {
                 {head}
                 <button type="button" class="icon-btn" aria-label=t::peek_close() title=t::peek_close() on:click=move |_| ui.close_peek()>{icon(Icon::Close)}</button>
             </header>
-            <div class="peek-scroll">
+            <div class="peek-scroll" tabindex="0" role="group" aria-label=label>
                 <Transition fallback=|| view! { <div class="peek-body">{skeleton_rows(4)}</div> }>
                     {move || Suspend::new(async move {
                         match detail.await {

@@ -31,7 +31,7 @@ fn comment_view(page: CardPage, comment: CommentView) -> AnyView {
     view! {
         <li class="comment">
             <p class="comment-head">
-                <strong>{comment.author}</strong>
+                <strong>{words::person(&comment.author).to_owned()}</strong>
                 {comment.by_worker.then(|| view! { <span class="muted">{t::card_worker()}</span> })}
                 <span class="muted">{move || words::ago(comment.created_at, page.now.get())}</span>
             </p>
@@ -81,6 +81,7 @@ fn Composer(page: CardPage) -> impl IntoView {
         }>
             <textarea
                 class="input"
+                dir="auto"
                 rows="2"
                 aria-label=t::card_comment_label()
                 placeholder=t::card_comment_placeholder()

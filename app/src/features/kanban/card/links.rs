@@ -33,7 +33,7 @@ impl Side {
 
 /// The section.
 pub fn dependencies(page: CardPage) -> AnyView {
-    let adding = RwSignal::new(false);
+    let adding = page.linking;
     let toasts = expect_context::<Toasts>();
     let (own, board) = page.detail.with_untracked(|detail| (detail.card.id, detail.board.id));
     let parents = Memo::new(move |_| page.detail.with(|detail| detail.parents.clone()));

@@ -97,7 +97,7 @@ fn CardView(detail: CardDetail) -> impl IntoView {
             <CardHead page editing />
             <div class="card-main">
                 <Show when=move || !editing.get() fallback=move || view! { <InPlace page editing /> }>
-                    <h1 class="card-heading">{move || title.get()}</h1>
+                    <h1 class="card-heading" dir="auto">{move || title.get()}</h1>
                 </Show>
                 {findings::banner(page)}
                 {sections::ask(page)}
@@ -171,12 +171,9 @@ fn CardHead(page: CardPage, editing: RwSignal<bool>) -> impl IntoView {
             })
             .collect();
         items.splice(0..0, steps(page, state.get_untracked()));
-        items.push(MenuItem {
-            label: t::kanban_delete().into(),
-            icon: Icon::Trash,
-            key: "",
-            action: Callback::new(move |()| page.delete(leave)),
-        });
+        let item = |label: &str, icon, action| MenuItem { label: label.into(), icon, key: "", action };
+        items.push(item(t::kanban_depends(), Icon::Link, Callback::new(move |()| page.linking.set(true))));
+        items.push(item(t::kanban_delete(), Icon::Trash, Callback::new(move |()| page.delete(leave))));
         items
     });
     let anchor = Callback::new(move |()| button.get_untracked().map(Into::into));
@@ -218,14 +215,17 @@ fn steps(page: CardPage, state: CardState) -> Vec<MenuItem> {
 #[component]
 fn InPlace(page: CardPage, editing: RwSignal<bool>) -> impl IntoView {
     let detail = page.detail.get_untracked();
-    let revision = detail.card.revision;
-    let stale = Memo::new(move |_| page.detail.with(|detail| detail.card.revision != revision));
+    let said = |detail: &CardDetail| (detail.card.title.clone(), detail.body.clone());
+    let before = said(&detail);
+    let number = detail.card.number;
+    let stale = Memo::new(move |_| page.detail.with(said) != before);
     let saved = Callback::new(move |_| {
         editing.set(false);
         page.reload();
     });
     view! {
         <div class="box">
+            <h1 class="visually-hidden">{t::kanban_edit_card(&words::label(number))}</h1>
             <p class="field-error" role="status" hidden=move || !stale.get()>{t::card_changed_meanwhile()}</p>
             {edit_in_place(detail, saved, Callback::new(move |()| editing.set(false)))}
         </div>

@@ -24,6 +24,8 @@ pub struct CardPage {
     pub now: RwSignal<i64>,
     /// The form stands in the place of title and description.
     pub editing: RwSignal<bool>,
+    /// The dialog that adds a dependency is open.
+    pub linking: RwSignal<bool>,
     /// What is done to get it going again.
     pub recover: Recover,
     /// The server's clock minus ours.
@@ -45,6 +47,7 @@ impl CardPage {
             offset: StoredValue::new(0),
             detail: RwSignal::new(detail),
             editing: RwSignal::new(false),
+            linking: RwSignal::new(false),
             recover: Recover::new(),
             activity,
             live,

@@ -26,7 +26,7 @@ pub fn CardPeek(
     let title = Memo::new(move |_| page.detail.with(|detail| detail.card.title.clone()));
     view! {
         <div class="peek-body">
-            <h2 class="peek-title">{move || title.get()}</h2>
+            <h2 class="peek-title" dir="auto">{move || title.get()}</h2>
             {findings::banner(page)}
             {sections::ask(page)}
             {sections::result(page)}

@@ -24,7 +24,7 @@ pub fn ask(page: CardPage) -> AnyView {
             view! {
                 <section class="box box-ask" aria-label=title>
                     <h2>{title}</h2>
-                    <p class="prose">{decision.ask}</p>
+                    <p class="prose" dir="auto">{decision.ask}</p>
                     <div class="btn-row">
                         <a class="btn btn-primary" href=format!("/d/{}", decision.id)>{words::ask_action(decision.kind)}</a>
                     </div>
@@ -49,7 +49,7 @@ pub fn result(page: CardPage) -> AnyView {
         {move || error.get().map(|error| view! {
             <section class="box box-error" aria-label=t::card_last_error()>
                 <h2>{t::card_last_error()}</h2>
-                <p class="prose">{error}</p>
+                <p class="prose" dir="auto">{error}</p>
             </section>
         })}
     }
@@ -103,15 +103,21 @@ pub fn details(page: CardPage) -> AnyView {
                         {row(t::kanban_assignee(), assignee.into_any())}
                         {detail.settings.model.clone().map(|model| row(t::kanban_model(), model.into_any()))}
                         {row(t::kanban_priority(), priority.into_any())}
+                        {(!card.labels.is_empty()).then(|| row(t::kanban_labels(), labels(&card.labels)))}
                         {row(t::card_board(), detail.board.name.clone().into_any())}
                         {(card.failures > 0).then(|| row(t::card_attempts(), card.failures.into_any()))}
                         {card.cost_micros.map(|cost| row(t::kanban_cost(), words::price(cost).into_any()))}
                         {row(t::card_workspace(), workspace)}
-                        {row(t::card_created(), t::card_created_by(&words::ago(detail.created_at, now), &detail.created_by).into_any())}
+                        {row(t::card_created(), t::card_created_by(&words::ago(detail.created_at, now), words::person(&detail.created_by)).into_any())}
                     </dl>
                 </aside>
             }
         })
     })
     .into_any()
+}
+
+fn labels(labels: &[String]) -> AnyView {
+    let label = |label: &String| view! { <span class="label" dir="auto">{label.clone()}</span> };
+    view! { <span class="card-labels">{labels.iter().map(label).collect_view()}</span> }.into_any()
 }

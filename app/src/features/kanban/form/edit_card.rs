@@ -3,14 +3,19 @@ use std::time::Duration;
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use protocol::{CardDetail, CardId, CardRef, CardState, EditCardParams, ErrorCode, TaskCard};
+use protocol::{CardDetail, CardId, CardRef, CardState, CardWritten, EditCardParams, ErrorCode, TaskCard};
 
-use super::more::More;
+use super::more::{More, Wrong};
+use super::problem::{Field, Problem};
 use super::{AssigneeField, PriorityField, undo_later};
+use crate::error::ApiError;
 use crate::features::kanban::server_fns::{edit_card, is_being_edited, read_card};
 use crate::features::kanban::words;
 use crate::i18n::t;
 use crate::ui::{Button, ButtonKind, ErrorState, TextArea, TextField, Toasts, skeleton_rows};
+
+/// A card that changes more often than this while it is being saved is left to the person.
+const TRIES: u32 = 5;
 
 /// The description is not part of a card's face, so it is read first.
 #[lazy]
@@ -36,7 +41,7 @@ pub(super) fn in_place(detail: CardDetail, on_saved: Callback<TaskCard>, cancel:
     view! { <EditForm detail on_saved on_cancel=cancel /> }.into_any()
 }
 
-/// Edits what a card says. Only what was changed is sent, with the revision it was changed from.
+/// Edits what a card says. Only what was changed is sent, so that the last writer wins field by field.
 #[component]
 fn EditForm(
     /// The card.
@@ -47,73 +52,217 @@ fn EditForm(
     #[prop(optional, into)]
     on_cancel: Option<Callback<()>>,
 ) -> impl IntoView {
-    let toasts = expect_context::<Toasts>();
-    let title = RwSignal::new(detail.card.title.clone());
-    let body = RwSignal::new(detail.body.clone());
-    let assignee = RwSignal::new(detail.card.assignee.clone().unwrap_or_default());
-    let priority = RwSignal::new(detail.card.priority.to_string());
-    let (busy, problem) = (RwSignal::new(false), RwSignal::new(String::new()));
-    let more = More::of(&detail);
     if detail.card.state == CardState::Triage {
         keep_models_away(detail.card.id);
     }
-    let before = StoredValue::new(detail);
-    let submit = move || {
-        let filled = match before.with_value(|before| more.edit(before)) {
-            Ok(filled) => filled,
-            Err(text) => return problem.set(text),
-        };
-        let params = before.with_value(|before| EditCardParams {
-            title: changed(title.get_untracked(), &before.card.title),
-            body: changed(body.get_untracked(), &before.body),
-            priority: priority.read_untracked().parse().ok().filter(|number| *number != before.card.priority),
-            assignee: changed(assignee.get_untracked(), before.card.assignee.as_deref().unwrap_or_default()),
-            ..filled
-        });
-        if title.read_untracked().trim().is_empty() {
-            problem.set(t::kanban_title_needed().into());
-            return;
-        }
-        busy.set(true);
-        spawn_local(async move {
-            let answer = edit_card(params).await;
-            busy.try_set(false);
-            match answer {
-                Ok(written) => {
-                    let text = t::kanban_saved(&words::label(written.card.number));
-                    on_saved.run(written.card);
-                    if let Some(undo) = written.undo {
-                        toasts.undoable(text, undo_later(toasts, undo));
-                    }
-                }
-                Err(error) if error.code == ErrorCode::Conflict => {
-                    problem.try_set(t::kanban_conflict(&error.message));
-                }
-                Err(error) => {
-                    problem.try_set(error.message);
-                }
-            }
-        });
-    };
+    let fields = Fields::of(detail);
+    let toasts = expect_context::<Toasts>();
+    let save = Callback::new(move |()| save(fields, on_saved, toasts));
+    let Fields { title, body, assignee, priority, more, problem, busy, .. } = fields;
     view! {
-        <form class="form" on:submit=move |event| {
+        <form node_ref=problem.form class="form" on:submit=move |event| {
             event.prevent_default();
-            submit();
+            save.run(());
         }>
-            <TextField label=t::kanban_title() value=title autofocus=true />
-            <TextArea label=t::kanban_body() value=body rows=8 />
+            <TextField label=t::kanban_title() value=title error=problem.at(Field::Title) autofocus=true />
+            <TextArea label=t::kanban_body() value=body rows=8 error=problem.at(Field::Body) />
             <div class="field-pair">
                 <AssigneeField value=assignee />
                 <PriorityField value=priority />
             </div>
-            {more.fields(false)}
-            <p class="field-error" role="alert">{move || problem.get()}</p>
+            {more.labels(problem)}
+            {more.fields(false, problem)}
+            {clashes_view(fields, save)}
+            <p class="field-error" role="alert">{problem.elsewhere()}</p>
             <div class="btn-row">
                 {on_cancel.map(|cancel| view! { <Button on_press=cancel>{t::common_cancel()}</Button> })}
                 <Button kind=ButtonKind::Primary submit=true busy>{t::common_save()}</Button>
             </div>
         </form>
     }
+}
+
+/// Where two people wrote into the same field: its place among all fields, and what the other one wrote.
+type Clash = (usize, String);
+
+/// The form's fields, and the card they were filled from.
+#[derive(Clone, Copy)]
+struct Fields {
+    title: RwSignal<String>,
+    body: RwSignal<String>,
+    assignee: RwSignal<String>,
+    priority: RwSignal<String>,
+    more: More,
+    before: StoredValue<CardDetail>,
+    clashes: RwSignal<Vec<Clash>>,
+    problem: Problem,
+    busy: RwSignal<bool>,
+}
+
+impl Fields {
+    fn of(detail: CardDetail) -> Self {
+        let text = |text: String| RwSignal::new(text);
+        Self {
+            title: text(detail.card.title.clone()),
+            body: text(detail.body.clone()),
+            assignee: text(detail.card.assignee.clone().unwrap_or_default()),
+            priority: text(detail.card.priority.to_string()),
+            more: More::of(&detail),
+            before: StoredValue::new(detail),
+            clashes: RwSignal::new(Vec::new()),
+            problem: Problem::new(),
+            busy: RwSignal::new(false),
+        }
+    }
+
+    fn all(self) -> Vec<RwSignal<String>> {
+        let mut all = vec![self.title, self.body, self.assignee, self.priority];
+        all.extend(self.more.of_card());
+        all
+    }
+
+    fn names() -> Vec<&'static str> {
+        let mut names = vec![t::kanban_title(), t::kanban_body(), t::kanban_assignee(), t::kanban_priority()];
+        names.extend(More::names());
+        names
+    }
+
+    fn said_by(detail: &CardDetail) -> Vec<String> {
+        let mut said = vec![
+            detail.card.title.clone(),
+            detail.body.clone(),
+            detail.card.assignee.clone().unwrap_or_default(),
+            detail.card.priority.to_string(),
+        ];
+        said.extend(More::said_by(detail));
+        said
+    }
+
+    /// What changes; the error says which field makes no sense.
+    fn params(self) -> Result<EditCardParams, Wrong> {
+        if self.title.read_untracked().trim().is_empty() {
+            return Err((Field::Title, t::kanban_title_needed().into()));
+        }
+        let filled = self.before.with_value(|before| self.more.edit(before))?;
+        Ok(self.before.with_value(|before| EditCardParams {
+            title: changed(self.title, &before.card.title),
+            body: changed(self.body, &before.body),
+            priority: self.priority.read_untracked().parse().ok().filter(|number| *number != before.card.priority),
+            assignee: changed(self.assignee, before.card.assignee.as_deref().unwrap_or_default()),
+            ..filled
+        }))
+    }
+
+    /// The card has changed since the form was filled: what nobody typed into follows it, what was typed stays. Returns
+    /// whether there is nothing for the person to choose.
+    fn follow(self, fresh: CardDetail) -> bool {
+        let (then, now) = (self.before.with_value(Self::said_by), Self::said_by(&fresh));
+        let mut clashes = Vec::new();
+        for (place, field) in self.all().into_iter().enumerate() {
+            let mine = field.get_untracked();
+            if mine == then[place] {
+                field.set(now[place].clone());
+            } else if now[place] != then[place] && now[place] != mine {
+                clashes.push((place, now[place].clone()));
+            }
+        }
+        self.before.set_value(fresh);
+        let agreed = clashes.is_empty();
+        self.clashes.set(clashes);
+        agreed
+    }
+
+    /// Gives up what was typed where somebody else wrote, too.
+    fn take_theirs(self) {
+        let all = self.all();
+        for (place, theirs) in self.clashes.get_untracked() {
+            all[place].set(theirs);
+        }
+        self.clashes.set(Vec::new());
+    }
+}
+
+/// Sends what was changed. When the card has changed meanwhile it is read again, and sent again unless the very same
+/// field says something else now.
+fn save(fields: Fields, on_saved: Callback<TaskCard>, toasts: Toasts) {
+    fields.busy.set(true);
+    fields.problem.clear();
+    fields.clashes.set(Vec::new());
+    spawn_local(async move {
+        let answer = send(fields).await;
+        fields.busy.try_set(false);
+        match answer {
+            Ok(Some(written)) => {
+                let text = t::kanban_saved(&words::label(written.card.number));
+                on_saved.run(written.card);
+                if let Some(undo) = written.undo {
+                    toasts.undoable(text, undo_later(toasts, undo));
+                }
+            }
+            Ok(None) => {}
+            Err(error) => fields.problem.refused(error),
+        }
+    });
+}
+
+/// `None` when the person has to look at the form first.
+async fn send(fields: Fields) -> Result<Option<CardWritten>, ApiError> {
+    let mut tries = TRIES;
+    loop {
+        let params = match fields.params() {
+            Ok(params) => params,
+            Err((field, text)) => {
+                fields.problem.say(Some(field), text);
+                return Ok(None);
+            }
+        };
+        let (id, revision) = (params.id, params.revision);
+        let error = match edit_card(params).await {
+            Ok(written) => return Ok(Some(written)),
+            Err(error) if error.code == ErrorCode::Conflict && tries > 0 => error,
+            Err(error) => return Err(error),
+        };
+        tries -= 1;
+        let fresh = read_card(CardRef::Id(id)).await?;
+        // The same card as before: it was refused for another reason.
+        if fresh.card.revision == revision {
+            return Err(error);
+        }
+        if fields.title.is_disposed() || !fields.follow(fresh) {
+            return Ok(None);
+        }
+    }
+}
+
+/// Fields that somebody else has changed, too: both texts, and whose shall stay.
+fn clashes_view(fields: Fields, save: Callback<()>) -> AnyView {
+    let row = move |(place, theirs): Clash| {
+        let mine = fields.all()[place];
+        view! {
+            <h3>{Fields::names()[place]}</h3>
+            <dl>
+                <dt>{t::kanban_clash_mine()}</dt>
+                <dd dir="auto">{mine}</dd>
+                <dt>{t::kanban_clash_theirs()}</dt>
+                <dd dir="auto">{theirs}</dd>
+            </dl>
+        }
+        .into_any()
+    };
+    let take_theirs = Callback::new(move |()| fields.take_theirs());
+    view! {
+        <Show when=move || !fields.clashes.read().is_empty()>
+            <section class="clash" role="alert">
+                <p>{t::kanban_clash()}</p>
+                {move || fields.clashes.get().into_iter().map(row).collect_view()}
+                <div class="btn-row">
+                    <Button on_press=take_theirs>{t::kanban_take_theirs()}</Button>
+                    <Button on_press=save>{t::kanban_keep_mine()}</Button>
+                </div>
+            </section>
+        </Show>
+    }
+    .into_any()
 }
 
 /// While the form of an idea is open, no model takes the card apart. Said again before a minute has passed.
@@ -132,6 +281,7 @@ fn keep_models_away(id: CardId) {
     });
 }
 
-fn changed(now: String, before: &str) -> Option<String> {
+fn changed(field: RwSignal<String>, before: &str) -> Option<String> {
+    let now = field.get_untracked();
     (now != before).then_some(now)
 }

@@ -1,9 +1,11 @@
 //! Writing a card: a new one, or what an existing one says. What was typed is never lost: a refusal leaves the form
 //! as it is and says why. The forms' code is fetched when the first of them opens.
+mod draft;
 mod edit_card;
 mod finder;
 mod more;
 mod new_card;
+mod problem;
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;

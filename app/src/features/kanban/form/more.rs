@@ -2,8 +2,12 @@
 use leptos::prelude::*;
 use protocol::{CardDetail, CreateCardParams, EditCardParams, WorkspaceKind};
 
+use super::problem::{Field, Problem};
 use crate::i18n::t;
 use crate::ui::{SelectField, TextField};
+
+/// Which field makes no sense, and why.
+pub(super) type Wrong = (Field, String);
 
 /// The fields, as text.
 #[derive(Debug, Clone, Copy)]
@@ -64,22 +68,68 @@ impl More {
     }
 
     pub(super) fn of(detail: &CardDetail) -> Self {
-        let (card, set) = (&detail.card, &detail.settings);
         let this = Self::new();
-        this.labels.set(card.labels.join(", "));
-        this.tenant.set(card.tenant.clone().unwrap_or_default());
-        this.skills.set(set.skills.join(", "));
-        this.model.set(set.model.clone().unwrap_or_default());
-        // Only in a browser is there a local time; the form is never rendered elsewhere.
-        if cfg!(target_family = "wasm") {
-            this.due_at.set(local_time(card.due_at));
+        for (field, text) in this.of_card().into_iter().zip(Self::said_by(detail)) {
+            field.set(text);
         }
-        this.repeat.set(set.repeat.clone().unwrap_or_default());
-        this.attempts.set(number(set.max_attempts));
-        this.minutes.set(number(set.max_runtime_s.map(|seconds| seconds.div_ceil(60))));
-        this.tokens.set(number(set.max_tokens));
-        this.dollars.set(dollars_of(card.max_cost_micros));
         this
+    }
+
+    /// What a card has of it, in the order of [`Self::said_by`].
+    pub(super) fn of_card(self) -> [RwSignal<String>; 10] {
+        [
+            self.labels,
+            self.tenant,
+            self.skills,
+            self.model,
+            self.due_at,
+            self.repeat,
+            self.attempts,
+            self.minutes,
+            self.tokens,
+            self.dollars,
+        ]
+    }
+
+    /// Everything a new card can be given.
+    pub(super) fn of_new_card(self) -> Vec<RwSignal<String>> {
+        let mut all = self.of_card().to_vec();
+        all.extend([self.workspace, self.path, self.start_at]);
+        all
+    }
+
+    /// Their names.
+    pub(super) fn names() -> [&'static str; 10] {
+        [
+            t::kanban_labels(),
+            t::kanban_tenant(),
+            t::kanban_skills(),
+            t::kanban_model(),
+            t::kanban_due(),
+            t::kanban_repeat(),
+            t::kanban_max_attempts(),
+            t::kanban_max_minutes(),
+            t::kanban_max_tokens(),
+            t::kanban_max_dollars(),
+        ]
+    }
+
+    /// What a card says, as text.
+    pub(super) fn said_by(detail: &CardDetail) -> [String; 10] {
+        let (card, set) = (&detail.card, &detail.settings);
+        [
+            card.labels.join(", "),
+            card.tenant.clone().unwrap_or_default(),
+            set.skills.join(", "),
+            set.model.clone().unwrap_or_default(),
+            // Only in a browser is there a local time; the form is never rendered elsewhere.
+            if cfg!(target_family = "wasm") { local_time(card.due_at) } else { String::new() },
+            set.repeat.clone().unwrap_or_default(),
+            number(set.max_attempts),
+            number(set.max_runtime_s.map(|seconds| seconds.div_ceil(60))),
+            number(set.max_tokens),
+            dollars_of(card.max_cost_micros),
+        ]
     }
 
     /// Takes over what a template says.
@@ -98,7 +148,7 @@ impl More {
     }
 
     /// What a new card gets; the error says which field makes no sense.
-    pub(super) fn create(self) -> Result<CreateCardParams, String> {
+    pub(super) fn create(self) -> Result<CreateCardParams, Wrong> {
         let some = |text: RwSignal<String>| Some(text.get_untracked()).filter(|text| !text.trim().is_empty());
         Ok(CreateCardParams {
             labels: words(self.labels),
@@ -107,20 +157,19 @@ impl More {
             model: some(self.model),
             workspace: self.workspace.read_untracked().parse().unwrap_or_default(),
             workspace_path: some(self.path),
-            scheduled_at: time(self.start_at)?,
-            due_at: time(self.due_at)?,
+            scheduled_at: time(self.start_at, Field::StartAt)?,
+            due_at: time(self.due_at, Field::DueAt)?,
             repeat: some(self.repeat),
-            max_attempts: parsed(self.attempts, t::kanban_max_attempts())?,
-            max_runtime_s: parsed::<u32>(self.minutes, t::kanban_max_minutes())?
-                .map(|minutes| minutes.saturating_mul(60)),
-            max_tokens: parsed(self.tokens, t::kanban_max_tokens())?,
-            max_cost_micros: micros(self.dollars)?,
+            max_attempts: some_of(self.attempts()?, Field::Attempts)?,
+            max_runtime_s: some_of(self.minutes()?, Field::Minutes)?.map(|minutes| minutes.saturating_mul(60)),
+            max_tokens: some_of(self.tokens()?, Field::Tokens)?,
+            max_cost_micros: some_of(self.micros()?, Field::Dollars)?,
             ..CreateCardParams::default()
         })
     }
 
     /// What of a card changes; an emptied field is cleared.
-    pub(super) fn edit(self, before: &CardDetail) -> Result<EditCardParams, String> {
+    pub(super) fn edit(self, before: &CardDetail) -> Result<EditCardParams, Wrong> {
         let (card, set) = (&before.card, &before.settings);
         let changed = |now: RwSignal<String>, before: Option<&String>| {
             let now = now.get_untracked();
@@ -128,12 +177,12 @@ impl More {
         };
         let labels = words(self.labels);
         let skills = words(self.skills);
-        let minutes = parsed::<u32>(self.minutes, t::kanban_max_minutes())?;
-        let due = time(self.due_at)?;
+        let minutes = self.minutes()?;
+        let due = time(self.due_at, Field::DueAt)?;
         let same_due = *self.due_at.read_untracked() == local_time(card.due_at);
-        let attempts = parsed(self.attempts, t::kanban_max_attempts())?;
-        let tokens = parsed(self.tokens, t::kanban_max_tokens())?;
-        let cost = micros(self.dollars)?;
+        let attempts = self.attempts()?;
+        let tokens = self.tokens()?;
+        let cost = self.micros()?;
         Ok(EditCardParams {
             labels: (labels != card.labels).then_some(labels),
             tenant: changed(self.tenant, card.tenant.as_ref()),
@@ -150,8 +199,32 @@ impl More {
         })
     }
 
+    fn attempts(self) -> Result<Option<u32>, Wrong> {
+        parsed(self.attempts, t::kanban_max_attempts(), Field::Attempts)
+    }
+
+    fn minutes(self) -> Result<Option<u32>, Wrong> {
+        parsed(self.minutes, t::kanban_max_minutes(), Field::Minutes)
+    }
+
+    fn tokens(self) -> Result<Option<i64>, Wrong> {
+        parsed(self.tokens, t::kanban_max_tokens(), Field::Tokens)
+    }
+
+    fn micros(self) -> Result<Option<i64>, Wrong> {
+        let dollars: Option<f64> = parsed(self.dollars, t::kanban_max_dollars(), Field::Dollars)?;
+        Ok(dollars.map(|dollars| (dollars * 1e6).round() as i64))
+    }
+
+    /// Labels, which stand beside what most cards need.
+    pub(super) fn labels(self, problem: Problem) -> AnyView {
+        let error = problem.at(Field::Labels);
+        view! { <TextField label=t::kanban_labels() value=self.labels placeholder=t::kanban_by_commas() error /> }
+            .into_any()
+    }
+
     /// The fields, folded away. A new card can also be given a workspace and a time to start.
-    pub(super) fn fields(self, is_new: bool) -> AnyView {
+    pub(super) fn fields(self, is_new: bool, problem: Problem) -> AnyView {
         let kinds = [
             (WorkspaceKind::Scratch, t::kanban_workspace_scratch()),
             (WorkspaceKind::Dir, t::kanban_workspace_dir()),
@@ -162,33 +235,32 @@ impl More {
         let place = is_new.then(|| view! {
             <SelectField label=t::kanban_workspace() value=self.workspace options=kinds.clone() />
             <Show when=needs_path>
-                <TextField label=t::kanban_workspace_path() value=self.path placeholder="/home/you/project" hint=t::kanban_workspace_hint() />
+                <TextField label=t::kanban_workspace_path() value=self.path placeholder="/home/you/project" hint=t::kanban_workspace_hint() error=problem.at(Field::Path) />
             </Show>
-            <TextField label=t::kanban_not_before() value=self.start_at kind="datetime-local" />
+            <TextField label=t::kanban_not_before() value=self.start_at kind="datetime-local" error=problem.at(Field::StartAt) />
         });
         view! {
             <details class="more-fields">
                 <summary>{t::kanban_more_options()}</summary>
                 <div class="more-body">
-                    <TextField label=t::kanban_labels() value=self.labels placeholder=t::kanban_by_commas() />
                     {place}
                     <div class="field-pair">
-                        <TextField label=t::kanban_due() value=self.due_at kind="datetime-local" />
-                        <TextField label=t::kanban_repeat() value=self.repeat placeholder=t::kanban_repeat_placeholder() />
+                        <TextField label=t::kanban_due() value=self.due_at kind="datetime-local" error=problem.at(Field::DueAt) />
+                        <TextField label=t::kanban_repeat() value=self.repeat placeholder=t::kanban_repeat_placeholder() error=problem.at(Field::Repeat) />
                     </div>
                     <div class="field-pair">
-                        <TextField label=t::kanban_max_dollars() value=self.dollars placeholder="1.50" />
-                        <TextField label=t::kanban_max_tokens() value=self.tokens kind="number" />
+                        <TextField label=t::kanban_max_dollars() value=self.dollars placeholder="1.50" error=problem.at(Field::Dollars) />
+                        <TextField label=t::kanban_max_tokens() value=self.tokens kind="number" error=problem.at(Field::Tokens) />
                     </div>
                     <div class="field-pair">
-                        <TextField label=t::kanban_max_minutes() value=self.minutes kind="number" />
-                        <TextField label=t::kanban_max_attempts() value=self.attempts kind="number" />
+                        <TextField label=t::kanban_max_minutes() value=self.minutes kind="number" error=problem.at(Field::Minutes) />
+                        <TextField label=t::kanban_max_attempts() value=self.attempts kind="number" error=problem.at(Field::Attempts) />
                     </div>
                     <div class="field-pair">
-                        <TextField label=t::kanban_model() value=self.model />
-                        <TextField label=t::kanban_tenant() value=self.tenant />
+                        <TextField label=t::kanban_model() value=self.model error=problem.at(Field::Model) />
+                        <TextField label=t::kanban_tenant() value=self.tenant error=problem.at(Field::Tenant) />
                     </div>
-                    <TextField label=t::kanban_skills() value=self.skills placeholder=t::kanban_by_commas() />
+                    <TextField label=t::kanban_skills() value=self.skills placeholder=t::kanban_by_commas() error=problem.at(Field::Skills) />
                 </div>
             </details>
         }
@@ -201,24 +273,27 @@ fn words(text: RwSignal<String>) -> Vec<String> {
     text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
-fn parsed<T: std::str::FromStr>(text: RwSignal<String>, name: &str) -> Result<Option<T>, String> {
+fn parsed<T: std::str::FromStr>(text: RwSignal<String>, name: &str, field: Field) -> Result<Option<T>, Wrong> {
     let text = text.read_untracked();
     match text.trim() {
         "" => Ok(None),
-        text => text.parse().map(Some).map_err(|_| t::kanban_no_number(name)),
+        text => text.parse().map(Some).map_err(|_| (field, t::kanban_no_number(name))),
     }
 }
 
-fn micros(text: RwSignal<String>) -> Result<Option<i64>, String> {
-    let dollars: Option<f64> = parsed(text, t::kanban_max_dollars())?;
-    Ok(dollars.map(|dollars| (dollars * 1e6).round() as i64))
+/// A limit of nothing would keep a new card from ever running.
+fn some_of<T: Default + PartialOrd>(limit: Option<T>, field: Field) -> Result<Option<T>, Wrong> {
+    match limit {
+        Some(limit) if limit <= T::default() => Err((field, t::kanban_more_than_nothing().to_owned())),
+        limit => Ok(limit),
+    }
 }
 
-fn time(text: RwSignal<String>) -> Result<Option<i64>, String> {
+fn time(text: RwSignal<String>, field: Field) -> Result<Option<i64>, Wrong> {
     let text = text.get_untracked();
     if text.trim().is_empty() {
         return Ok(None);
     }
     let at = js_sys::Date::parse(&text);
-    if at.is_nan() { Err(t::kanban_choose_time().to_owned()) } else { Ok(Some(at as i64)) }
+    if at.is_nan() { Err((field, t::kanban_choose_time().to_owned())) } else { Ok(Some(at as i64)) }
 }

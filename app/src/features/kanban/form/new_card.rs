@@ -3,7 +3,9 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use protocol::{CardTemplate, CreateCardParams};
 
+use super::draft::Draft;
 use super::more::More;
+use super::problem::{Field, Problem};
 use super::{AssigneeField, NewCardDefaults, PriorityField, undo_later};
 use crate::features::kanban::server_fns::{create_card, read_templates};
 use crate::features::kanban::words;
@@ -19,19 +21,24 @@ pub(super) fn form(new_card: NewCard) -> AnyView {
     let (assignee, priority) = (RwSignal::new(String::new()), RwSignal::new("0".to_owned()));
     let triage = new_card.defaults.get_value().triage;
     new_card.defaults.set_value(NewCardDefaults::default());
-    let start = RwSignal::new(if triage { "triage" } else { "now" }.to_owned());
+    let start = RwSignal::new("now".to_owned());
     let more = More::new();
-    let (busy, problem) = (RwSignal::new(false), RwSignal::new(String::new()));
+    let mut fields = vec![title, body, assignee, priority, start];
+    fields.extend(more.of_new_card());
+    let draft = Draft::of(fields);
+    if triage {
+        start.set("triage".to_owned());
+    }
+    let (busy, problem) = (RwSignal::new(false), Problem::new());
     // The same key for every try: an answer that was lost does not make a second card.
     let key = StoredValue::new(new_key());
     let submit = move || {
         if title.read_untracked().trim().is_empty() {
-            problem.set(t::kanban_title_needed().into());
-            return;
+            return problem.say(Some(Field::Title), t::kanban_title_needed().into());
         }
         let filled = match more.create() {
             Ok(filled) => filled,
-            Err(text) => return problem.set(text),
+            Err((field, text)) => return problem.say(Some(field), text),
         };
         let params = CreateCardParams {
             board: board_of_address(),
@@ -45,9 +52,11 @@ pub(super) fn form(new_card: NewCard) -> AnyView {
             ..filled
         };
         busy.set(true);
+        problem.clear();
         spawn_local(async move {
             match create_card(params).await {
                 Ok(written) => {
+                    draft.forget();
                     let text = t::kanban_created(&words::label(written.card.number));
                     new_card.open.set(false);
                     if let Some(created) = new_card.created.get_value() {
@@ -61,7 +70,7 @@ pub(super) fn form(new_card: NewCard) -> AnyView {
                 }
                 Err(error) => {
                     busy.try_set(false);
-                    problem.try_set(error.message);
+                    problem.refused(error);
                 }
             }
         });
@@ -73,6 +82,7 @@ pub(super) fn form(new_card: NewCard) -> AnyView {
     ];
     view! {
         <form
+            node_ref=problem.form
             class="dialog-body"
             on:submit=move |event| {
                 event.prevent_default();
@@ -85,16 +95,19 @@ pub(super) fn form(new_card: NewCard) -> AnyView {
                 }
             }
         >
+            {draft.notice()}
             {templates(title, body, assignee, priority, more)}
-            <TextField label=t::kanban_title() value=title placeholder=t::kanban_title_placeholder() error=problem autofocus=true />
-            <TextArea label=t::kanban_body() value=body placeholder=t::kanban_body_placeholder() />
+            <TextField label=t::kanban_title() value=title placeholder=t::kanban_title_placeholder() error=problem.at(Field::Title) autofocus=true />
+            <TextArea label=t::kanban_body() value=body placeholder=t::kanban_body_placeholder() error=problem.at(Field::Body) />
             <div class="field-pair">
                 <AssigneeField value=assignee />
                 <PriorityField value=priority />
             </div>
             <SelectField label=t::kanban_start() value=start options=starts />
-            {more.fields(true)}
+            {more.labels(problem)}
+            {more.fields(true, problem)}
             <div class="dialog-foot btn-row">
+                <p class="field-error foot-error" role="alert">{problem.elsewhere()}</p>
                 <Button kind=ButtonKind::Primary submit=true busy>{t::kanban_create()}</Button>
             </div>
         </form>

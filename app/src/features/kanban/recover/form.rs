@@ -1,7 +1,9 @@
 //! The dialog of each step. What it costs is said before it is done.
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use protocol::{CardDetail, CardId, CardRef, CardState, CardWritten, EditCardParams, RetryCardParams, TaskCard};
+use protocol::{
+    CardDetail, CardId, CardRef, CardState, CardWritten, EditCardParams, ErrorCode, RetryCardParams, TaskCard,
+};
 
 use super::Step;
 use crate::error::ApiError;
@@ -58,8 +60,8 @@ impl Fields {
             Step::Reassign if running => {
                 retry_card(RetryCardParams { id, assignee, model: None, comment: String::new() }).await
             }
-            Step::Reassign => edit_card(EditCardParams { assignee, ..EditCardParams::of(id, revision) }).await,
-            Step::Model => edit_card(EditCardParams { model, ..EditCardParams::of(id, revision) }).await,
+            Step::Reassign => edit_latest(EditCardParams { assignee, ..EditCardParams::of(id, revision) }).await,
+            Step::Model => edit_latest(EditCardParams { model, ..EditCardParams::of(id, revision) }).await,
             Step::Reclaim => reclaim_card(id, said).await,
         }
     }
@@ -74,6 +76,19 @@ impl Fields {
             Step::Reclaim => t::recover_reclaimed(&name),
         }
     }
+}
+
+/// Sends the one field, once more when the card has changed meanwhile: the last one to choose it counts.
+async fn edit_latest(params: EditCardParams) -> Result<CardWritten, ApiError> {
+    let error = match edit_card(params.clone()).await {
+        Err(error) if error.code == ErrorCode::Conflict => error,
+        answer => return answer,
+    };
+    let fresh = read_card(CardRef::Id(params.id)).await?.card.revision;
+    if fresh == params.revision {
+        return Err(error);
+    }
+    edit_card(EditCardParams { revision: fresh, ..params }).await
 }
 
 fn form(detail: CardDetail, step: Step, done: Callback<TaskCard>, toasts: Toasts) -> AnyView {

@@ -59,6 +59,7 @@ pub(super) fn label(board: Board, ui: BoardUi, cards: Vec<CardId>) -> AnyView {
 pub(super) fn schedule(board: Board, ui: BoardUi, cards: Vec<CardId>) -> AnyView {
     let cards = StoredValue::new(cards);
     let (at, problem) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
+    let blank = Signal::derive(move || at.read().trim().is_empty());
     let start = move |at: i64| {
         ui.form_open.set(false);
         board.change_all(cards.get_value(), BulkChange::Schedule(at));
@@ -88,7 +89,7 @@ pub(super) fn schedule(board: Board, ui: BoardUi, cards: Vec<CardId>) -> AnyView
         }>
             <div class="choices">{presets}</div>
             <TextField label=t::kanban_start_at() value=at kind="datetime-local" error=problem />
-            <div class="dialog-foot btn-row"><Button kind=ButtonKind::Primary submit=true>{t::kanban_schedule()}</Button></div>
+            <div class="dialog-foot btn-row"><Button kind=ButtonKind::Primary submit=true disabled=blank>{super::name_of(t::kanban_schedule())}</Button></div>
         </form>
     }
     .into_any()

@@ -8,7 +8,7 @@ use crate::features::kanban::board::model::Board;
 use crate::features::kanban::form::undo_later;
 use crate::features::kanban::server_fns::create_swarm;
 use crate::i18n::t;
-use crate::ui::{Button, ButtonKind, Icon, SelectField, TextArea, Toasts, icon};
+use crate::ui::{Button, ButtonKind, Icon, SelectField, TextArea, Toasts, dom, icon};
 
 /// A worker as it is being written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub(super) fn form(board: Board, ui: BoardUi) -> AnyView {
     let (verifier, synthesizer) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
     let rows = RwSignal::new(vec![Row::new(0), Row::new(1)]);
     let next = StoredValue::new(2_usize);
-    let (problem, busy) = (RwSignal::new(String::new()), RwSignal::new(false));
+    let (problem, no_goal, busy) = (RwSignal::new(String::new()), RwSignal::new(String::new()), RwSignal::new(false));
     let mut options = vec![(String::new(), t::kanban_unassigned().to_owned())];
     board.around.with_untracked(|around| {
         options.extend(around.profiles.iter().map(|profile| (profile.id.clone(), profile.id.clone())));
@@ -44,6 +44,12 @@ pub(super) fn form(board: Board, ui: BoardUi) -> AnyView {
     let options = StoredValue::new(options);
     let submit = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
+        problem.set(String::new());
+        let empty = goal.read_untracked().trim().is_empty();
+        no_goal.set(if empty { t::swarm_goal_needed().to_owned() } else { String::new() });
+        if empty {
+            return back_to_goal();
+        }
         let workers = rows.get_untracked().into_iter().filter(|row| !row.title.read_untracked().trim().is_empty());
         let params = SwarmParams {
             board: board.summary.with_value(|summary| summary.slug.clone()),
@@ -87,7 +93,7 @@ pub(super) fn form(board: Board, ui: BoardUi) -> AnyView {
     view! {
         <form class="dialog-body" on:submit=submit>
             <p class="hint">{t::swarm_hint()}</p>
-            <TextArea label=t::swarm_goal() value=goal rows=3 />
+            <TextArea label=t::swarm_goal() value=goal rows=3 error=no_goal autofocus=true />
             <ol class="parts">
                 <For each=move || rows.get() key=|row| row.key let(row)>{worker(rows, row, options)}</For>
             </ol>
@@ -96,11 +102,20 @@ pub(super) fn form(board: Board, ui: BoardUi) -> AnyView {
                 <SelectField label=t::swarm_verifier() value=verifier options=options.get_value() />
                 <SelectField label=t::swarm_synthesizer() value=synthesizer options=options.get_value() />
             </div>
-            <p class="field-error" role="alert">{move || problem.get()}</p>
-            <div class="dialog-foot btn-row"><Button kind=ButtonKind::Primary submit=true busy>{t::swarm_create()}</Button></div>
+            <div class="dialog-foot btn-row"><p class="field-error foot-error" role="alert">{move || problem.get()}</p><Button kind=ButtonKind::Primary submit=true busy>{t::swarm_create()}</Button></div>
         </form>
     }
     .into_any()
+}
+
+/// The message stands below the field, which may be out of sight.
+fn back_to_goal() {
+    request_animation_frame(|| {
+        if let Some(field) = document().query_selector("dialog[open] [aria-invalid='true']").ok().flatten() {
+            dom::focus(&field);
+            field.parent_element().unwrap_or(field).scroll_into_view_with_bool(false);
+        }
+    });
 }
 
 fn worker(rows: RwSignal<Vec<Row>>, row: Row, options: StoredValue<Vec<(String, String)>>) -> AnyView {
