@@ -91,7 +91,8 @@ pub(super) fn list(open: RwSignal<bool>, go: StoredValue<Go>, new_card: NewCard)
         }
     });
     let search = move || {
-        let wanted = text.get_untracked();
+        // Whoever is quick has gone before typing rests.
+        let Some(wanted) = text.try_get_untracked() else { return };
         if wanted.trim().chars().count() < MIN_LETTERS {
             cards.set(Vec::new());
             return;

@@ -239,7 +239,7 @@ fn clashes_view(fields: Fields, save: Callback<()>) -> AnyView {
     let row = move |(place, theirs): Clash| {
         let mine = fields.all()[place];
         view! {
-            <h3>{Fields::names()[place]}</h3>
+            <h2>{Fields::names()[place]}</h2>
             <dl>
                 <dt>{t::kanban_clash_mine()}</dt>
                 <dd dir="auto">{mine}</dd>
