@@ -160,10 +160,12 @@ pub struct TaskCard {
 }
 
 impl TaskCard {
-    /// Whether a person may put it into that column. Waiting is for cards that come after another one.
+    /// Whether a person may put it into that column. A ready card waits for none, so it goes back to waiting only when it
+    /// comes after another one.
     #[must_use]
     pub fn may_go_to(&self, to: CardState) -> bool {
-        self.state.manual_targets().contains(&to) && (to != CardState::Todo || self.parent.is_some())
+        let waits_for_none = (self.state, to) == (CardState::Ready, CardState::Todo) && self.parent.is_none();
+        self.state.manual_targets().contains(&to) && !waits_for_none
     }
 }
 
