@@ -21,6 +21,7 @@ macro_rules! lazy_pages {
             }
 
             fn view(_this: Self) -> AnyView {
+                crate::ui::dom::mark_hydrated();
                 view! { <$page /> }.into_any()
             }
         }

@@ -46,13 +46,6 @@ pub fn App() -> impl IntoView {
     ui::Overlays::provide();
     live::Live::provide(updates);
     Effect::new(|_| ui::soft_keyboard::follow());
-    // Controls look ready before they are; tests, and nobody else, wait for this sign.
-    Effect::new(|_| {
-        if let Some(root) = document().document_element() {
-            // silent-ok: the attribute is a constant name and value.
-            let _ = root.set_attribute("data-hydrated", "");
-        }
-    });
     view! {
         <leptos_meta::Title formatter=|text: String| [text.as_str(), " · ", i18n::t::shell_app()].concat() text=i18n::t::shell_app() />
         <Router>
@@ -77,6 +70,7 @@ pub fn App() -> impl IntoView {
 /// An address that leads nowhere. The answer says so in its status, too.
 #[component]
 fn NotFound() -> impl IntoView {
+    ui::dom::mark_hydrated();
     #[cfg(feature = "ssr")]
     if let Some(response) = use_context::<leptos_axum::ResponseOptions>() {
         response.set_status(http::StatusCode::NOT_FOUND);

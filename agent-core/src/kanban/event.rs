@@ -40,6 +40,7 @@ pub const EVENT_KINDS: &[&str] = &[
     "proposed",
     "reclaimed",
     "reordered",
+    "repetition_dropped",
     "retried",
     "run_failed",
     "scheduled",

@@ -34,6 +34,7 @@ mod store;
 mod transition;
 pub mod triage;
 mod undo;
+mod undo_store;
 mod view;
 
 pub mod dispatcher;
@@ -92,6 +93,7 @@ mod tests {
         for statements in [
             super::store::ALL_SQL,
             super::board_store::ALL_SQL,
+            super::undo_store::ALL_SQL,
             &super::view::all_sql(),
             super::claim::ALL_SQL,
             super::worker::ALL_SQL,

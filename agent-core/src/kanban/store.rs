@@ -1,8 +1,7 @@
 //! SQL of cards, runs and links that writes need. Reads for pages are in `view`.
 
 use protocol::{
-    BoardId, CardId, CardState, CommentId, DecisionId, ExecutorKind, LineAnchor, RunId, SessionId, UndoId,
-    WorkspaceKind,
+    BoardId, CardId, CardState, CommentId, DecisionId, ExecutorKind, LineAnchor, RunId, SessionId, WorkspaceKind,
 };
 use sqlx::SqliteConnection;
 use uuid::Uuid;
@@ -84,8 +83,6 @@ const SET_SUMMARY: &str = "UPDATE kanban_card SET summary = ?3, updated_at = ?4,
                            WHERE id = ?1 AND revision = ?2 AND deleted_at IS NULL";
 const SET_SCHEDULED: &str = "UPDATE kanban_card SET scheduled_at = ?3, updated_at = ?4, revision = revision + 1
                              WHERE id = ?1 AND revision = ?2 AND state = 'scheduled' AND deleted_at IS NULL";
-const CARD_OF_UNDO: &str =
-    "SELECT c.id, c.number FROM kanban_undo u JOIN kanban_card c ON c.id = u.card_id WHERE u.id = ?1";
 // A repeated card that comes back when another has taken its place repeats nothing any more.
 const SET_DELETED: &str = "UPDATE kanban_card SET deleted_at = ?3, updated_at = ?4, revision = revision + 1,
         previous = CASE WHEN ?3 IS NULL AND EXISTS (
@@ -135,25 +132,6 @@ const INSERT_RUN: &str = "INSERT INTO session (id, kind, card_id, title, created
     INSERT INTO kanban_run
         (id, card_id, attempt, fence, profile, executor, lease_owner, lease_until, session_id, claimed_at)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
-// Those that nobody can take back any more go with it, in one trip.
-const INSERT_UNDO: &str = "DELETE FROM kanban_undo WHERE created_at < ?8;
-    INSERT INTO kanban_undo (id, actor, card_id, inverse, revision, created_at, batch, kind)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?9)";
-const UNDO_BATCH: &str = "SELECT id FROM kanban_undo WHERE batch = ?1 ORDER BY id DESC LIMIT 1000";
-const LAST_UNDO: &str = "SELECT COALESCE(batch, id) FROM kanban_undo
-    WHERE actor = ?1 AND used_at IS NULL AND kind <> 1 AND created_at > ?2 ORDER BY created_at DESC, id DESC LIMIT 1";
-// A new write begins a new history: what was taken back before it is not done again.
-const LAST_REDO: &str = "SELECT COALESCE(u.batch, u.id) FROM kanban_undo u
-    WHERE u.actor = ?1 AND u.used_at IS NULL AND u.kind = 1 AND u.created_at > ?2 AND NOT EXISTS (
-        SELECT 1 FROM kanban_undo w WHERE w.created_at >= u.created_at AND w.actor = ?1 AND w.kind = 0
-           AND (w.created_at, w.id) > (u.created_at, u.id))
-    ORDER BY u.created_at DESC, u.id DESC LIMIT 1";
-const TAKE_UNDO: &str = "UPDATE kanban_undo SET used_at = ?2 WHERE id = ?1 AND used_at IS NULL AND created_at > ?3
-                         RETURNING card_id, inverse, revision, kind";
-// The card is again as an earlier step left it, under a new revision.
-const REBASE_UNDO: &str = "UPDATE kanban_undo SET revision = ?3
-    WHERE card_id = ?1 AND used_at IS NULL AND revision = ?2";
-const UNDO_STATE: &str = "SELECT used_at FROM kanban_undo WHERE id = ?1";
 
 /// Makes a fresh UUIDv7.
 pub(crate) fn new_id() -> Uuid {
@@ -440,14 +418,6 @@ pub(super) async fn set_scheduled(
     Ok(done.rows_affected() == 1)
 }
 
-pub(super) async fn card_of_undo(
-    tx: &mut SqliteConnection,
-    undo: UndoId,
-) -> Result<Option<(CardId, i64)>, KanbanError> {
-    let row: Option<(Uuid, i64)> = sqlx::query_as(CARD_OF_UNDO).bind(undo.0).fetch_optional(tx).await?;
-    Ok(row.map(|(card, number)| (CardId(card), number)))
-}
-
 pub(super) async fn set_deleted(
     tx: &mut SqliteConnection,
     card: &CardRow,
@@ -579,108 +549,6 @@ pub(super) async fn insert_run(tx: &mut SqliteConnection, run: &NewRun<'_>) -> R
     Ok(())
 }
 
-/// What an entry takes back, as `kanban_undo.kind` says it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum UndoKind {
-    /// A write.
-    Write = 0,
-    /// The taking back of one: it is done again.
-    TakenBack = 1,
-    /// The doing again.
-    DoneAgain = 2,
-}
-
-/// An entry that is being used.
-pub(super) struct TakenUndo {
-    pub(super) card: CardId,
-    pub(super) inverse: String,
-    /// The card's, as the write left it.
-    pub(super) revision: i64,
-    pub(super) kind: UndoKind,
-}
-
-/// A write that can be taken back.
-pub(super) struct NewUndo<'a> {
-    pub(super) actor: &'a str,
-    pub(super) card: CardId,
-    pub(super) inverse: &'a str,
-    pub(super) revision: i64,
-    pub(super) batch: Option<UndoId>,
-    pub(super) kind: UndoKind,
-    pub(super) now: i64,
-    /// Older ones are deleted.
-    pub(super) keep_after: i64,
-}
-
-pub(super) async fn insert_undo(tx: &mut SqliteConnection, undo: &NewUndo<'_>) -> Result<UndoId, KanbanError> {
-    let id = UndoId(new_id());
-    sqlx::query(INSERT_UNDO)
-        .bind(id.0)
-        .bind(undo.actor)
-        .bind(undo.card.0)
-        .bind(undo.inverse)
-        .bind(undo.revision)
-        .bind(undo.now)
-        .bind(undo.batch.map(|batch| batch.0))
-        .bind(undo.keep_after)
-        .bind(undo.kind as i64)
-        .execute(tx)
-        .await?;
-    Ok(id)
-}
-
-/// The entries that were written together, last first; empty when the id is that of a single one.
-pub(super) async fn undo_batch(tx: &mut SqliteConnection, batch: UndoId) -> Result<Vec<UndoId>, KanbanError> {
-    let ids: Vec<Uuid> = sqlx::query_scalar(UNDO_BATCH).bind(batch.0).fetch_all(tx).await?;
-    Ok(ids.into_iter().map(UndoId).collect())
-}
-
-/// The newest write of an actor that can still be taken back, or the newest that was taken back and can be done again.
-pub(super) async fn last_undo(
-    tx: &mut SqliteConnection,
-    actor: &str,
-    again: bool,
-    oldest: i64,
-) -> Result<Option<UndoId>, KanbanError> {
-    let statement = if again { LAST_REDO } else { LAST_UNDO };
-    let id: Option<Uuid> = sqlx::query_scalar(statement).bind(actor).bind(oldest).fetch_optional(tx).await?;
-    Ok(id.map(UndoId))
-}
-
-/// Steps that led to the card's revision `before` fit the present one, which is the same.
-pub(super) async fn rebase_undo(
-    tx: &mut SqliteConnection,
-    card: CardId,
-    before: i64,
-    present: i64,
-) -> Result<(), KanbanError> {
-    sqlx::query(REBASE_UNDO).bind(card.0).bind(before).bind(present).execute(tx).await?;
-    Ok(())
-}
-
-/// Takes the entry, once, if it is younger than `oldest`.
-pub(super) async fn take_undo(
-    tx: &mut SqliteConnection,
-    id: UndoId,
-    now: i64,
-    oldest: i64,
-) -> Result<Option<TakenUndo>, KanbanError> {
-    let row: Option<(Uuid, String, i64, i64)> =
-        sqlx::query_as(TAKE_UNDO).bind(id.0).bind(now).bind(oldest).fetch_optional(tx).await?;
-    Ok(row.map(|(card, inverse, revision, kind)| TakenUndo {
-        card: CardId(card),
-        inverse,
-        revision,
-        kind: if kind == UndoKind::TakenBack as i64 { UndoKind::TakenBack } else { UndoKind::Write },
-    }))
-}
-
-/// `None`: no such entry; `Some(true)`: used already; `Some(false)`: too old.
-pub(super) async fn undo_was_used(tx: &mut SqliteConnection, id: UndoId) -> Result<Option<bool>, KanbanError> {
-    let row: Option<(Option<i64>,)> = sqlx::query_as(UNDO_STATE).bind(id.0).fetch_optional(tx).await?;
-    Ok(row.map(|(used,)| used.is_some()))
-}
-
 #[cfg(test)]
 pub(super) const ALL_SQL: &[&str] = &[
     NEXT_NUMBER,
@@ -703,7 +571,6 @@ pub(super) const ALL_SQL: &[&str] = &[
     HAS_COME_AGAIN,
     SET_SUMMARY,
     SET_SCHEDULED,
-    CARD_OF_UNDO,
     SET_DELETED,
     SET_DECISION,
     END_RUN,
@@ -716,11 +583,4 @@ pub(super) const ALL_SQL: &[&str] = &[
     DELETE_COMMENT,
     COUNT_COMMENTS,
     INSERT_RUN,
-    INSERT_UNDO,
-    UNDO_BATCH,
-    LAST_UNDO,
-    LAST_REDO,
-    REBASE_UNDO,
-    TAKE_UNDO,
-    UNDO_STATE,
 ];

@@ -7,8 +7,8 @@ use sqlx::{Connection, SqliteConnection};
 use super::card_row::{self, CardRow};
 use super::edit::{changed_meanwhile, write_fields};
 use super::event::{self, NewEvent};
-use super::store::{TakenUndo, UndoKind};
 use super::transition::{self, Cause, Failures, Place, Transition};
+use super::undo_store::{self, TakenUndo, UndoKind};
 use super::{KanbanError, attachments, links, store, view};
 use crate::{Actor, Core, decisions};
 
@@ -165,7 +165,7 @@ async fn offer_step(
     let json = serde_json::to_string(inverse)
         .map_err(|error| KanbanError::Invalid(format!("this change cannot be remembered for undo: {error}")))?;
     let now = core.now_ms();
-    let undo = store::NewUndo {
+    let undo = undo_store::NewUndo {
         actor: &actor.label(),
         card: after.id,
         inverse: &json,
@@ -175,7 +175,7 @@ async fn offer_step(
         now,
         keep_after: now - 6 * UNDO_WINDOW_MS,
     };
-    Ok(Some(store::insert_undo(tx, &undo).await?))
+    Ok(Some(undo_store::insert_undo(tx, &undo).await?))
 }
 
 /// The newest write of this person that can still be taken back, from whatever device it was made.
@@ -184,7 +184,7 @@ async fn offer_step(
 /// When the database fails.
 pub async fn last_undo(core: &Core, actor: &Actor) -> Result<Option<UndoId>, KanbanError> {
     let mut reader = core.store().reader().acquire().await?;
-    store::last_undo(&mut reader, &actor.label(), false, core.now_ms() - UNDO_WINDOW_MS).await
+    undo_store::last_undo(&mut reader, &actor.label(), false, core.now_ms() - UNDO_WINDOW_MS).await
 }
 
 /// What this person took back last and can have again, unless they have written something since.
@@ -193,7 +193,7 @@ pub async fn last_undo(core: &Core, actor: &Actor) -> Result<Option<UndoId>, Kan
 /// When the database fails.
 pub async fn last_redo(core: &Core, actor: &Actor) -> Result<Option<UndoId>, KanbanError> {
     let mut reader = core.store().reader().acquire().await?;
-    store::last_undo(&mut reader, &actor.label(), true, core.now_ms() - UNDO_WINDOW_MS).await
+    undo_store::last_undo(&mut reader, &actor.label(), true, core.now_ms() - UNDO_WINDOW_MS).await
 }
 
 /// Takes a write back, or several that were made together. Of several, those whose card has moved on are refused and
@@ -203,7 +203,7 @@ pub async fn last_redo(core: &Core, actor: &Actor) -> Result<Option<UndoId>, Kan
 /// `Conflict` when ten minutes have passed, it was taken back already, or the card has moved on since.
 pub async fn undo(core: &Core, actor: &Actor, id: UndoId) -> Result<UndoResult, KanbanError> {
     let mut tx = core.write().await?;
-    let batch = store::undo_batch(&mut tx, id).await?;
+    let batch = undo_store::undo_batch(&mut tx, id).await?;
     let redo = UndoId(store::new_id());
     let mut result = UndoResult { cards: Vec::new(), removed: Vec::new(), refused: Vec::new(), redo: None };
     let mut touched = Vec::new();
@@ -224,7 +224,7 @@ pub async fn undo(core: &Core, actor: &Actor, id: UndoId) -> Result<UndoResult, 
             }
             Err(error) => {
                 step.rollback().await?;
-                let card = store::card_of_undo(&mut tx, entry).await?;
+                let card = undo_store::card_of_undo(&mut tx, entry).await?;
                 if let Some((id, number)) = card {
                     result.refused.push(BulkRefusal { id, number: Some(number), reason: error.to_string() });
                 }
@@ -251,8 +251,8 @@ async fn take_back(
     redo: UndoId,
 ) -> Result<(CardId, bool), KanbanError> {
     let now = core.now_ms();
-    let Some(taken) = store::take_undo(tx, id, now, now - UNDO_WINDOW_MS).await? else {
-        return Err(match store::undo_was_used(tx, id).await? {
+    let Some(taken) = undo_store::take_undo(tx, id, now, now - UNDO_WINDOW_MS).await? else {
+        return Err(match undo_store::undo_was_used(tx, id).await? {
             Some(true) => KanbanError::Conflict("this was taken back already".into()),
             Some(false) => KanbanError::Conflict("ten minutes have passed; change the card by hand instead".into()),
             None => KanbanError::NotFound("there is nothing to take back any more".into()),
@@ -282,7 +282,7 @@ async fn take_back(
             let seen = before.revision;
             restore(core, tx, actor, card, *before).await?;
             let now_is = card_row::load_any(tx, CardRef::Id(card_id)).await?;
-            store::rebase_undo(tx, card_id, seen, now_is.revision).await?;
+            undo_store::rebase_undo(tx, card_id, seen, now_is.revision).await?;
             repeatable.then_some(again)
         }
         Inverse::Uncomment { comment } => {

@@ -214,7 +214,7 @@ async fn a_card_that_leaves_running_by_hand_closes_its_run_and_one_that_did_not_
     assert_eq!(fingerprint(&world).await, before, "staying where it is changes nothing");
     shift(&world, &idle, CardState::Archived).await.unwrap();
     assert!(detail(&world, &idle).await.runs.is_empty());
-    for (refused, says) in [(CardState::Running, "running"), (CardState::Review, "review")] {
+    for (refused, says) in [(CardState::Running, "Running"), (CardState::Review, "Review")] {
         let other = world.create("other").await;
         assert!(refusal(shift(&world, &other, refused).await).contains(says), "by hand nothing goes there");
     }
@@ -321,7 +321,7 @@ async fn a_result_is_rewritten_only_of_a_finished_card_and_the_last_event_says_s
     let card = world.create("typo").await;
     for state in [CardState::Triage, CardState::Archived] {
         shift(&world, &card, state).await.unwrap();
-        assert!(refusal(kanban::edit_result(&world.core, &ada(), by(&card), "x").await).contains(state.as_str()));
+        assert!(refusal(kanban::edit_result(&world.core, &ada(), by(&card), "x").await).contains(state.title()));
     }
     shift(&world, &card, CardState::Ready).await.unwrap();
     let ticket = start(&world).await;

@@ -154,7 +154,7 @@ async fn nonsense_is_refused_with_nothing_changed() {
     assert_eq!(cards(&world).await, 1);
     let ready = world.create("ready").await;
     let refused = triage::propose(&world.core, &ada(), CardRef::Id(ready.id), ProposalKind::Specify).await.unwrap_err();
-    assert!(refused.to_string().contains("triage"), "{refused}");
+    assert!(refused.to_string().contains("Triage"), "{refused}");
 }
 
 #[tokio::test]

@@ -72,6 +72,17 @@ pub fn now_ms() -> i64 {
     js_sys::Date::now() as i64
 }
 
+/// Controls look ready before they are, and a page of its own file of code is ready later than the frame around it. Tests,
+/// and nobody else, wait for this sign, which each page gives.
+pub fn mark_hydrated() {
+    Effect::new(|_| {
+        if let Some(root) = document().document_element() {
+            // silent-ok: the attribute is a constant name and value.
+            let _ = root.set_attribute("data-hydrated", "");
+        }
+    });
+}
+
 /// Loads the style sheet of the pages that are not the board, unless it came with the document.
 pub fn load_pages_style() {
     let document = document();

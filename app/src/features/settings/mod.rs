@@ -18,7 +18,7 @@ use crate::error::ApiError;
 use crate::features::accounts::read_sign_in_state;
 use crate::features::push::read_push_state;
 use crate::i18n::t;
-use crate::ui::{ErrorState, skeleton_rows};
+use crate::ui::{ErrorState, dom, skeleton_rows};
 
 /// What the sections show.
 #[derive(Debug, Clone)]
@@ -52,6 +52,7 @@ impl LazyRoute for SettingsPage {
 }
 
 fn page(this: SettingsPage) -> AnyView {
+    dom::mark_hydrated();
     let first_run = use_location().pathname.get_untracked() == "/welcome";
     let SettingsPage { provider, push, account } = this;
     let retry = Callback::new(move |()| {

@@ -14,7 +14,7 @@ use super::peek;
 use super::{BoardUi, attention, drag, focus as card_focus, window};
 use crate::features::kanban::words;
 use crate::i18n::t;
-use crate::ui::{Overlays, Toasts, dom};
+use crate::ui::{Overlays, dom};
 
 /// A key, without the event that brought it.
 #[derive(Debug, Clone)]
@@ -27,7 +27,7 @@ struct Key {
 
 /// Listens while the board is on screen. What keys do is fetched meanwhile.
 pub fn listen(board: Board, ui: BoardUi) {
-    let (overlays, toasts) = (expect_context::<Overlays>(), expect_context::<Toasts>());
+    let overlays = expect_context::<Overlays>();
     Effect::new(move |_| {
         let handle = window_event_listener(ev::keydown, move |event: KeyboardEvent| {
             if overlays.any() || dom::is_typing() || event.alt_key() {
@@ -51,10 +51,10 @@ pub fn listen(board: Board, ui: BoardUi) {
             if key.name == "/" && !key.command {
                 ui.search_board();
             }
-            spawn_local(work(board, ui, toasts, Some(key)));
+            spawn_local(work(board, ui, Some(key)));
         });
         // What it begins ends with the board.
-        spawn_local_scoped(work(board, ui, toasts, None));
+        spawn_local_scoped(work(board, ui, None));
         on_cleanup(move || handle.remove());
     });
 }
@@ -62,9 +62,9 @@ pub fn listen(board: Board, ui: BoardUi) {
 /// What goes on beside the board: keys, and without one dragging, the count of what needs attention and the choice of
 /// what is drawn. One file of code, because each is named in the first load.
 #[lazy]
-fn work(board: Board, ui: BoardUi, toasts: Toasts, key: Option<Key>) {
+fn work(board: Board, ui: BoardUi, key: Option<Key>) {
     match key {
-        Some(key) => press(board, ui, toasts, key),
+        Some(key) => press(board, ui, key),
         None => {
             drag::attach(board, ui.root);
             attention::follow(board, ui);
@@ -74,7 +74,7 @@ fn work(board: Board, ui: BoardUi, toasts: Toasts, key: Option<Key>) {
 }
 
 /// Does what a key means.
-fn press(board: Board, ui: BoardUi, toasts: Toasts, key: Key) {
+fn press(board: Board, ui: BoardUi, key: Key) {
     if board.carried.with_untracked(Option::is_some) {
         carry(board, &key);
         return;
@@ -82,10 +82,7 @@ fn press(board: Board, ui: BoardUi, toasts: Toasts, key: Key) {
     if key.command {
         match (key.name.as_str(), key.shift) {
             ("z" | "Z", true) => board.redo_last(),
-            ("z", false) => match toasts.newest_action() {
-                Some(undo) => undo.run(()),
-                None => board.undo_last(),
-            },
+            ("z", false) => board.undo_last(),
             ("a", false) => board.select_all(),
             _ => {}
         }

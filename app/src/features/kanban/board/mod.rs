@@ -190,6 +190,7 @@ impl BoardUi {
 /// The board of the address.
 #[component]
 pub fn BoardRoute() -> impl IntoView {
+    dom::mark_hydrated();
     let params = use_params_map();
     let slug = Memo::new(move |_| params.read().get("slug").unwrap_or_default());
     let search = use_location().search;

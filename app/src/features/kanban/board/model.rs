@@ -130,6 +130,8 @@ pub struct Board {
     pub(super) seq: StoredValue<i64>,
     /// A look at what the view hides or shows now is due.
     refreshing: StoredValue<bool>,
+    /// Writes that the server has not answered yet, and whether their taking back was asked for meanwhile.
+    flying: StoredValue<(u32, bool)>,
     pub(super) toasts: Toasts,
 }
 
@@ -174,6 +176,7 @@ impl Board {
             seq: StoredValue::new(page.seq),
             cards: StoredValue::new(cards),
             refreshing: StoredValue::new(false),
+            flying: StoredValue::new((0, false)),
             toasts,
         }
     }
@@ -439,6 +442,7 @@ impl Board {
         }
         self.guess(&model, &before, to, place);
         let params = MoveCardParams { id, revision: None, to, after: place.after, before: place.before };
+        self.take_off();
         spawn_local(async move {
             let answer = move_card(params).await;
             model.guessed_on.set_value(None);
@@ -450,7 +454,24 @@ impl Board {
                 Ok(written) => self.moved(written, before.state),
                 Err(error) => self.refused(&model, before, &error),
             }
+            self.land();
         });
+    }
+
+    /// A write is on its way.
+    pub(super) fn take_off(self) {
+        self.flying.update_value(|(writes, _)| *writes += 1);
+    }
+
+    /// It was answered. What was to be taken back meanwhile can be found now.
+    pub(super) fn land(self) {
+        let undo = self.flying.try_update_value(|(writes, undo)| {
+            *writes = writes.saturating_sub(1);
+            *writes == 0 && std::mem::take(undo)
+        });
+        if undo == Some(true) {
+            self.undo_last();
+        }
     }
 
     pub(super) fn guess(self, model: &CardModel, before: &TaskCard, to: CardState, place: Place) {
@@ -533,10 +554,21 @@ impl Board {
 
     /// Takes the person's newest write back, wherever it was made.
     pub fn undo_last(self) {
+        // The newest write may be one that the server has not seen yet.
+        let waits = self.flying.try_update_value(|(writes, undo)| {
+            *undo = *writes > 0;
+            *undo
+        });
+        if waits == Some(true) {
+            return;
+        }
         spawn_local(async move {
             match last_undo().await {
                 Ok(Some(undo)) => self.take_back(undo),
-                Ok(None) => self.toasts.say(t::kanban_nothing_to_undo()),
+                Ok(None) => match self.toasts.newest_action() {
+                    Some(undo) => undo.run(()),
+                    None => self.toasts.say(t::kanban_nothing_to_undo()),
+                },
                 Err(error) => self.toasts.fail(error.message),
             }
         });

@@ -5,8 +5,8 @@ use leptos::prelude::*;
 use protocol::{CardId, CardRef};
 use wasm_bindgen::JsCast;
 
-use super::BoardUi;
 use super::model::Board;
+use super::{BoardUi, focus};
 use crate::features::kanban::card::CardPeek;
 use crate::features::kanban::server_fns::read_card;
 use crate::features::kanban::words;
@@ -37,7 +37,22 @@ pub fn panel(board: Board, ui: BoardUi) -> AnyView {
     let width = RwSignal::new(dom::remembered(WIDTH_KEY).and_then(|width| width.parse().ok()).unwrap_or(USUAL));
     Effect::new(move |_| {
         if let Some(root) = root.get() {
-            dom::set_style(&root, "inline-size", &format!("{}px", width.get()));
+            let width = format!("{}px", width.get());
+            dom::set_style(&root, "inline-size", &width);
+            // What lies under it can be scrolled clear.
+            if let Some(around) = ui.root.get_untracked() {
+                dom::set_style(&around, "--peek", &width);
+            }
+        }
+    });
+    Effect::new(move |_| {
+        let slot = ui.peek.get().map(|id| format!("[data-card='{id}']"));
+        if let (Some(slot), Some(_)) = (slot, root.get()) {
+            request_animation_frame(move || {
+                if let Ok(Some(slot)) = document().query_selector(&slot) {
+                    focus::show(&slot);
+                }
+            });
         }
     });
     let listen = move |watch: Watch| {

@@ -124,6 +124,7 @@ impl Board {
     }
 
     fn change(self, cards: Vec<CardId>, change: BulkChange, before: Vec<TaskCard>) {
+        self.take_off();
         spawn_local(async move {
             let wanted = cards.clone();
             let answer = change_cards(BulkParams { cards, change }).await;
@@ -140,6 +141,7 @@ impl Board {
                 Ok(result) => self.changed(result, before, wanted.len()),
                 Err(error) => self.unchanged(before, &error),
             }
+            self.land();
         });
     }
 
