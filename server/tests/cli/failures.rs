@@ -55,7 +55,7 @@ fn bad_input_is_refused_with_one_sentence() {
     refused(&home, &["kanban", "comment", &card, "  "], "invalid", "comment");
     refused(&home, &["kanban", "block", &card, " "], "invalid", "reason");
     refused(&home, &["kanban", "unblock", &card], "conflict", "asks nothing");
-    refused(&home, &["kanban", "complete", &done], "conflict", "done");
+    refused(&home, &["kanban", "complete", &done], "conflict", "Done");
     refused(&home, &["kanban", "move", &card, "running"], "conflict", "running");
     refused(&home, &["kanban", "move", &card, "in_progress"], "conflict", "possible:");
     refused(&home, &["kanban", "move", &card, "done", "--revision", "99"], "conflict", "");
@@ -223,7 +223,7 @@ fn messages_speak_to_people() {
     }
     refused(&home, &["kanban", "boards", "rename", "default", ""], "invalid", "a board needs a name");
     refused(&home, &["kanban", "create", "\u{200b}\u{feff}\u{2060}"], "invalid", "a card needs a title");
-    refused(&home, &["kanban", "move", "1", "review"], "conflict", "possible: triage, done, archived");
+    refused(&home, &["kanban", "move", "1", "review"], "conflict", "possible: Triage, Done, Archived");
 }
 
 #[test]
