@@ -56,7 +56,7 @@ fn bad_input_is_refused_with_one_sentence() {
     refused(&home, &["kanban", "block", &card, " "], "invalid", "reason");
     refused(&home, &["kanban", "unblock", &card], "conflict", "asks nothing");
     refused(&home, &["kanban", "complete", &done], "conflict", "Done");
-    refused(&home, &["kanban", "move", &card, "running"], "conflict", "running");
+    refused(&home, &["kanban", "move", &card, "running"], "conflict", "Running");
     refused(&home, &["kanban", "move", &card, "in_progress"], "conflict", "possible:");
     refused(&home, &["kanban", "move", &card, "done", "--revision", "99"], "conflict", "");
     refused(&home, &["kanban", "undo", "01a1fcc9-881b-770f-9183-95aacd0ff5c4"], "not_found", "");

@@ -217,15 +217,6 @@ pub(super) fn archived(ui: BoardUi) -> AnyView {
     view! { <div class="dialog-body"><Suspense fallback=move || skeleton_rows(2)>{list}</Suspense></div> }.into_any()
 }
 
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn a_name_gives_a_short_name() {
-        assert_eq!(super::slug_of("  Home Lab — 2! "), "home-lab-2");
-        assert_eq!(super::slug_of("日本"), "");
-    }
-}
-
 /// What is said above a board that was put away.
 pub fn archived_notice(board: Board) -> AnyView {
     let toasts = board.toasts;
@@ -245,4 +236,13 @@ pub fn archived_notice(board: Board) -> AnyView {
         </div>
     }
     .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_name_gives_a_short_name() {
+        assert_eq!(super::slug_of("  Home Lab — 2! "), "home-lab-2");
+        assert_eq!(super::slug_of("日本"), "");
+    }
 }
