@@ -9,6 +9,7 @@ mod assets;
 mod attachments;
 mod guard;
 mod headers;
+mod idempotency;
 mod pwa;
 mod reply;
 mod router;

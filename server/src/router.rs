@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 
 use crate::guard::SignedIn;
+use crate::idempotency::{self, UnderWay};
 use crate::session::SessionLayers;
 use crate::sse::Streams;
 use crate::{assets, attachments, guard, headers, pwa, reply, session, sse};
@@ -38,6 +39,7 @@ struct Inner {
     options: LeptosOptions,
     sessions: SessionLayers,
     streams: Streams,
+    under_way: UnderWay,
     stop: CancellationToken,
     own_hosts: RwLock<Arc<Vec<String>>>,
 }
@@ -59,6 +61,7 @@ impl AppState {
                 options,
                 sessions,
                 streams: Streams::default(),
+                under_way: UnderWay::default(),
                 stop,
                 own_hosts: RwLock::default(),
             }),
@@ -77,6 +80,10 @@ impl AppState {
 
     pub(crate) fn streams(&self) -> &Streams {
         &self.inner.streams
+    }
+
+    pub(crate) fn under_way(&self) -> &UnderWay {
+        &self.inner.under_way
     }
 
     pub(crate) fn stop(&self) -> &CancellationToken {
@@ -244,6 +251,7 @@ pub fn router(state: AppState) -> Router {
         .method_not_allowed_fallback(reply::method_not_allowed)
         .fallback(fallback)
         .layer(from_fn(reply::refusal_status))
+        .layer(from_fn_with_state(state.clone(), idempotency::once))
         .layer(from_fn(headers::limit_body))
         .layer(from_fn_with_state(state.clone(), guard::require_user))
         .layer(from_fn_with_state(state.clone(), session::attach))

@@ -249,7 +249,7 @@ fn start_change_watch(core: Core, tasks: &Tasks, mut watch: agent_core::store::C
 
 fn start_purge(core: Core, tasks: &Tasks) {
     let stop = tasks.stopping();
-    tasks.spawn("session-purge", async move {
+    tasks.spawn("account-purge", async move {
         let mut ticks = tokio::time::interval(PURGE_EVERY);
         loop {
             tokio::select! {
@@ -258,6 +258,9 @@ fn start_purge(core: Core, tasks: &Tasks) {
             }
             if let Err(error) = accounts::purge_sessions(&core).await {
                 tracing::warn!(%error, "expired sessions cannot be removed; trying again in an hour");
+            }
+            if let Err(error) = accounts::purge_answers(&core).await {
+                tracing::warn!(%error, "old answers cannot be removed; trying again in an hour");
             }
         }
     });

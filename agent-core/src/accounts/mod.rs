@@ -2,6 +2,7 @@
 //!
 //! Passwords are kept as argon2id hashes, tokens as SHA-256. Nothing here is logged or returned.
 
+mod answers;
 mod attempts;
 mod password;
 mod sessions;
@@ -18,6 +19,7 @@ use crate::{Actor, Core, audit};
 const SETUP_TOKEN_MS: i64 = 24 * 3_600_000;
 const MAX_NAME_CHARS: usize = 80;
 
+pub use answers::{ANSWERS_KEPT_DAYS, StoredAnswer, load_answer, purge_answers, save_answer};
 pub use sessions::{
     SESSION_USER, StoredSession, delete_session, load_session, purge_sessions, save_session, session_is_live,
     session_user_exists, update_session,

@@ -4,6 +4,7 @@
 mod accounts;
 mod attachments;
 mod guard;
+mod idempotency;
 mod routes;
 mod serve;
 mod stream;
