@@ -49,7 +49,7 @@ export function card(scope: Page | Locator, title: string): Locator {
 
 /** A message that says what just happened. */
 export function toast(page: Page, text: string | RegExp): Locator {
-  return page.getByRole('status').filter({ hasText: text });
+  return page.getByRole('status', { name: 'Messages' }).getByRole('listitem').filter({ hasText: text });
 }
 
 export interface NewCard {

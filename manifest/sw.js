@@ -46,7 +46,7 @@ self.addEventListener('activate', (event) => {
 });
 
 self.addEventListener('message', (event) => {
-  if (event.data === 'SKIP_WAITING' || event.data?.type === 'SKIP_WAITING') self.skipWaiting();
+  if (event.data === 'SKIP_WAITING') self.skipWaiting();
 });
 
 async function precache() {

@@ -8,6 +8,7 @@ use crate::features::kanban::{NewCardDefaults, NewCardDialog};
 use crate::features::palette::Palette;
 use crate::i18n::t;
 use crate::live::{Connection, Live};
+use crate::outbox::{Outbox, OutboxNote};
 use crate::ui::{Icon, Overlays, ToastRegion, dom, icon};
 
 /// The dialog for a new card, which opens from anywhere.
@@ -15,6 +16,8 @@ use crate::ui::{Icon, Overlays, ToastRegion, dom, icon};
 pub struct NewCard {
     /// Whether it is open.
     pub open: RwSignal<bool>,
+    /// The board it is made on: the one that was looked at last; nothing for the usual one.
+    pub board: StoredValue<String>,
     /// What it starts with.
     pub defaults: StoredValue<NewCardDefaults>,
     /// The page that wants to know about the new card.
@@ -42,6 +45,7 @@ pub fn Layout(children: Children) -> impl IntoView {
     let bare = Memo::new(move |_| matches!(path.get().as_str(), "/login" | "/setup"));
     let new_card = NewCard {
         open: RwSignal::new(false),
+        board: StoredValue::new(String::new()),
         defaults: StoredValue::new(NewCardDefaults::default()),
         created: StoredValue::new(None),
     };
@@ -74,6 +78,12 @@ pub fn Layout(children: Children) -> impl IntoView {
     Effect::new(move |_| {
         if !bare.get() {
             live.start();
+        }
+    });
+    let outbox = expect_context::<Outbox>();
+    Effect::new(move |_| {
+        if let Some(Some(home)) = home.get() {
+            outbox.open(home.viewer);
         }
     });
     crate::features::push::start(Signal::derive(move || !bare.get()));
@@ -151,9 +161,12 @@ fn ConnectionDot() -> impl IntoView {
         Connection::Offline => ("connection is-offline", t::shell_offline_since(&since.read())),
     };
     view! {
-        <p class=move || state().0 role="status">
-            <span class="dot"></span>
-            <span class="nav-word">{move || state().1}</span>
-        </p>
+        <div class=move || state().0>
+            <p class="connection-state" role="status">
+                <span class="dot"></span>
+                <span class="nav-word">{move || state().1}</span>
+            </p>
+            <OutboxNote />
+        </div>
     }
 }

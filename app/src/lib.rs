@@ -16,6 +16,7 @@ pub mod json;
 pub mod layout;
 mod lazy;
 pub mod live;
+pub mod outbox;
 pub mod ui;
 
 #[cfg(feature = "ssr")]
@@ -45,6 +46,7 @@ pub fn App() -> impl IntoView {
     let updates = features::push::Updates::provide(toasts, drafts);
     ui::Overlays::provide();
     live::Live::provide(updates);
+    outbox::Outbox::provide(toasts);
     Effect::new(|_| ui::soft_keyboard::follow());
     view! {
         <leptos_meta::Title formatter=|text: String| [text.as_str(), " · ", i18n::t::shell_app()].concat() text=i18n::t::shell_app() />

@@ -130,6 +130,12 @@ impl Live {
         });
     }
 
+    /// How the connection is, without following it.
+    #[must_use]
+    pub fn connection_now(self) -> Connection {
+        self.connection.get_untracked()
+    }
+
     /// How the connection is.
     #[must_use]
     pub fn connection(self) -> Connection {

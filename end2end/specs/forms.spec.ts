@@ -28,10 +28,10 @@ test('messages stand clear of the bar of selected cards and of a decision’s ve
   await bar.getByRole('button', { name: 'Select nothing' }).click();
 
   await createCard(page, { title: unique('Say more') });
-  await expect(toast(page, /created/).last()).toBeVisible();
+  await expect(toast(page, /created/)).toBeVisible();
   await card(page, title).getByRole('link', { name: 'Answer' }).click();
   await expect(page.getByRole('heading', { name: 'Which colour?' })).toBeVisible();
-  await expect(toast(page, /created/).last()).toBeVisible();
+  await expect(toast(page, /created/)).toBeVisible();
   await page.getByRole('button', { name: 'Archive' }).click({ trial: true });
 });
 

@@ -15,7 +15,8 @@ test('every page comes to life without faults', async ({ page }) => {
   for (const path of ['/', '/inbox', '/board', address, decision, '/settings', '/welcome']) {
     await visit(page, path);
     await expect(page.getByRole('heading').first()).toBeVisible();
-    const sideways = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    // The frame's main part is what scrolls.
+    const sideways = await page.getByRole('main').evaluate((main) => main.scrollWidth - main.clientWidth);
     expect(sideways, `${path} scrolls sideways`).toBeLessThanOrEqual(0);
   }
   // What does not exist says so, in its status, too.

@@ -47,7 +47,7 @@ test('out of reach, a decision can still be read, and Retry leads on', async ({ 
   await expect(page).toHaveURL(`${world.hermes.origin}/board`);
 });
 
-test('the offline page follows the scheme of the system and holds no script of its own', async ({ page }) => {
+test('the offline page follows the scheme of the system', async ({ page }) => {
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme });
     await page.goto('/offline');

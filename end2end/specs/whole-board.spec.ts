@@ -64,7 +64,7 @@ test('cards are selected, changed together, and taken back on another device @de
   await expect(bar).toContainText('3 selected');
   await bar.getByRole('button', { name: 'Priority' }).click();
   await page.getByRole('menuitem', { name: 'Urgent' }).click();
-  await expect(toast(page, '3 cards changed').first()).toBeVisible();
+  await expect(toast(page, '3 cards changed')).toBeVisible();
   for (const title of titles) await expect(card(other, title)).toContainText('Urgent');
   await expect(bar).toBeHidden();
   await other.bringToFront();
@@ -97,9 +97,9 @@ test('the keyboard carries a card, says each step, and Escape takes it back @des
   await expect(card(column(page, 'Ready'), title)).toBeAttached();
   await card(page, title).getByRole('link', { name: title }).focus();
   await page.keyboard.press('m');
-  for (let step = 0; step < 5 && !(await card(column(page, 'Triage'), title).count()); step += 1) {
-    await page.keyboard.press('ArrowLeft');
-  }
+  // Over the columns where it may not go.
+  await page.keyboard.press('ArrowLeft');
+  await expect(card(column(page, 'Triage'), title)).toBeAttached();
   await page.keyboard.press('Enter');
   await page.reload();
   await hydrated(page);

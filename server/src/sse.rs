@@ -6,8 +6,9 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use agent_core::accounts;
+use agent_core::decisions::{self, OpenMark};
 use agent_core::kanban::{self, KanbanError};
-use agent_core::{accounts, decisions};
 use axum::Extension;
 use axum::extract::State;
 use axum::response::sse::{Event, Sse};
@@ -153,7 +154,7 @@ pub(crate) async fn stream(
     let run = resumed.and_then(|(_, run)| run).or(watch.run_after).unwrap_or(0);
     let mut live = Live {
         at: Position { seq: seq.min(newest), run },
-        inbox: 0,
+        inbox: OpenMark::default(),
         totals: None,
         queue: VecDeque::new(),
         look: true,
@@ -197,7 +198,7 @@ struct Live {
     user: UserId,
     session: String,
     at: Position,
-    inbox: i64,
+    inbox: OpenMark,
     totals: Option<(Vec<(CardState, i64)>, Slots)>,
     queue: VecDeque<Event>,
     /// There may be more to read without waiting for a change.
@@ -211,8 +212,9 @@ struct Live {
 impl Live {
     /// Queues the greeting. `ahead` means the tab knows numbers this database has not reached: it was restored.
     async fn start(&mut self, ahead: bool) -> Result<(), KanbanError> {
-        self.inbox = decisions::open_count(self.state.core()).await?;
-        let hello = StreamMessage::Hello { seq: self.at.seq, inbox: self.inbox, build: self.state.build().to_owned() };
+        self.inbox = decisions::open_mark(self.state.core()).await?;
+        let hello =
+            StreamMessage::Hello { seq: self.at.seq, inbox: self.inbox.count, build: self.state.build().to_owned() };
         let hello = self.event(&hello).map(|event| event.retry(RETRY));
         self.queue.extend(hello);
         if ahead {
@@ -313,10 +315,10 @@ impl Live {
                 messages.push(StreamMessage::Run(RunDelta { run_id: run, card_id: card, events }));
             }
         }
-        let inbox = decisions::open_count(&core).await?;
+        let inbox = decisions::open_mark(&core).await?;
         if inbox != self.inbox {
+            messages.push(StreamMessage::Inbox { inbox: inbox.count, seq: newest });
             self.inbox = inbox;
-            messages.push(StreamMessage::Inbox { inbox, seq: newest });
         }
         let last = messages.len().saturating_sub(1);
         let end = Position { seq: newest.max(self.at.seq), run: run_to };

@@ -85,6 +85,25 @@ pub async fn inbox(core: &Core) -> Result<Inbox, KanbanError> {
     Ok(Inbox { open, total, running, seq, now: core.now_ms() })
 }
 
+/// Which decisions are open, as a mark that differs from what it was when they did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OpenMark {
+    /// How many.
+    pub count: i64,
+    newest: Vec<u8>,
+    oldest: Vec<u8>,
+    versions: i64,
+}
+
+/// Which are open now.
+///
+/// # Errors
+/// When the database fails.
+pub async fn open_mark(core: &Core) -> Result<OpenMark, KanbanError> {
+    let mut reader = core.store().reader().acquire().await?;
+    store::open_mark(&mut reader).await
+}
+
 /// How many are open.
 ///
 /// # Errors

@@ -6,6 +6,7 @@ use sqlx::{Row, SqliteConnection};
 use uuid::Uuid;
 
 use super::NewDecision;
+use super::OpenMark;
 use crate::kanban::{self, KanbanError, UNDO_WINDOW_MS, word};
 use crate::{Actor, text};
 
@@ -29,6 +30,9 @@ const VIEW: &str = concat!(view_columns!(), "WHERE d.id = ?2 AND c.deleted_at IS
 const OPEN_VIEWS: &str =
     concat!(view_columns!(), "WHERE d.state = 'open' AND c.deleted_at IS NULL ORDER BY d.created_at, d.id LIMIT 100");
 const OPEN_COUNT: &str = "SELECT count(*) FROM decision WHERE state = 'open'";
+// Differs when another one came in the place of one that went.
+const OPEN_MARK: &str = "SELECT count(*), COALESCE(max(id), x''), COALESCE(min(id), x''), COALESCE(sum(version), 0)
+    FROM decision WHERE state = 'open'";
 const FIRST_OPEN: &str = "SELECT id FROM decision WHERE state = 'open' ORDER BY created_at, id LIMIT 1";
 const INSERT: &str = "INSERT INTO decision
     (id, kind, card_id, run_id, profile, ask, summary, options, created_at, then_continue)
@@ -112,6 +116,11 @@ pub(super) async fn set_undo(
     Ok(())
 }
 
+pub(super) async fn open_mark(connection: &mut SqliteConnection) -> Result<OpenMark, KanbanError> {
+    let (count, newest, oldest, versions) = sqlx::query_as(OPEN_MARK).fetch_one(connection).await?;
+    Ok(OpenMark { count, newest, oldest, versions })
+}
+
 pub(super) async fn open_count(connection: &mut SqliteConnection) -> Result<i64, KanbanError> {
     Ok(sqlx::query_scalar(OPEN_COUNT).fetch_one(connection).await?)
 }
@@ -181,6 +190,7 @@ mod tests {
             super::VIEW,
             super::OPEN_VIEWS,
             super::OPEN_COUNT,
+            super::OPEN_MARK,
             super::FIRST_OPEN,
             super::INSERT,
             super::SETTLE,

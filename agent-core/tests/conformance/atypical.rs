@@ -89,7 +89,7 @@ async fn every_line_comes_back_exactly_wherever_a_person_writes() {
         let listed =
             kanban::list_cards(&world.core, "", &BoardView::from_query(&view.to_query()), None, 9).await.unwrap();
         assert_eq!(listed.iter().map(|listed| listed.id).collect::<Vec<_>>(), [card.id], "{line:?}");
-        kanban::search_cards(&world.core, line, 10).await.unwrap();
+        kanban::search_cards(&world.core, line, None, 10).await.unwrap();
         world.check_invariants().await;
     }
     assert!(matches!(audit::verify(&world.core).await.unwrap(), audit::ChainState::Whole { .. }));
@@ -508,7 +508,7 @@ async fn hostile_searches_and_views_find_nothing_and_break_nothing() {
     let before = fingerprint(&world).await;
     let endless = "word ".repeat(10_000);
     for text in LINES.iter().copied().chain(["\"", "*", "NEAR(", "a AND", "^", "title:", "\"\"\"", endless.as_str()]) {
-        kanban::search_cards(&world.core, text, u32::MAX).await.unwrap();
+        kanban::search_cards(&world.core, text, None, u32::MAX).await.unwrap();
         let view = BoardView {
             text: text.into(),
             labels: vec![text.into()],

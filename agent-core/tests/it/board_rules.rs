@@ -121,7 +121,7 @@ async fn pages_of_every_order_hold_every_card_once() {
 async fn search_follows_edits_comments_and_results() {
     let world = World::new().await;
     let card = world.create("first words").await;
-    let found = async |text: &str| !kanban::search_cards(&world.core, text, 10).await.unwrap().is_empty();
+    let found = async |text: &str| !kanban::search_cards(&world.core, text, None, 10).await.unwrap().is_empty();
     assert!(found("first").await && !found("second").await);
     let edit = EditCardParams { title: Some("second words".into()), ..EditCardParams::of(card.id, card.revision) };
     kanban::edit_card(&world.core, &ada(), edit).await.unwrap();

@@ -36,14 +36,6 @@ pub fn set_style(element: &web_sys::Element, name: &str, value: &str) {
     }
 }
 
-/// Takes a style away again.
-pub fn remove_style(element: &web_sys::Element, name: &str) {
-    if let Some(element) = element.dyn_ref::<web_sys::HtmlElement>() {
-        // silent-ok: nothing to take away.
-        let _ = element.style().remove_property(name);
-    }
-}
-
 /// Focuses an element; what scrolls around it brings it into view.
 pub fn focus(element: &web_sys::Element) {
     if let Some(element) = element.dyn_ref::<web_sys::HtmlElement>() {
@@ -64,6 +56,28 @@ pub fn remember(key: &str, value: &str) {
         // silent-ok: a full or refused storage loses a convenience, nothing else.
         let _ = storage.set_item(key, value);
     }
+}
+
+/// Keeps a value that must not be lost; whether the browser did.
+#[must_use]
+pub fn keep(key: &str, value: &str) -> bool {
+    window().local_storage().ok().flatten().is_some_and(|storage| storage.set_item(key, value).is_ok())
+}
+
+/// Forgets a value.
+pub fn forget(key: &str) {
+    if let Ok(Some(storage)) = window().local_storage() {
+        // silent-ok: where nothing can be removed nothing was kept.
+        let _ = storage.remove_item(key);
+    }
+}
+
+/// Every value whose key begins so.
+#[must_use]
+pub fn remembered_below(prefix: &str) -> Vec<String> {
+    let Ok(Some(storage)) = window().local_storage() else { return Vec::new() };
+    let keys = (0..storage.length().unwrap_or(0)).filter_map(|at| storage.key(at).ok().flatten());
+    keys.filter(|key| key.starts_with(prefix)).filter_map(|key| storage.get_item(&key).ok().flatten()).collect()
 }
 
 /// Milliseconds since 1970 by the browser's clock.

@@ -43,6 +43,12 @@ impl Drafts {
         });
     }
 
+    /// Whether the page may go: nothing is typed, or the person says so.
+    #[must_use]
+    pub fn may_leave(self) -> bool {
+        !self.any_now() || confirmed()
+    }
+
     fn any_now(self) -> bool {
         self.open.try_get_untracked().is_some_and(|open| open > 0)
     }
@@ -57,7 +63,7 @@ impl Drafts {
         // Before the router, which listens further in.
         let leave =
             wasm_bindgen::closure::Closure::<dyn FnMut(web_sys::MouseEvent)>::new(move |event: web_sys::MouseEvent| {
-                if self.any_now() && leads_away(&event) && !confirmed() {
+                if leads_away(&event) && !self.may_leave() {
                     event.prevent_default();
                     event.stop_propagation();
                 }

@@ -2,6 +2,7 @@
 
 mod button;
 mod chip;
+mod clipboard;
 mod dialog;
 mod drafts;
 mod field;
@@ -20,6 +21,7 @@ pub mod time;
 
 pub use button::{Button, ButtonKind};
 pub use chip::{Chip, Tone};
+pub use clipboard::copy_text;
 pub use dialog::{Dialog, DialogKind};
 pub use drafts::Drafts;
 pub use field::{CheckField, SelectField, TextArea, TextField, start_typing};

@@ -1,6 +1,7 @@
 //! Points in time and spans of it, in words.
 use std::time::Duration;
 
+use leptos::leptos_dom::helpers::TimeoutHandle;
 use leptos::prelude::*;
 
 use crate::i18n::t;
@@ -33,6 +34,28 @@ pub fn ticking() -> Signal<i64> {
         }
     });
     now.into()
+}
+
+/// What a signal says once it has rested that long.
+#[must_use]
+pub fn rested(signal: RwSignal<String>, wait: Duration) -> Signal<String> {
+    let rested = RwSignal::new(signal.get_untracked());
+    let due = StoredValue::new(None::<TimeoutHandle>);
+    Effect::new(move |_| {
+        signal.track();
+        due.update_value(|due| {
+            if let Some(due) = due.take() {
+                due.clear();
+            }
+            let settle = move || {
+                if let Some(text) = signal.try_get_untracked() {
+                    rested.try_set(text);
+                }
+            };
+            *due = set_timeout_with_handle(settle, wait).ok();
+        });
+    });
+    rested.into()
 }
 
 /// "just now", "5 min ago", "3 h ago", "2 days ago".

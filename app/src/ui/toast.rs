@@ -64,8 +64,9 @@ impl Toasts {
             // The same words once: the newest one's action is the one that is meant.
             shown.retain(|(_, other)| other.text != toast.text);
             shown.push((id, toast));
-            if shown.len() > AT_MOST {
-                shown.remove(0);
+            let oldest = shown.iter().position(|(_, toast)| !toast.stays);
+            if let (true, Some(oldest)) = (shown.len() > AT_MOST, oldest) {
+                shown.remove(oldest);
             }
         });
         if !stays {
@@ -97,9 +98,10 @@ impl Toasts {
 pub fn ToastRegion() -> impl IntoView {
     let toasts = expect_context::<Toasts>();
     view! {
-        <div class="toasts" role="status" aria-live="polite">
+        <div role="status" aria-live="polite" aria-label=t::common_messages()>
+            <ul class="toasts">
             <For each=move || toasts.shown.get() key=|(id, _)| *id let((id, toast))>
-                <div class=format!("toast {}", toast.tone.class())>
+                <li class=format!("toast {}", toast.tone.class())>
                     <span>{toast.text}</span>
                     {toast.action.map(|(label, action)| view! {
                         <button type="button" class="btn btn-quiet" on:click=move |_| {
@@ -110,8 +112,9 @@ pub fn ToastRegion() -> impl IntoView {
                     <button type="button" class="icon-btn" aria-label=t::common_dismiss() on:click=move |_| toasts.dismiss(id)>
                         {icon(Icon::Close)}
                     </button>
-                </div>
+                </li>
             </For>
+            </ul>
         </div>
     }
 }

@@ -111,9 +111,9 @@ async fn reads(core: &Core, board: BoardId) {
     }
     let (times, found) = timed(async |_| kanban::list_cards(core, "", &view, None, 200).await.unwrap()).await;
     row("list of 200", times, &format!("{} cards", found.len()));
-    let (times, found) = timed(async |_| kanban::search_cards(core, "topic500 card", 20).await.unwrap()).await;
+    let (times, found) = timed(async |_| kanban::search_cards(core, "topic500 card", None, 20).await.unwrap()).await;
     row("search, two words", times, &format!("{} cards", found.len()));
-    let (times, found) = timed(async |_| kanban::search_cards(core, "card", 20).await.unwrap()).await;
+    let (times, found) = timed(async |_| kanban::search_cards(core, "card", None, 20).await.unwrap()).await;
     row("search, a word in every card", times, &format!("{} cards", found.len()));
     let card = kanban::card(core, CardRef::Number(6)).await.unwrap();
     let mut to = [CardState::Todo, CardState::Triage].into_iter().cycle();

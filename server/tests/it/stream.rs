@@ -6,7 +6,7 @@ use agent_core::{Actor, kanban};
 use axum::body::{Body, BodyDataStream};
 use futures_util::StreamExt;
 use http::StatusCode;
-use protocol::{BoardId, CreateCardParams, StreamMessage};
+use protocol::{BoardId, CardRef, CreateCardParams, StreamMessage};
 
 use crate::{Site, cookie, get};
 
@@ -115,4 +115,22 @@ async fn a_stream_ends_with_its_session_and_says_nothing_after_it() {
     agent_core::accounts::delete_session(&site.core, crate::SESSION).await.unwrap();
     add_card(&site, "secret").await;
     assert!(tab.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_tab_hears_of_another_decision_in_the_place_of_one_that_went() {
+    let site = Site::with_user().await;
+    let actor = Actor::CommandLine { user: "ada".to_owned() };
+    let blocked = async |title: &str| {
+        let params = serde_json::json!({ "title": title, "blocked": true });
+        kanban::create_card(&site.core, &actor, serde_json::from_value(params).unwrap()).await.unwrap().card
+    };
+    let first = blocked("First").await;
+    let mut tab = Tab::open(&site, "").await;
+    let (_, _, hello) = tab.next().await.unwrap();
+    assert!(matches!(hello, StreamMessage::Hello { inbox: 1, .. }), "{hello:?}");
+    kanban::delete_card(&site.core, &actor, CardRef::Id(first.id)).await.unwrap();
+    blocked("Second").await;
+    let (_, _, message) = tab.next().await.unwrap();
+    assert!(matches!(message, StreamMessage::Inbox { inbox: 1, .. }), "{message:?}");
 }

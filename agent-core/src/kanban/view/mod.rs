@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use protocol::{
     BoardDelta, BoardId, BoardPage, BoardSummary, BoardView, COLUMN_PAGE, COUNT_LIMIT, CardId, CardRef, CardState,
-    ColumnPage, ColumnPageParams, TaskCard,
+    ColumnPage, ColumnPageParams, MAX_COLUMN_PAGE, TaskCard,
 };
 use sqlx::{QueryBuilder, SqliteConnection};
 use uuid::Uuid;
@@ -163,7 +163,8 @@ pub async fn column_page(core: &Core, params: ColumnPageParams) -> Result<Column
     let filter = Filter::prepare(&mut tx, params.board_id, &view, readiness.now).await?;
     let column = filter.column(params.state);
     let all = totals(&mut tx, params.board_id).await?.get(&params.state).copied().unwrap_or(0);
-    let faces = column.faces(&mut tx, params.after, COLUMN_PAGE).await?;
+    let limit = params.limit.unwrap_or(COLUMN_PAGE).min(MAX_COLUMN_PAGE);
+    let faces = column.faces(&mut tx, params.after, limit).await?;
     let total = if view.is_filtered() { column.count(&mut tx, COUNT_LIMIT).await? } else { all };
     let cards = into_cards(&readiness, faces);
     tx.rollback().await?;
@@ -341,11 +342,16 @@ pub(super) async fn stuck_cards(core: &Core, board: BoardId) -> Result<Vec<TaskC
     Ok(cards)
 }
 
-/// Cards of all boards that contain the words, newest first, at most 50.
+/// Cards of a board, or of all, that contain the words, newest first, at most 50.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn search_cards(core: &Core, text: &str, limit: u32) -> Result<Vec<TaskCard>, KanbanError> {
+pub async fn search_cards(
+    core: &Core,
+    text: &str,
+    board: Option<BoardId>,
+    limit: u32,
+) -> Result<Vec<TaskCard>, KanbanError> {
     let text = text.trim();
     if text.is_empty() {
         return Ok(Vec::new());
@@ -357,7 +363,11 @@ pub async fn search_cards(core: &Core, text: &str, limit: u32) -> Result<Vec<Tas
     if let Ok(CardRef::Number(number)) = text.trim_start_matches('#').parse::<CardRef>() {
         query.push(" OR c.number = ").push_bind(number);
     }
-    query.push(") ORDER BY c.number DESC LIMIT ").push_bind(limit.min(MAX_FOUND));
+    query.push(")");
+    if let Some(board) = board {
+        query.push(" AND c.board_id = ").push_bind(board.0);
+    }
+    query.push(" ORDER BY c.number DESC LIMIT ").push_bind(limit.min(MAX_FOUND));
     let faces: Vec<Face> = query.build_query_as().fetch_all(&mut *tx).await?;
     let readiness = Readiness::read(core, &mut tx).await?;
     let cards = into_cards(&readiness, faces);

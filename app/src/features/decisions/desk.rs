@@ -11,9 +11,10 @@ use protocol::{
 };
 
 use super::server_fns::{read_decision, settle_decision};
-use super::words::{card_label, done_word};
+use super::words::done_word;
 use crate::error::ApiError;
 use crate::features::kanban::undo_write;
+use crate::features::kanban::words;
 use crate::i18n::t;
 use crate::live::Live;
 use crate::ui::{Toasts, dom};
@@ -150,7 +151,7 @@ impl Desk {
         match (&decision.settlement, next) {
             (Some(settlement), Some(next)) if by_you => {
                 let word = done_word(decision.kind, settlement.verb);
-                let text = [word, " ", &card_label(&decision)].concat();
+                let text = [word, " ", &words::label(decision.card.number)].concat();
                 self.table.last.set(Some(Last { text, undo: settlement.undo, decision: decision.id, left }));
                 // Nothing of this decision is touched any more: it goes, and the next one takes its place.
                 self.table.show(next);

@@ -9,8 +9,9 @@ use super::desk::{Desk, Table};
 use super::fragment;
 use super::server_fns::read_decision;
 use super::settled::Strip;
-use super::words::{KindChip, card_label, cost, kind_word};
+use super::words::{KindChip, kind_word};
 use crate::error::ApiError;
+use crate::features::kanban::words;
 use crate::features::review::{Place, Review};
 use crate::i18n::t;
 use crate::live::Live;
@@ -127,7 +128,7 @@ fn Decision(first: DecisionView, table: Table) -> impl IntoView {
     let look_again = Signal::derive(move || state.track());
     let checking = move || !desk.fresh.get() && desk.view.read().state == DecisionState::Open;
     view! {
-        <leptos_meta::Title text=move || format!("{}: {}", kind_word(kind), card_label(&desk.view.read())) />
+        <leptos_meta::Title text=move || format!("{}: {}", kind_word(kind), words::label(desk.view.read().card.number)) />
         <div class="decision-page" class:is-next=slides>
             <article class="page decision">
                 <Strip table />
@@ -143,7 +144,7 @@ fn Decision(first: DecisionView, table: Table) -> impl IntoView {
                 <Show when=move || desk.view.read().then_continue>
                     <p class="decision-then">{t::review_then_continue()}</p>
                 </Show>
-                <Review card look_again place=Place::Decision />
+                <Review card look_again place=Place::Decision outranked=Signal::derive(move || state.get().0 == DecisionState::Open) />
             </article>
             <Bar desk />
         </div>
@@ -155,7 +156,7 @@ fn CardLine(desk: Desk) -> impl IntoView {
     let address = move || format!("/card/{}", desk.view.read().card.number);
     view! {
         <p class="decision-card">
-            <a href=address>{move || card_label(&desk.view.read())}</a>
+            <a href=address>{move || words::label(desk.view.read().card.number)}</a>
             " "
             <bdi>{move || desk.view.read().card.title.clone()}</bdi>
         </p>
@@ -210,7 +211,7 @@ fn Evidence(desk: Desk) -> impl IntoView {
         <ul class="evidence">
             {fact(Icon::Agent, t::decisions_fact_profile(), profile)}
             {seconds.map(|seconds| fact(Icon::Clock, t::decisions_fact_duration(), time::span(seconds)))}
-            {micros.map(|micros| fact(Icon::Circle, t::decisions_fact_cost(), cost(micros)))}
+            {micros.map(|micros| fact(Icon::Circle, t::decisions_fact_cost(), words::price(micros)))}
             <li class="fact">{move || t::decisions_asked(&time::ago(now.get(), at))}</li>
             <li class="fact"><a href=format!("/card/{number}")>{t::decisions_run()}</a></li>
         </ul>

@@ -1,7 +1,8 @@
 //! How decisions are named and coloured.
 use leptos::prelude::*;
-use protocol::{DecisionKind, DecisionVerb, DecisionView, Settlement};
+use protocol::{DecisionKind, DecisionVerb, Settlement};
 
+use crate::features::kanban::words;
 use crate::i18n::t;
 use crate::ui::{Chip, Icon, Tone, icon, time};
 
@@ -74,42 +75,10 @@ pub fn done_word(kind: DecisionKind, verb: DecisionVerb) -> &'static str {
 pub fn settled_sentence(kind: DecisionKind, settlement: &Settlement, now: i64, too_late: bool) -> String {
     let done = done_word(kind, settlement.verb);
     let ago = time::ago(now, settlement.at);
+    let by = words::person(&settlement.by);
     if too_late {
-        t::decisions_already(&done.to_lowercase(), &settlement.by, &settlement.device, &ago)
+        t::decisions_already(&done.to_lowercase(), by, &settlement.device, &ago)
     } else {
-        t::decisions_by(done, &settlement.by, &settlement.device, &ago)
-    }
-}
-
-/// `T-142`.
-#[must_use]
-pub fn card_label(view: &DecisionView) -> String {
-    ["T-", &view.card.number.to_string()].concat()
-}
-
-/// Millionths of a dollar as people write them.
-#[must_use]
-pub fn cost(micros: i64) -> String {
-    let cents = (micros.max(0) + 5_000) / 10_000;
-    if cents == 0 && micros > 0 {
-        return t::decisions_cost_small().to_owned();
-    }
-    let rest = cents % 100;
-    let zero = if rest < 10 { "0" } else { "" };
-    ["$", &(cents / 100).to_string(), ".", zero, &rest.to_string()].concat()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::cost;
-
-    #[test]
-    fn costs_are_rounded_to_cents() {
-        let check = |micros: i64, text: &str| assert_eq!(cost(micros), text);
-        check(0, "$0.00");
-        check(180_000, "$0.18");
-        check(4_999, "under $0.01");
-        check(12_345_678, "$12.35");
-        check(1_050_000, "$1.05");
+        t::decisions_by(done, by, &settlement.device, &ago)
     }
 }

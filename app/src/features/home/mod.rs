@@ -1,6 +1,7 @@
 //! The front door: what every page needs to know, and where `/` leads.
 use leptos::prelude::*;
 use leptos_router::components::Redirect;
+use protocol::UserId;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ApiError;
@@ -11,6 +12,8 @@ use crate::json::Json;
 pub struct HomeState {
     /// Open decisions.
     pub inbox: i64,
+    /// Who is signed in.
+    pub viewer: UserId,
 }
 
 /// What the frame around every page shows.
@@ -18,7 +21,7 @@ pub struct HomeState {
 pub async fn read_home() -> Result<HomeState, ApiError> {
     let cx = crate::ctx::ctx().await?;
     let inbox = agent_core::decisions::open_count(&cx.core).await?;
-    Ok(HomeState { inbox })
+    Ok(HomeState { inbox, viewer: cx.viewer.id })
 }
 
 /// `/`: to what waits, else to the board.

@@ -3,7 +3,8 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use protocol::{DecisionView, Inbox};
 
-use crate::features::decisions::{KindChip, card_label, read_inbox, verb_word};
+use crate::features::decisions::{KindChip, read_inbox};
+use crate::features::kanban::words;
 use crate::features::push::AskForPush;
 use crate::i18n::t;
 use crate::live::Live;
@@ -63,9 +64,8 @@ fn Rows(first: Inbox) -> impl IntoView {
 
 #[component]
 fn Row(view: DecisionView, now: Signal<i64>) -> impl IntoView {
-    let verb = view.kind.verbs().first().map(|verb| verb_word(view.kind, *verb)).unwrap_or_default();
-    let verb = if view.kind == protocol::DecisionKind::Review { t::inbox_verb_review() } else { verb };
-    let (label, at) = (card_label(&view), view.created_at);
+    let verb = words::ask_action(view.kind);
+    let (label, at) = (words::label(view.card.number), view.created_at);
     view! {
         <li>
             <a class="inbox-row" href=format!("/d/{}", view.id)>

@@ -105,25 +105,11 @@ pub async fn add_comment(params: AddCommentParams) -> Result<CommentAdded, ApiEr
     Ok(agent_core::kanban::add_comment(&cx.core, &cx.actor, params).await?)
 }
 
-/// Starts a card at a time, Unix ms.
-#[server(endpoint = "kanban/schedule", input = Json)]
-pub async fn schedule_card(id: CardId, at: i64) -> Result<CardWritten, ApiError> {
-    let cx = crate::ctx::ctx().await?;
-    Ok(agent_core::kanban::schedule_card(&cx.core, &cx.actor, CardRef::Id(id), at).await?)
-}
-
 /// Takes a running card back from its worker.
 #[server(endpoint = "kanban/reclaim", input = Json)]
 pub async fn reclaim_card(id: CardId, reason: String) -> Result<CardWritten, ApiError> {
     let cx = crate::ctx::ctx().await?;
     Ok(agent_core::kanban::reclaim_card(&cx.core, &cx.actor, CardRef::Id(id), &reason).await?)
-}
-
-/// Stops a card for a person.
-#[server(endpoint = "kanban/block", input = Json)]
-pub async fn block_card(id: CardId, reason: String) -> Result<CardWritten, ApiError> {
-    let cx = crate::ctx::ctx().await?;
-    Ok(agent_core::kanban::block_card(&cx.core, &cx.actor, CardRef::Id(id), &reason).await?)
 }
 
 /// Makes a card wait for another.
@@ -175,11 +161,11 @@ pub async fn create_swarm(params: SwarmParams) -> Result<SwarmMade, ApiError> {
     Ok(agent_core::kanban::triage::create_swarm(&cx.core, &cx.actor, params).await?)
 }
 
-/// Cards of all boards that contain the words, newest first.
+/// Cards of a board, or of all, that contain the words, newest first.
 #[server(endpoint = "kanban/search", input = Json)]
-pub async fn search_cards(text: String) -> Result<Vec<TaskCard>, ApiError> {
+pub async fn search_cards(text: String, board: Option<BoardId>) -> Result<Vec<TaskCard>, ApiError> {
     let cx = crate::ctx::ctx().await?;
-    Ok(agent_core::kanban::search_cards(&cx.core, &text, 20).await?)
+    Ok(agent_core::kanban::search_cards(&cx.core, &text, board, 20).await?)
 }
 
 /// All boards, archived ones last.
@@ -245,11 +231,13 @@ pub async fn save_template(board: BoardId, name: String, params: CreateCardParam
     Ok(agent_core::kanban::save_template(&cx.core, &cx.actor, board, &name, params).await?)
 }
 
-/// Deletes a template.
+/// Deletes a template of a board, whose id is answered; an empty slug means the default board.
 #[server(endpoint = "kanban/template-delete", input = Json)]
-pub async fn delete_template(board: BoardId, id: TemplateId) -> Result<(), ApiError> {
+pub async fn delete_template(slug: String, id: TemplateId) -> Result<BoardId, ApiError> {
     let cx = crate::ctx::ctx().await?;
-    Ok(agent_core::kanban::delete_template(&cx.core, &cx.actor, board, id).await?)
+    let (board, _) = agent_core::kanban::board_settings(&cx.core, &slug).await?;
+    agent_core::kanban::delete_template(&cx.core, &cx.actor, board.id, id).await?;
+    Ok(board.id)
 }
 
 /// The templates of a board; an empty slug means the default board.

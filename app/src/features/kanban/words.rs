@@ -1,5 +1,7 @@
 //! States, reasons, times and prices in words.
-use protocol::{CardSort, CardState, DecisionKind, LaneBy, PriorityBand, TaskCard, UndoResult, WaitKind, WaitReason};
+use protocol::{
+    BulkChange, CardSort, CardState, DecisionKind, LaneBy, PriorityBand, TaskCard, UndoResult, WaitKind, WaitReason,
+};
 
 use crate::i18n::t;
 use crate::ui::{Icon, Tone};
@@ -70,6 +72,20 @@ pub fn empty_column(state: CardState) -> &'static str {
         CardState::Blocked => t::kanban_empty_blocked(),
         CardState::Done | CardState::Archived => t::kanban_empty_done(),
     }
+}
+
+/// A change to one or more cards, which are named.
+#[must_use]
+pub fn change(cards: &str, change: &BulkChange) -> String {
+    let what = match change {
+        BulkChange::Move { to, .. } => return t::outbox_move(cards, state_name(*to)),
+        BulkChange::Assign(profile) if profile.is_empty() => t::kanban_unassigned(),
+        BulkChange::Assign(name) | BulkChange::AddLabel(name) | BulkChange::RemoveLabel(name) => name,
+        BulkChange::Priority(priority) => band_name(PriorityBand::of(*priority)),
+        BulkChange::Schedule(_) => t::kanban_schedule(),
+        BulkChange::Delete => t::kanban_delete(),
+    };
+    t::outbox_change(cards, what)
 }
 
 /// `T-142`.
@@ -214,13 +230,14 @@ pub fn ask_action(kind: DecisionKind) -> &'static str {
     }
 }
 
-/// `$0.18`; small sums keep their first digits.
+/// `$0.18`, rounded; small sums keep their first digits.
 #[must_use]
 pub fn price(micros: i64) -> String {
-    let cents = micros / 10_000;
-    if micros > 0 && cents == 0 {
-        return format!("${}.{:04}", micros / 1_000_000, micros % 1_000_000 / 100);
+    let micros = micros.max(0);
+    if (1..10_000).contains(&micros) {
+        return format!("$0.{:04}", (micros + 50) / 100);
     }
+    let cents = (micros + 5_000) / 10_000;
     format!("${}.{:02}", cents / 100, cents % 100)
 }
 
@@ -237,7 +254,7 @@ pub fn redone(result: &UndoResult) -> String {
 #[must_use]
 pub fn person(name: &str) -> &str {
     let number = name.strip_prefix("user ").unwrap_or_default().trim_start_matches("id ");
-    if number.parse::<u32>().is_ok() { t::card_at_the_terminal() } else { name }
+    if number.parse::<u32>().is_ok() { t::card_somebody() } else { name }
 }
 
 /// What was taken back.
@@ -275,7 +292,8 @@ mod tests {
         check(0, "$0.00");
         check(900, "$0.0009");
         check(180_000, "$0.18");
-        check(12_345_678, "$12.34");
+        check(12_345_678, "$12.35");
+        check(9_999, "$0.0100");
     }
 
     #[test]

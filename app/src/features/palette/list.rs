@@ -2,7 +2,6 @@
 use std::time::Duration;
 
 use leptos::html;
-use leptos::leptos_dom::helpers::TimeoutHandle;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use protocol::{BoardSummary, TaskCard};
@@ -11,6 +10,7 @@ use super::Go;
 use crate::features::kanban::{read_boards, search_cards, words};
 use crate::i18n::t;
 use crate::layout::NewCard;
+use crate::ui::time::rested;
 use crate::ui::{Icon, icon, start_typing};
 
 /// Cards are looked for from so many letters on, when typing rests.
@@ -84,37 +84,31 @@ pub(super) fn list(open: RwSignal<bool>, go: StoredValue<Go>, new_card: NewCard)
     let text = RwSignal::new(String::new());
     let (boards, cards) = (RwSignal::new(Vec::<BoardSummary>::new()), RwSignal::new(Vec::<TaskCard>::new()));
     let (chosen, searching) = (RwSignal::new(0_usize), RwSignal::new(false));
-    let typed = StoredValue::new(None::<TimeoutHandle>);
+    let wanted = rested(text, RESTS);
     spawn_local(async move {
         if let Ok(found) = read_boards().await {
             boards.try_set(found);
         }
     });
-    let search = move || {
-        // Whoever is quick has gone before typing rests.
-        let Some(wanted) = text.try_get_untracked() else { return };
+    Effect::new(move |_| {
+        let wanted = wanted.get();
         if wanted.trim().chars().count() < MIN_LETTERS {
             cards.set(Vec::new());
             return;
         }
         searching.set(true);
         spawn_local(async move {
-            let found = search_cards(wanted.clone()).await.unwrap_or_default();
+            // silent-ok: the frame says when the server is out of reach; pages and boards are found all the same.
+            let found = search_cards(wanted.clone(), None).await.unwrap_or_default();
             if text.try_get_untracked().is_some_and(|now| now == wanted) {
                 searching.set(false);
                 cards.set(found);
             }
         });
-    };
+    });
     Effect::new(move |_| {
         text.track();
         chosen.set(0);
-        typed.update_value(|typed| {
-            if let Some(typed) = typed.take() {
-                typed.clear();
-            }
-            *typed = set_timeout_with_handle(search, RESTS).ok();
-        });
     });
     let hits = Memo::new(move |_| {
         let wanted = text.read().trim().to_lowercase();

@@ -10,7 +10,7 @@ use leptos_router::hooks::use_navigate;
 
 use crate::i18n::t;
 use crate::layout::NewCard;
-use crate::ui::{Dialog, Overlays, dom, later};
+use crate::ui::{Dialog, Drafts, Overlays, dom, later};
 
 /// The second key of a chord must follow within this.
 const CHORD_MS: i64 = 800;
@@ -34,7 +34,11 @@ pub fn Palette(
     let open = RwSignal::new(false);
     let navigate = use_navigate();
     let overlays = expect_context::<Overlays>();
+    let drafts = expect_context::<Drafts>();
     let go: Go = Box::new(move |address: &str| {
+        if !drafts.may_leave() {
+            return;
+        }
         // The palette's own entry in the history becomes the page's.
         let replace = overlays.any();
         overlays.leave();

@@ -28,6 +28,8 @@ impl Updates {
     pub fn provide(toasts: Toasts, drafts: Drafts) -> Self {
         let updates = Self { ready: RwSignal::new(false) };
         provide_context(updates);
+        // Here, because what an effect makes ends with its next run.
+        let reload = Callback::new(move |()| apply(toasts, drafts));
         Effect::new(move |told: Option<bool>| {
             let told = told.unwrap_or(false);
             let tell = updates.ready.get() && !drafts.any();
@@ -35,7 +37,7 @@ impl Updates {
                 toasts.show(Toast {
                     text: t::shell_new_version().into(),
                     tone: Tone::Accent,
-                    action: Some((t::shell_reload().into(), Callback::new(move |()| apply(toasts, drafts)))),
+                    action: Some((t::shell_reload().into(), reload)),
                     stays: true,
                 });
             }

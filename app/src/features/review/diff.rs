@@ -9,8 +9,9 @@ use wasm_bindgen::JsCast;
 
 use super::server_fns::read_file_diff;
 use super::{Desk, stat_view, status_sign, viewed};
-use crate::features::kanban::{add_comment, words};
+use crate::features::kanban::{AddComment, words};
 use crate::i18n::t;
+use crate::outbox::{About, Outbox, Outcome};
 use crate::ui::{Button, ButtonKind, Icon, Toasts, dom, icon};
 
 /// Files whose lines are fetched without being asked for.
@@ -305,7 +306,7 @@ fn remarks(comments: Vec<CommentView>, with_line: bool) -> AnyView {
 
 #[component]
 fn Composer(sheet: Sheet, line: Option<u32>) -> impl IntoView {
-    let toasts = expect_context::<Toasts>();
+    let (toasts, outbox) = (expect_context::<Toasts>(), expect_context::<Outbox>());
     let (body, busy) = (RwSignal::new(String::new()), RwSignal::new(false));
     let field = NodeRef::<html::Textarea>::new();
     Effect::new(move |_| {
@@ -314,6 +315,13 @@ fn Composer(sheet: Sheet, line: Option<u32>) -> impl IntoView {
             let _ = field.focus();
         }
     });
+    let place = line.map_or_else(String::new, |line| line.to_string());
+    let key = StoredValue::new(format!("hermes.draft.{}.{}:{place}", sheet.desk.card, sheet.path.get_value()));
+    Effect::new(move |_| body.set(key.with_value(|key| dom::remembered(key)).unwrap_or_default()));
+    let sent = move || {
+        key.try_with_value(|key| dom::forget(key));
+        sheet.composing.try_set(None);
+    };
     let close = move || sheet.composing.set(None);
     let send = move || {
         let text = body.get_untracked();
@@ -322,24 +330,30 @@ fn Composer(sheet: Sheet, line: Option<u32>) -> impl IntoView {
         }
         busy.set(true);
         let anchor = Some(LineAnchor { path: sheet.path.get_value(), line });
-        spawn_local(async move {
-            match add_comment(AddCommentParams { id: sheet.desk.card, body: text, anchor }).await {
-                Ok(added) => {
-                    sheet.desk.evidence.try_update(|found| {
-                        if let Some(found) = found {
-                            found.comments.push(added.comment);
-                        }
-                    });
-                    sheet.composing.try_set(None);
-                    if let Some(undo) = added.undo {
-                        toasts.undoable(t::review_comment_added(), sheet.desk.undo(toasts, undo));
+        let params = AddCommentParams { id: sheet.desk.card, body: text.clone(), anchor };
+        let about = About { label: t::review_outbox(&sheet.path.get_value()), cards: vec![sheet.desk.card], text };
+        outbox.send(&AddComment { params }, about, move |outcome| match outcome {
+            Outcome::Done { answer, late } => {
+                sheet.desk.evidence.try_update(|found| {
+                    if let Some(found) = found {
+                        found.comments.push(answer.comment);
                     }
+                });
+                if late {
+                    return;
                 }
-                Err(error) => {
-                    busy.try_set(false);
+                sent();
+                if let Some(undo) = answer.undo {
+                    toasts.undoable(t::review_comment_added(), sheet.desk.undo(toasts, undo));
+                }
+            }
+            Outcome::Waits => sent(),
+            Outcome::Refused(error) => {
+                if busy.try_set(false).is_none() {
                     toasts.fail(error.message);
                 }
             }
+            Outcome::TakenBack => {}
         });
     };
     let label = sheet.path.with_value(|path| match line {
@@ -358,6 +372,7 @@ fn Composer(sheet: Sheet, line: Option<u32>) -> impl IntoView {
                 rows="2"
                 aria-label=label
                 placeholder=t::review_comment_placeholder()
+                on:input=move |event| key.with_value(|key| dom::remember(key, &event_target_value(&event)))
                 bind:value=body
                 on:keydown=move |event| {
                     if event.key() == "Escape" {

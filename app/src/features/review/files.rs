@@ -7,6 +7,7 @@ use wasm_bindgen::JsCast;
 
 use super::server_fns::remove_file;
 use super::{Desk, Place, upload};
+use crate::features::kanban::words;
 use crate::i18n::t;
 use crate::ui::{Button, Dialog, Icon, Toasts, icon};
 
@@ -108,7 +109,7 @@ fn tile(
     toasts: Toasts,
 ) -> AnyView {
     let (id, name) = (file.id, file.name.clone());
-    let facts = format!("{} · {}", size(file.bytes), file.author);
+    let facts = format!("{} · {}", size(file.bytes), words::person(&file.author));
     let face = if file.media_type.starts_with("image/") {
         let (src, picture) = (address(&file), file.clone());
         view! {

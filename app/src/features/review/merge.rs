@@ -3,8 +3,8 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use protocol::{MergeCardParams, MergeState, MergeVerdict};
 
+use super::Desk;
 use super::server_fns::merge_card;
-use super::{Desk, Place};
 use crate::i18n::t;
 use crate::ui::{Button, ButtonKind, Icon, Toasts, icon};
 
@@ -20,8 +20,7 @@ fn merge_view(desk: Desk, state: MergeState) -> AnyView {
     let toasts = expect_context::<Toasts>();
     let busy = RwSignal::new(false);
     let commit = state.verdict == MergeVerdict::Uncommitted;
-    // On a decision's page the one main action is the answer.
-    let kind = if desk.place == Place::Card { ButtonKind::Primary } else { ButtonKind::Secondary };
+    let kind = if desk.outranked.get() { ButtonKind::Secondary } else { ButtonKind::Primary };
     let can = commit || state.verdict == MergeVerdict::Ready;
     let press = Callback::new(move |()| {
         busy.set(true);

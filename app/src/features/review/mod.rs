@@ -32,6 +32,7 @@ pub enum Place {
 pub(crate) struct Desk {
     card: CardId,
     place: Place,
+    outranked: Signal<bool>,
     /// `None` until the server has answered.
     evidence: RwSignal<Option<CardEvidence>>,
     problem: RwSignal<String>,
@@ -82,17 +83,21 @@ pub fn Review(
     look_again: Signal<()>,
     /// Where it is shown.
     place: Place,
+    /// Another action of the page is the main one.
+    #[prop(into)]
+    outranked: Signal<bool>,
 ) -> impl IntoView {
     let alive = RwSignal::new(false);
     Effect::new(move |_| alive.set(true));
-    move || alive.get().then(|| later(review_view(card, look_again, place)))
+    move || alive.get().then(|| later(review_view(card, look_again, place, outranked)))
 }
 
 #[lazy]
-fn review_view(card: CardId, look_again: Signal<()>, place: Place) -> AnyView {
+fn review_view(card: CardId, look_again: Signal<()>, place: Place, outranked: Signal<bool>) -> AnyView {
     let desk = Desk {
         card,
         place,
+        outranked,
         evidence: RwSignal::new(None),
         problem: RwSignal::new(String::new()),
         current: RwSignal::new(0),

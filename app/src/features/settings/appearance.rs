@@ -72,7 +72,7 @@ fn apply(theme: &'static str) {
 /// The colour of the browser's own bars.
 fn paint_bars(theme: &str) {
     let Ok(metas) = document().query_selector_all("meta[name=theme-color]") else { return };
-    for (index, (own, media, colour)) in BARS.into_iter().enumerate() {
+    for (index, (_, media, colour)) in BARS.into_iter().enumerate() {
         let Some(meta) = metas.get(index as u32).and_then(|meta| meta.dyn_into::<web_sys::Element>().ok()) else {
             continue;
         };
@@ -80,6 +80,5 @@ fn paint_bars(theme: &str) {
         // silent-ok: constant names and values.
         let _ = meta.set_attribute("content", colour);
         let _ = if theme == "system" { meta.set_attribute("media", media) } else { meta.remove_attribute("media") };
-        let _ = own;
     }
 }

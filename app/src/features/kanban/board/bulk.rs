@@ -16,7 +16,11 @@ pub(super) fn bar(board: Board, ui: BoardUi) -> AnyView {
     let menu = move |menu: MenuFor, anchor: &str| ui.open_menu(menu, format!("[data-bulk='{anchor}']"));
     let button = move |name: &'static str, sign: Icon, id: &'static str, action: Callback<Vec<CardId>>| {
         view! {
-            <button type="button" class="bulk-btn" data-bulk=id aria-label=name title=name aria-haspopup=(id != "archive").then_some("dialog")
+            <button type="button" class="bulk-btn" data-bulk=id aria-label=name title=name aria-haspopup=match id {
+                    "archive" | "delete" => None,
+                    "label" => Some("dialog"),
+                    _ => Some("menu"),
+                }
                 on:click=move |_| action.run(cards())>
                 {icon(sign)}
                 <span>{name}</span>

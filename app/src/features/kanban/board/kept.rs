@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use protocol::{BoardPage, ColumnPage};
 
 use super::model::Board;
+use crate::outbox::Outbox;
 use crate::ui::dom;
 
 /// What is older is read again.
@@ -17,6 +18,8 @@ struct Kept {
     query: String,
     page: BoardPage,
     at: i64,
+    /// Writes that had come to nothing by then.
+    undone: u32,
 }
 
 thread_local! {
@@ -26,18 +29,24 @@ thread_local! {
 /// Keeps what is on screen when the board is left. Below an effect: on the server nothing is kept.
 pub fn keep(board: Board, route: String) {
     on_cleanup(move || {
+        // Another view is on its way: what is shown is not what the address says.
+        if board.loading.get_untracked() {
+            return;
+        }
         if let Some(page) = page_of(board) {
             let query = board.view.with_untracked(protocol::BoardView::to_query);
-            KEPT.set(Some(Kept { route, query, page, at: dom::now_ms() }));
+            KEPT.set(Some(Kept { route, query, page, at: dom::now_ms(), undone: untrack(|| board.outbox.undone()) }));
         }
     });
 }
 
-/// What was kept of a board, for an address.
-pub fn take(route: &str, query: &str) -> Option<BoardPage> {
-    let kept = KEPT.take()?;
+/// What was kept of a board, for an address. It may show writes that the outbox still has, none that came to nothing.
+pub fn take(route: &str, query: &str, outbox: Outbox) -> Option<BoardPage> {
+    let mut kept = KEPT.take()?;
     let is_it = (kept.route == route || kept.page.board.slug == route) && kept.query == query;
-    (is_it && dom::now_ms() - kept.at < KEPT_MS).then_some(kept.page)
+    let age = dom::now_ms() - kept.at;
+    kept.page.now += age;
+    (is_it && age < KEPT_MS && kept.undone == untrack(|| outbox.undone())).then_some(kept.page)
 }
 
 fn page_of(board: Board) -> Option<BoardPage> {

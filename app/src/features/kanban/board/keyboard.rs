@@ -95,18 +95,12 @@ fn press(board: Board, ui: BoardUi, key: Key) {
         "k" | "ArrowUp" => peek_along(ui, || step(board, -1)),
         "h" | "H" | "ArrowLeft" => peek_along(ui, || side(board, -1)),
         "l" | "L" | "ArrowRight" => peek_along(ui, || side(board, 1)),
-        "?" => {
-            ui.open_form(Form::Keys);
-            true
-        }
+        "?" => ui.open_form(Form::Keys),
         " " if on_card() => peek::toggle(ui, focused_card().and_then(|slot| id_of(&slot))),
         "Escape" if ui.peek.read_untracked().is_some() => peek::toggle(ui, None),
-        "Escape" if !board.selection.read_untracked().is_empty() => {
-            board.clear_selection();
-            true
-        }
+        "Escape" if !board.selection.read_untracked().is_empty() => board.clear_selection(),
         name => act(board, ui, name),
-    };
+    }
 }
 
 /// Whether the focus is on a card's title.
@@ -115,25 +109,24 @@ fn on_card() -> bool {
 }
 
 /// Moves the focus; the panel beside the board goes along. From within the panel the walk starts at its card.
-fn peek_along(ui: BoardUi, walk: impl Fn() -> bool) -> bool {
+fn peek_along(ui: BoardUi, walk: impl Fn()) {
     let Some(shown) = ui.peek.get_untracked() else { return walk() };
     if focused_card().is_none()
         && let Ok(Some(link)) = document().query_selector(&format!("[data-card='{shown}'] a.card-title"))
     {
         dom::focus(&link);
     }
-    let moved = walk();
+    walk();
     if let Some(id) = focused_card().and_then(|slot| id_of(&slot)).filter(|id| *id != shown) {
         ui.peek.set(Some(id));
     }
-    moved
 }
 
 /// Keys that act on the focused card, or on the selection when it is part of it.
-fn act(board: Board, ui: BoardUi, key: &str) -> bool {
+fn act(board: Board, ui: BoardUi, key: &str) {
     let focused = focused_card().and_then(|slot| id_of(&slot));
     let Some(id) = focused.or_else(|| board.selection.with_untracked(|selection| selection.last().copied())) else {
-        return false;
+        return;
     };
     let meant = || board.meant_by(id);
     match key {
@@ -148,9 +141,8 @@ fn act(board: Board, ui: BoardUi, key: &str) -> bool {
             step(board, 1);
             board.move_cards(meant(), CardState::Archived, Place::default());
         }
-        _ => return false,
+        _ => {}
     }
-    true
 }
 
 /// While a card is carried, the arrows move it.
@@ -167,18 +159,17 @@ fn carry(board: Board, key: &Key) {
 }
 
 /// Selects the focused card and the next one, and goes there.
-fn extend(board: Board, by: i32) -> bool {
+fn extend(board: Board, by: i32) {
     let Some(id) = focused_card().and_then(|slot| id_of(&slot)) else { return step(board, by) };
     if board.card(id).is_some_and(|model| !model.selected.get_untracked()) {
         board.toggle(id);
     }
-    let moved = step(board, by);
+    step(board, by);
     if let Some(next) = focused_card().and_then(|slot| id_of(&slot)).filter(|next| *next != id)
         && board.card(next).is_some_and(|model| !model.selected.get_untracked())
     {
         board.toggle(next);
     }
-    moved
 }
 
 fn focused_card() -> Option<Element> {
@@ -190,30 +181,34 @@ fn id_of(slot: &Element) -> Option<CardId> {
 }
 
 /// Up or down within the column; from nowhere to the first card of all.
-fn step(board: Board, by: i32) -> bool {
+fn step(board: Board, by: i32) {
     let Some(slot) = focused_card() else {
-        let first = document().query_selector("[data-card]").ok().flatten();
-        return first.is_some_and(|first| focus(board, &first));
+        if let Ok(Some(first)) = document().query_selector("[data-card]") {
+            focus(board, &first);
+        }
+        return;
     };
     // Over lanes, too: all cards of the column, in order.
-    let Ok(Some(column)) = slot.closest("[data-column]") else { return false };
-    let Ok(slots) = column.query_selector_all("[data-card]") else { return false };
+    let Ok(Some(column)) = slot.closest("[data-column]") else { return };
+    let Ok(slots) = column.query_selector_all("[data-card]") else { return };
     let slots: Vec<Element> = (0..slots.length()).filter_map(|index| slots.item(index)?.dyn_into().ok()).collect();
     let at = slots.iter().position(|other| other.is_same_node(Some(&slot))).unwrap_or(0);
     let next = if by > 0 { Some(at + 1) } else { at.checked_sub(1) };
-    next.and_then(|next| slots.get(next)).is_some_and(|next| focus(board, next))
+    if let Some(next) = next.and_then(|next| slots.get(next)) {
+        focus(board, next);
+    }
 }
 
 /// To the card at the same height in the next column that has any.
-fn side(board: Board, by: i32) -> bool {
+fn side(board: Board, by: i32) {
     let Some(slot) = focused_card() else { return step(board, 1) };
     let height = slot.get_bounding_client_rect().top();
-    let Ok(Some(mut column)) = slot.closest("[data-column]") else { return false };
+    let Ok(Some(mut column)) = slot.closest("[data-column]") else { return };
     loop {
         let next = if by > 0 { column.next_element_sibling() } else { column.previous_element_sibling() };
-        let Some(next) = next else { return false };
+        let Some(next) = next else { return };
         column = next;
-        let Ok(slots) = column.query_selector_all("[data-card]") else { return false };
+        let Ok(slots) = column.query_selector_all("[data-card]") else { return };
         let slots = (0..slots.length()).filter_map(|index| slots.item(index)?.dyn_into::<Element>().ok());
         let distance = |slot: &Element| (slot.get_bounding_client_rect().top() - height).abs();
         if let Some(nearest) = slots.min_by(|a, b| distance(a).total_cmp(&distance(b))) {
@@ -223,12 +218,12 @@ fn side(board: Board, by: i32) -> bool {
 }
 
 /// Focuses a card's link and says where it is.
-fn focus(board: Board, slot: &Element) -> bool {
-    let Ok(Some(link)) = slot.query_selector("a.card-title") else { return false };
+fn focus(board: Board, slot: &Element) {
+    let Ok(Some(link)) = slot.query_selector("a.card-title") else { return };
     dom::focus(&link);
     card_focus::show(slot);
-    let Some(card) = id_of(slot).and_then(|id| board.face(id)) else { return true };
-    let Some(column) = board.column(card.state) else { return true };
+    let Some(card) = id_of(slot).and_then(|id| board.face(id)) else { return };
+    let Some(column) = board.column(card.state) else { return };
     let place = column.ids.with_untracked(|ids| ids.iter().position(|id| *id == card.id)).map_or(1, |place| place + 1);
     board.announce(t::kanban_announce_place(
         &words::label(card.number),
@@ -236,17 +231,16 @@ fn focus(board: Board, slot: &Element) -> bool {
         &place.to_string(),
         &column.total.get_untracked().to_string(),
     ));
-    true
 }
 
-/// The list of keys.
+/// The list of keys, as they are named on this keyboard: `Mod` is ⌘ on a Mac and Ctrl elsewhere.
 pub(super) fn keys() -> AnyView {
     let keys = [
         ("J K H L", t::kanban_key_next()),
         ("↵", t::kanban_key_open()),
         ("␣", t::peek_key()),
         ("X ⇧J ⇧K", t::kanban_key_select()),
-        ("⌘A", t::kanban_key_select_all()),
+        ("Mod+A", t::kanban_key_select_all()),
         ("M", t::kanban_key_move()),
         ("S A P", t::kanban_key_set()),
         ("D", t::kanban_key_depends()),
@@ -254,15 +248,18 @@ pub(super) fn keys() -> AnyView {
         ("#", t::kanban_key_archive()),
         ("C", t::kanban_key_new()),
         ("/", t::kanban_key_search()),
-        ("⌘K", t::kanban_key_palette()),
-        ("⌘Z ⇧⌘Z", t::kanban_key_undo()),
+        ("Mod+K", t::kanban_key_palette()),
+        ("Mod+Z Mod+⇧Z", t::kanban_key_undo()),
         ("G", t::kanban_key_go()),
         ("?", t::kanban_key_help()),
     ];
+    let is_mac = window().navigator().user_agent().is_ok_and(|agent| agent.contains("Mac OS X"));
+    let command = if is_mac { "⌘" } else { "Ctrl " };
+    let key = |key: &str| view! { <kbd>{key.replace("Mod+", command)}</kbd> };
     view! {
         <dl class="dialog-body keys">
             {keys.into_iter().map(|(keys, what)| view! {
-                <dt>{keys.split(' ').map(|key| view! { <kbd>{key}</kbd> }).collect_view()}</dt>
+                <dt>{keys.split(' ').map(key).collect_view()}</dt>
                 <dd>{what}</dd>
             }).collect_view()}
         </dl>

@@ -31,6 +31,7 @@ use super::{EditDialog, NewCardDefaults, words};
 use crate::i18n::t;
 use crate::layout::{LastBoard, NewCard};
 use crate::live::{Live, Watch};
+use crate::outbox::Outbox;
 use crate::ui::{
     Button, ButtonKind, EmptyState, ErrorState, MenuItem, Overlays, Toasts, dom, later, shown_while, skeleton_rows,
 };
@@ -195,12 +196,13 @@ pub fn BoardRoute() -> impl IntoView {
     let slug = Memo::new(move |_| params.read().get("slug").unwrap_or_default());
     let search = use_location().search;
     let view = Memo::new(move |_| BoardView::from_query(&search.read()));
+    let outbox = expect_context::<Outbox>();
     // Only another board is another page; another view of the same one is shown in place.
     let page = Resource::new_blocking(
         move || slug.get(),
         move |slug| {
             let query = view.with_untracked(BoardView::to_query);
-            let kept = kept::take(&slug, &query);
+            let kept = kept::take(&slug, &query, outbox);
             async move { if let Some(page) = kept { Ok(page) } else { read_board(slug, query).await } }
         },
     );
@@ -222,7 +224,14 @@ fn BoardContent(page: BoardPage, view: Memo<BoardView>, route: String) -> impl I
     let live = expect_context::<Live>();
     let new_card = expect_context::<NewCard>();
     let seq = page.seq;
-    let board = Board::new(page, view.get_untracked(), expect_context::<Toasts>());
+    // While the next page's code is on its way the address is that page's already.
+    let (path, name) = (use_location().pathname, route.clone());
+    let view = Memo::new(move |shown: Option<&BoardView>| match shown {
+        Some(shown) if slug_of(&path.read()) != Some(name.as_str()) => shown.clone(),
+        _ => view.get(),
+    });
+    let outbox = expect_context::<Outbox>();
+    let board = Board::new(page, view.get_untracked(), expect_context::<Toasts>(), outbox);
     let ui = BoardUi::new(board);
     let columns = NodeRef::<html::Div>::new();
     let current = RwSignal::new(CardState::Triage);
@@ -239,6 +248,18 @@ fn BoardContent(page: BoardPage, view: Memo<BoardView>, route: String) -> impl I
         _ => {}
     });
     Effect::new(move |_| board.show(view.get()));
+    Effect::new(move |before: Option<Vec<CardId>>| {
+        let now = outbox.cards();
+        board.mark_waiting(&before.unwrap_or_default(), &now);
+        now
+    });
+    Effect::new(move |before: Option<u32>| {
+        let undone = outbox.undone();
+        if before.is_some_and(|before| before != undone) {
+            board.reload(board.seq.get_value());
+        }
+        undone
+    });
     Effect::new(move |_| board.keep_time());
     let chip_bar = NodeRef::<html::Div>::new();
     place::remember(board, columns, current);
@@ -249,6 +270,7 @@ fn BoardContent(page: BoardPage, view: Memo<BoardView>, route: String) -> impl I
         last.0.set(board.summary.with_value(|summary| board.view.with(|view| address(summary, view))))
     });
     Effect::new(move |_| kept::keep(board, route.clone()));
+    new_card.board.set_value(board.summary.with_value(|summary| summary.slug.clone()));
     new_card.created.set_value(Some(Callback::new(move |card| board.accept(card))));
     on_cleanup(move || {
         new_card.created.try_set_value(None);
@@ -294,6 +316,12 @@ fn BoardContent(page: BoardPage, view: Memo<BoardView>, route: String) -> impl I
         <forms::FormDialog board ui />
         <EditDialog open=ui.edit_open card=ui.edit on_saved=edited />
     }
+}
+
+/// What the address of a board calls it; nothing for the usual one.
+fn slug_of(path: &str) -> Option<&str> {
+    let rest = path.strip_prefix("/board")?;
+    if rest.is_empty() { Some("") } else { rest.strip_prefix('/') }
 }
 
 /// Where a view of a board is shown.

@@ -14,9 +14,10 @@ use protocol::{
 
 use super::{focus, window};
 use crate::error::ApiError;
-use crate::features::kanban::server_fns::{last_redo, last_undo, move_card, read_board, read_column, undo_write};
+use crate::features::kanban::server_fns::{MoveCard, last_redo, last_undo, read_board, read_column, undo_write};
 use crate::features::kanban::words;
 use crate::i18n::t;
+use crate::outbox::{About, Outbox, Outcome};
 use crate::ui::{Toasts, dom};
 
 /// A write that takes longer shows that it is still on its way.
@@ -130,15 +131,14 @@ pub struct Board {
     pub(super) seq: StoredValue<i64>,
     /// A look at what the view hides or shows now is due.
     refreshing: StoredValue<bool>,
-    /// Writes that the server has not answered yet, and whether their taking back was asked for meanwhile.
-    flying: StoredValue<(u32, bool)>,
+    pub(super) outbox: Outbox,
     pub(super) toasts: Toasts,
 }
 
 impl Board {
     /// The board of a page that was just read.
     #[must_use]
-    pub fn new(page: BoardPage, view: BoardView, toasts: Toasts) -> Self {
+    pub fn new(page: BoardPage, view: BoardView, toasts: Toasts, outbox: Outbox) -> Self {
         let mut cards = HashMap::new();
         let around = Around {
             boards: page.boards,
@@ -176,7 +176,7 @@ impl Board {
             seq: StoredValue::new(page.seq),
             cards: StoredValue::new(cards),
             refreshing: StoredValue::new(false),
-            flying: StoredValue::new((0, false)),
+            outbox,
             toasts,
         }
     }
@@ -289,7 +289,10 @@ impl Board {
         let slug = self.summary.with_value(|board| board.slug.clone());
         spawn_local(async move {
             let view = self.view.get_untracked();
-            let answer = read_board(slug, view.to_query()).await;
+            let answer = match read_board(slug, view.to_query()).await {
+                Ok(page) => self.read_on(page, &view).await,
+                Err(error) => Err(error),
+            };
             if self.cards.is_disposed() || self.view.with_untracked(|shown| *shown != view) {
                 return; // the page has gone, or another view is on its way
             }
@@ -303,6 +306,32 @@ impl Board {
         });
     }
 
+    /// Adds what else was loaded of the columns, so that nobody who scrolled down is thrown back.
+    async fn read_on(self, mut page: BoardPage, view: &BoardView) -> Result<BoardPage, ApiError> {
+        if self.cards.is_disposed() || self.view.with_untracked(|shown| shown != view) || self.loading.get_untracked() {
+            return Ok(page);
+        }
+        for fresh in &mut page.columns {
+            let loaded = self.column(fresh.state).map_or(0, |column| column.ids.with_untracked(Vec::len));
+            let there = fresh.cards.len();
+            let has_more = usize::try_from(fresh.total).is_ok_and(|total| total > there);
+            if loaded > there && has_more {
+                let params = ColumnPageParams {
+                    board_id: page.board.id,
+                    state: fresh.state,
+                    view: view.to_query(),
+                    after: fresh.cards.last().map(|card| card.id),
+                    limit: u32::try_from(loaded - there).ok(),
+                };
+                fresh.cards.extend(read_column(params).await?.cards);
+                if self.cards.is_disposed() {
+                    break;
+                }
+            }
+        }
+        Ok(page)
+    }
+
     fn replace(self, page: BoardPage) {
         self.seq.set_value(page.seq);
         for fresh in page.columns {
@@ -310,7 +339,7 @@ impl Board {
             let ids: Vec<CardId> = fresh.cards.iter().map(|card| card.id).collect();
             for card in fresh.cards {
                 match self.card(card.id) {
-                    Some(model) => model.card.set(card),
+                    Some(_) => self.renew(&card),
                     None => self.cards.update_value(|cards| {
                         cards.insert(card.id, CardModel::new(card));
                     }),
@@ -323,6 +352,14 @@ impl Board {
             && let Some(archive) = self.column(CardState::Archived)
         {
             archive.ids.set(Vec::new());
+        }
+        let is_shown = |id: &CardId| {
+            self.columns
+                .with_value(|columns| columns.iter().any(|column| column.ids.with_untracked(|ids| ids.contains(id))))
+        };
+        let selection = self.selection.get_untracked();
+        for id in selection.into_iter().filter(|id| !is_shown(id)) {
+            self.toggle(id);
         }
         self.around.set(Around {
             boards: page.boards,
@@ -337,8 +374,23 @@ impl Board {
         set_if_new(self.slots, page.slots);
     }
 
+    /// What a card brings that the board had not seen is on offer from now on.
+    fn learn(self, card: &TaskCard) {
+        let news = |known: &[String]| -> Vec<String> {
+            card.labels.iter().filter(|label| !known.contains(label)).cloned().collect()
+        };
+        let labels = self.around.with_untracked(|around| news(&around.labels));
+        if !labels.is_empty() {
+            self.around.update(|around| {
+                around.labels.extend(labels);
+                around.labels.sort();
+            });
+        }
+    }
+
     /// Puts the server's version of a card where it belongs.
     fn put(self, card: TaskCard) {
+        self.learn(&card);
         let id = card.id;
         let Some(model) = self.card(id) else {
             self.cards.update_value(|cards| {
@@ -407,12 +459,18 @@ impl Board {
             state: column.state,
             view: self.view.with_untracked(BoardView::to_query),
             after: after.map(|card| card.id),
+            limit: None,
         };
+        let asked = (params.view.clone(), params.after);
         spawn_local(async move {
             let page = read_column(params).await;
             // The page may be gone by now.
             if column.loading.try_set(false).is_some() {
                 return;
+            }
+            let last = column.ids.with_untracked(|ids| ids.last().copied());
+            if asked != (self.view.with_untracked(BoardView::to_query), last) {
+                return; // another view, or another end of the column, is shown by now
             }
             match page {
                 Ok(page) => {
@@ -435,6 +493,7 @@ impl Board {
 
     /// Moves a card at once, and back when the server refuses.
     pub fn move_card(self, id: CardId, to: CardState, place: Place) {
+        let place = self.meant_place(place);
         let Some(model) = self.card(id) else { return };
         let before = model.card.get_untracked();
         if before.state == to && place == Place::default() {
@@ -442,35 +501,48 @@ impl Board {
         }
         self.guess(&model, &before, to, place);
         let params = MoveCardParams { id, revision: None, to, after: place.after, before: place.before };
-        self.take_off();
-        spawn_local(async move {
-            let answer = move_card(params).await;
-            model.guessed_on.set_value(None);
-            model.pending.set(false);
-            if self.cards.is_disposed() {
+        let about = About {
+            label: t::outbox_move(&words::label(before.number), words::state_name(to)),
+            cards: vec![id],
+            ..About::default()
+        };
+        self.outbox.send(&MoveCard { params }, about, move |outcome| {
+            if matches!(outcome, Outcome::Waits) || !self.settle(&[id]) {
                 return;
             }
-            match answer {
-                Ok(written) => self.moved(written, before.state),
-                Err(error) => self.refused(&model, before, &error),
+            match outcome {
+                Outcome::Done { answer, late } => self.moved(answer, before.state, late),
+                Outcome::Refused(error) => self.refused(&model, &before, &error),
+                Outcome::Waits | Outcome::TakenBack => self.go_back(&model, &before),
             }
-            self.land();
         });
     }
 
-    /// A write is on its way.
-    pub(super) fn take_off(self) {
-        self.flying.update_value(|(writes, _)| *writes += 1);
+    /// In any other order than people's own, a place means nothing.
+    pub(super) fn meant_place(self, place: Place) -> Place {
+        if self.view.with_untracked(|view| view.sort == CardSort::Manual) { place } else { Place::default() }
     }
 
-    /// It was answered. What was to be taken back meanwhile can be found now.
-    pub(super) fn land(self) {
-        let undo = self.flying.try_update_value(|(writes, undo)| {
-            *writes = writes.saturating_sub(1);
-            *writes == 0 && std::mem::take(undo)
-        });
-        if undo == Some(true) {
-            self.undo_last();
+    /// Their write was answered; `false` when the page has gone, or when another one of them is still to come, whose
+    /// answer counts.
+    pub(super) fn settle(self, cards: &[CardId]) -> bool {
+        if self.cards.is_disposed() {
+            return false;
+        }
+        let settled: Vec<CardId> = cards.iter().copied().filter(|id| !self.outbox.concerns(*id)).collect();
+        for model in settled.iter().filter_map(|id| self.card(*id)) {
+            model.guessed_on.set_value(None);
+            model.pending.set(false);
+        }
+        !settled.is_empty()
+    }
+
+    /// Marks the cards that a write waits for, and no longer those that none waits for any more.
+    pub fn mark_waiting(self, before: &[CardId], now: &[CardId]) {
+        for (ids, waits) in [(before, false), (now, true)] {
+            for model in ids.iter().filter_map(|id| self.card(*id)) {
+                model.pending.set(waits);
+            }
         }
     }
 
@@ -511,7 +583,7 @@ impl Board {
         );
     }
 
-    fn moved(self, written: CardWritten, from: CardState) {
+    fn moved(self, written: CardWritten, from: CardState, late: bool) {
         let card = written.card;
         let name = words::label(card.number);
         let text = if card.state == CardState::Archived {
@@ -526,12 +598,20 @@ impl Board {
             self.accept(card);
         }
         self.announce(text.clone());
-        if let (Some(undo), false) = (written.undo, reordered) {
+        if let (Some(undo), false) = (written.undo, reordered || late) {
             self.offer_undo(text, undo);
         }
     }
 
-    pub(super) fn refused(self, model: &CardModel, before: TaskCard, error: &ApiError) {
+    fn refused(self, model: &CardModel, before: &TaskCard, error: &ApiError) {
+        self.go_back(model, before);
+        let text = t::kanban_move_back(&words::label(before.number), &error.message);
+        self.announce(text.clone());
+        self.toasts.fail(text);
+    }
+
+    /// Shows a card as it was before a guess.
+    pub(super) fn go_back(self, model: &CardModel, before: &TaskCard) {
         let guess = model.card.get_untracked();
         // Whatever the stream has said of the card meanwhile is newer than what it goes back to.
         if guess.revision == before.revision {
@@ -540,11 +620,8 @@ impl Board {
                 self.count(before.state, 1);
             }
             model.card.set(before.clone());
-            self.place(&before);
+            self.place(before);
         }
-        let text = t::kanban_move_back(&words::label(before.number), &error.message);
-        self.announce(text.clone());
-        self.toasts.fail(text);
     }
 
     /// Offers to take a write back, in a toast.
@@ -555,13 +632,15 @@ impl Board {
     /// Takes the person's newest write back, wherever it was made.
     pub fn undo_last(self) {
         // The newest write may be one that the server has not seen yet.
-        let waits = self.flying.try_update_value(|(writes, undo)| {
-            *undo = *writes > 0;
-            *undo
+        let outbox = self.outbox;
+        outbox.when_settled(move || {
+            if !outbox.take_back_newest() && !self.cards.is_disposed() {
+                self.undo_written();
+            }
         });
-        if waits == Some(true) {
-            return;
-        }
+    }
+
+    fn undo_written(self) {
         spawn_local(async move {
             match last_undo().await {
                 Ok(Some(undo)) => self.take_back(undo),
@@ -617,6 +696,7 @@ impl Board {
 
     /// Takes over the server's answer to a write. Totals follow with the next delta.
     pub fn accept(self, card: TaskCard) {
+        self.learn(&card);
         let archived = card.state == CardState::Archived && !self.view.with_untracked(|view| view.archived);
         if archived || card.board_id != self.summary.with_value(|board| board.id) {
             self.remove(card.id);

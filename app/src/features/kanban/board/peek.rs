@@ -143,13 +143,10 @@ fn edge(width: RwSignal<f64>) -> AnyView {
 }
 
 /// Opens the panel for a card, closes it when it is open.
-pub(super) fn toggle(ui: BoardUi, card: Option<CardId>) -> bool {
+pub(super) fn toggle(ui: BoardUi, card: Option<CardId>) {
     match (ui.peek.get_untracked(), card) {
         (Some(_), _) => ui.close_peek(),
-        (None, Some(card)) if dom::is_wide() => {
-            ui.peek.set(Some(card));
-        }
-        _ => return false,
+        (None, Some(card)) if dom::is_wide() => ui.peek.set(Some(card)),
+        _ => {}
     }
-    true
 }

@@ -1,13 +1,12 @@
 //! Selected cards, and one change to all of them.
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 use protocol::{BulkChange, BulkParams, BulkResult, CardId, CardState, TaskCard};
 
 use super::model::{Board, Place};
-use crate::error::ApiError;
-use crate::features::kanban::server_fns::change_cards;
+use crate::features::kanban::server_fns::ChangeCards;
 use crate::features::kanban::words;
 use crate::i18n::t;
+use crate::outbox::{About, Outcome};
 
 /// Refusals that a message tells one by one.
 const TOLD: usize = 3;
@@ -104,6 +103,7 @@ impl Board {
             self.move_card(*only, to, place);
             return;
         }
+        let place = self.meant_place(place);
         let mut before = Vec::with_capacity(cards.len());
         let mut next = place;
         for id in &cards {
@@ -124,36 +124,38 @@ impl Board {
     }
 
     fn change(self, cards: Vec<CardId>, change: BulkChange, before: Vec<TaskCard>) {
-        self.take_off();
-        spawn_local(async move {
-            let wanted = cards.clone();
-            let answer = change_cards(BulkParams { cards, change }).await;
-            if self.selection.is_disposed() {
-                return;
-            }
-            for id in &wanted {
-                if let Some(model) = self.card(*id) {
-                    model.guessed_on.set_value(None);
-                    model.pending.set(false);
+        let named = match cards.as_slice() {
+            [only] => self.face(*only).map(|card| words::label(card.number)).unwrap_or_default(),
+            many => t::kanban_cards(i64::try_from(many.len()).unwrap_or(i64::MAX)),
+        };
+        let about = About { label: words::change(&named, &change), cards: cards.clone(), ..About::default() };
+        let params = BulkParams { cards: cards.clone(), change };
+        self.outbox.send(&ChangeCards { params }, about, move |outcome| match outcome {
+            Outcome::Waits => {
+                if !self.selection.is_disposed() {
+                    self.clear_selection();
                 }
             }
-            match answer {
-                Ok(result) => self.changed(result, before, wanted.len()),
-                Err(error) => self.unchanged(before, &error),
-            }
-            self.land();
+            outcome if self.settle(&cards) => match outcome {
+                Outcome::Done { answer, late } => self.changed(answer, &before, cards.len(), late),
+                Outcome::Refused(error) => {
+                    self.unchanged(&before);
+                    self.toasts.fail(error.message);
+                }
+                Outcome::Waits | Outcome::TakenBack => self.unchanged(&before),
+            },
+            _ => {}
         });
     }
 
-    fn changed(self, result: BulkResult, before: Vec<TaskCard>, wanted: usize) {
+    fn changed(self, result: BulkResult, before: &[TaskCard], wanted: usize, late: bool) {
         for card in result.changed {
             self.accept(card);
         }
         for card in before {
             let refused = result.refused.iter().find(|refused| refused.id == card.id);
             if let (Some(_), Some(model)) = (refused, self.card(card.id)) {
-                model.card.set(card.clone());
-                self.place(&card);
+                self.go_back(&model, card);
             }
         }
         let done = wanted.saturating_sub(result.refused.len());
@@ -166,18 +168,17 @@ impl Board {
         };
         self.announce(text.clone());
         match result.undo {
+            Some(_) if late && result.refused.is_empty() => {}
             Some(undo) => self.offer_undo(text, undo),
             None => self.toasts.fail(text),
         }
     }
 
-    fn unchanged(self, before: Vec<TaskCard>, error: &ApiError) {
+    fn unchanged(self, before: &[TaskCard]) {
         for card in before {
             if let Some(model) = self.card(card.id) {
-                model.card.set(card.clone());
-                self.place(&card);
+                self.go_back(&model, card);
             }
         }
-        self.toasts.fail(error.message.clone());
     }
 }

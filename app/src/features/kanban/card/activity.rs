@@ -3,14 +3,11 @@
 use leptos::html;
 use leptos::prelude::*;
 use protocol::{RunDelta, RunEventKind, RunEventView, RunId};
-use wasm_bindgen::JsCast;
-use web_sys::Element;
 
+use super::follow::{Follow, append_text, to_end};
 use crate::i18n::t;
-use crate::ui::{Icon, Toasts, icon};
+use crate::ui::{Icon, Toasts, copy_text, icon};
 
-/// Closer to the end than this, the log follows.
-const PINNED_PX: i32 = 120;
 /// More rows than this are not kept in the page; the run's record has them all.
 const MAX_ROWS: usize = 400;
 
@@ -45,7 +42,7 @@ pub struct Activity {
     last: StoredValue<i64>,
     /// Text on its way to the screen: the row's number and what comes after.
     unwritten: StoredValue<Vec<(i64, String)>>,
-    follow: RwSignal<bool>,
+    follow: Follow,
     container: NodeRef<html::Div>,
 }
 
@@ -62,7 +59,7 @@ impl Activity {
             rows: RwSignal::new(rows),
             last: StoredValue::new(events.last().map_or(0, |event| event.seq)),
             unwritten: StoredValue::new(Vec::new()),
-            follow: RwSignal::new(true),
+            follow: Follow::new(),
             container: NodeRef::new(),
         }
     }
@@ -141,15 +138,11 @@ impl Activity {
         let unwritten = self.unwritten.try_update_value(std::mem::take).unwrap_or_default();
         for (row, text) in unwritten {
             let node = container.query_selector(&format!("[data-row='{row}']")).ok().flatten();
-            if let Some(node) = node
-                && !text.is_empty()
-            {
+            if let Some(node) = node {
                 append_text(&node, &text);
             }
         }
-        if self.follow.get_untracked() {
-            container.set_scroll_top(container.scroll_height());
-        }
+        self.follow.grown(&container);
     }
 }
 
@@ -158,15 +151,6 @@ impl Row {
         use RunEventKind::{Output, Text, Thinking};
         self.kind == event.kind && matches!(event.kind, Text | Thinking | Output)
     }
-}
-
-fn append_text(node: &Element, text: &str) {
-    let last = node.last_child().and_then(|last| last.dyn_into::<web_sys::Text>().ok());
-    // silent-ok: appending text to a node in the page cannot fail.
-    let _ = match last {
-        Some(last) => last.append_data(text),
-        None => node.append_with_str_1(text),
-    };
 }
 
 /// Puts a tool's answer to its call. Whether it was one.
@@ -225,42 +209,30 @@ pub fn ActivityView(
 ) -> impl IntoView {
     let toasts = expect_context::<Toasts>();
     let container = activity.container;
-    let to_end = move || {
-        if let Some(container) = container.get_untracked() {
-            container.set_scroll_top(container.scroll_height());
-        }
-    };
     Effect::new(move |_| {
-        if container.get().is_some() {
-            to_end();
+        if let Some(container) = container.get() {
+            to_end(&container);
         }
     });
     let copy = move |_| {
         let Some(container) = container.get_untracked() else { return };
-        super::copy_text(container.text_content().unwrap_or_default(), toasts);
+        copy_text(container.text_content().unwrap_or_default(), toasts);
     };
     view! {
         <section class="section" aria-label=t::card_activity()>
             <header class="section-head">
                 <h2>{move || heading.get()}</h2>
                 <button type="button" class="btn btn-quiet btn-small" hidden=move || !running.get()
-                    aria-pressed=move || if activity.follow.get() { "true" } else { "false" }
-                    on:click=move |_| {
-                        activity.follow.update(|follow| *follow = !*follow);
-                        to_end();
-                    }>
-                    {move || if activity.follow.get() { t::card_following() } else { t::card_follow() }}
+                    aria-pressed=move || if activity.follow.is_on() { "true" } else { "false" }
+                    on:click=move |_| activity.follow.toggle(container.get_untracked().as_deref().map(AsRef::as_ref))>
+                    {move || if activity.follow.is_on() { t::card_following() } else { t::card_follow() }}
                 </button>
                 <button type="button" class="icon-btn" aria-label=t::card_copy_log() on:click=copy>{icon(Icon::Copy)}</button>
             </header>
             <div class="activity" node_ref=container tabindex="0" role="log" aria-live="off" aria-label=move || heading.get()
                 on:scroll=move |_| {
                     if let Some(container) = container.get_untracked() {
-                        let left = container.scroll_height() - container.scroll_top() - container.client_height();
-                        let pinned = left < PINNED_PX;
-                        if activity.follow.get_untracked() != pinned {
-                            activity.follow.set(pinned);
-                        }
+                        activity.follow.scrolled(&container);
                     }
                 }>
                 <For each=move || activity.rows.get() key=|row| row.seq let(row)>{row_view(row)}</For>

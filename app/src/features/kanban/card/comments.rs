@@ -1,13 +1,13 @@
 //! Comments, and the place to write one. A draft stays in this browser until it is sent.
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 use protocol::{AddCommentParams, CommentView};
 
 use super::model::CardPage;
-use crate::features::kanban::server_fns::add_comment;
+use crate::features::kanban::server_fns::AddComment;
 use crate::features::kanban::words;
 use crate::i18n::t;
-use crate::ui::{Button, ButtonKind, dom};
+use crate::outbox::{About, Entry, Outcome};
+use crate::ui::{Button, dom};
 
 /// The comments of a card.
 #[component]
@@ -19,7 +19,10 @@ pub fn Comments(page: CardPage) -> impl IntoView {
             <ol class="comments">
                 <For each=move || comments.get() key=|comment| comment.id let(comment)>{comment_view(page, comment)}</For>
             </ol>
-            <Show when=move || comments.read().is_empty()>
+            <ol class="comments">
+                <For each=move || page.comments_that_wait() key=|entry| entry.id.clone() let(entry)>{waiting_view(page, entry)}</For>
+            </ol>
+            <Show when=move || comments.read().is_empty() && page.comments_that_wait().is_empty()>
                 <p class="muted">{t::card_no_comments()}</p>
             </Show>
             <Composer page />
@@ -41,9 +44,25 @@ fn comment_view(page: CardPage, comment: CommentView) -> AnyView {
     .into_any()
 }
 
+/// A comment that is kept in this browser until the server can be reached.
+fn waiting_view(page: CardPage, entry: Entry) -> AnyView {
+    let why = entry.refused.clone().unwrap_or_else(|| t::card_comment_waits().to_owned());
+    let (refused, text) = (entry.refused.is_some(), entry.text.clone());
+    view! {
+        <li class="comment is-waiting">
+            <p class="comment-head">
+                <span class:field-error=refused class:muted=!refused>{why}</span>
+                <button type="button" class="btn btn-quiet btn-small" on:click=move |_| page.outbox.take_back(&entry)>{t::outbox_discard()}</button>
+            </p>
+            <p class="comment-plain" dir="auto">{text}</p>
+        </li>
+    }
+    .into_any()
+}
+
 #[component]
 fn Composer(page: CardPage) -> impl IntoView {
-    let id = page.detail.with_untracked(|detail| detail.card.id);
+    let (id, number) = page.detail.with_untracked(|detail| (detail.card.id, detail.card.number));
     let draft_key = StoredValue::new(format!("hermes.draft.{id}"));
     let (body, problem, busy) = (RwSignal::new(String::new()), RwSignal::new(String::new()), RwSignal::new(false));
     Effect::new(move |_| {
@@ -51,25 +70,33 @@ fn Composer(page: CardPage) -> impl IntoView {
             body.set(draft);
         }
     });
+    let sent = move || {
+        problem.try_set(String::new());
+        body.try_set(String::new());
+        draft_key.try_with_value(|key| dom::remember(key, ""));
+    };
     let send = move || {
         let text = body.get_untracked();
         if text.trim().is_empty() || busy.get_untracked() {
             return;
         }
         busy.set(true);
-        spawn_local(async move {
-            let answer = add_comment(AddCommentParams { id, body: text, anchor: None }).await;
+        let about = About { label: t::outbox_comment(&words::label(number)), cards: vec![id], text: text.clone() };
+        let params = AddCommentParams { id, body: text, anchor: None };
+        page.outbox.send(&AddComment { params }, about, move |outcome| {
             busy.try_set(false);
-            match answer {
-                Ok(_) => {
-                    problem.try_set(String::new());
-                    body.try_set(String::new());
-                    draft_key.try_with_value(|key| dom::remember(key, ""));
-                    page.reload();
-                }
-                Err(error) => {
+            match outcome {
+                Outcome::Refused(error) => {
                     problem.try_set(error.message);
                 }
+                Outcome::Done { late: false, .. } => {
+                    sent();
+                    page.reload();
+                }
+                // It is kept with what waits, and stands above.
+                Outcome::Waits => sent(),
+                // The stream says so.
+                Outcome::Done { .. } | Outcome::TakenBack => {}
             }
         });
     };
@@ -95,7 +122,7 @@ fn Composer(page: CardPage) -> impl IntoView {
                 }
             ></textarea>
             <p class="field-error" role="alert">{move || problem.get()}</p>
-            <div class="btn-row"><Button kind=ButtonKind::Primary submit=true busy disabled=blank>{t::card_comment()}</Button></div>
+            <div class="btn-row"><Button submit=true busy disabled=blank>{t::card_comment()}</Button></div>
         </form>
     }
 }

@@ -9,11 +9,11 @@ use leptos::task::spawn_local;
 use protocol::{ErrorCode, LogPart, LogSource, RunId, RunLog, RunLogParams};
 use wasm_bindgen::JsCast;
 
-use super::copy_text;
+use super::follow::{Follow, append_text, to_end};
 use crate::error::ApiError;
 use crate::features::kanban::server_fns::read_run_log;
 use crate::i18n::t;
-use crate::ui::{Icon, Toasts, icon, skeleton_rows};
+use crate::ui::{Icon, Toasts, copy_text, icon, skeleton_rows};
 
 /// How often a run under way is asked for more.
 const EVERY: Duration = Duration::from_millis(1_000);
@@ -23,8 +23,6 @@ const KEPT_BYTES: usize = 512 * 1024;
 const MOST_BYTES: usize = 2 * 1024 * 1024;
 /// Places that a search marks.
 const MOST_FOUND: usize = 1_000;
-/// Closer to the end than this, the log follows.
-const PINNED_PX: i32 = 60;
 
 /// The log on screen.
 #[derive(Clone, Copy)]
@@ -40,7 +38,7 @@ struct Log {
     asking: StoredValue<bool>,
     state: RwSignal<State>,
     live: RwSignal<bool>,
-    follow: RwSignal<bool>,
+    follow: Follow,
     wrap: RwSignal<bool>,
     query: RwSignal<String>,
     found: RwSignal<usize>,
@@ -69,7 +67,7 @@ impl Log {
             asking: StoredValue::new(false),
             state: RwSignal::new(State::Loading),
             live: RwSignal::new(live),
-            follow: RwSignal::new(true),
+            follow: Follow::new(),
             wrap: RwSignal::new(true),
             query: RwSignal::new(String::new()),
             found: RwSignal::new(0),
@@ -165,8 +163,8 @@ impl Log {
         } else if let Some(pre) = self.pre.get_untracked() {
             append_text(&pre, &text);
         }
-        if self.follow.get_untracked() {
-            self.to_end();
+        if let Some(pre) = self.pre.get_untracked() {
+            self.follow.grown(&pre);
         }
     }
 
@@ -213,7 +211,7 @@ impl Log {
         }
         let at = self.at.get_untracked().checked_add_signed(by).unwrap_or(count - 1) % count;
         self.at.set(at);
-        self.follow.set(false);
+        self.follow.stop();
         let Ok(marks) = pre.query_selector_all("mark") else { return };
         for index in 0..marks.length() {
             let Some(mark) = marks.item(index).and_then(|mark| mark.dyn_into::<web_sys::Element>().ok()) else {
@@ -233,7 +231,7 @@ impl Log {
 
     fn to_end(self) {
         if let Some(Some(pre)) = self.pre.try_get_untracked() {
-            pre.set_scroll_top(pre.scroll_height());
+            to_end(&pre);
         }
     }
 
@@ -248,18 +246,6 @@ impl Log {
 fn places(text: &str, query: &str) -> Vec<usize> {
     let (text, query) = (text.to_ascii_lowercase(), query.to_ascii_lowercase());
     text.match_indices(&query).map(|(at, _)| at).take(MOST_FOUND).collect()
-}
-
-fn append_text(node: &web_sys::Element, text: &str) {
-    if text.is_empty() {
-        return;
-    }
-    let last = node.last_child().and_then(|last| last.dyn_into::<web_sys::Text>().ok());
-    // silent-ok: appending text to a node in the page cannot fail.
-    let _ = match last {
-        Some(last) => last.append_data(text),
-        None => node.append_with_str_1(text),
-    };
 }
 
 /// Reads the end, then what comes after it while the run is under way; and draws what is searched for.
@@ -320,11 +306,7 @@ pub fn view(run: RunId, attempt: u32, under_way: Signal<bool>) -> AnyView {
                     aria-label=name
                     on:scroll=move |_| {
                         if let Some(pre) = log.pre.get_untracked() {
-                            let left = pre.scroll_height() - pre.scroll_top() - pre.client_height();
-                            let pinned = left < PINNED_PX;
-                            if log.follow.get_untracked() != pinned {
-                                log.follow.set(pinned);
-                            }
+                            log.follow.scrolled(&pre);
                         }
                     }></pre>
             </div>
@@ -380,13 +362,8 @@ fn tools(log: Log) -> AnyView {
                 <button type="button" class="icon-btn" aria-label=t::runs_log_next() on:click=move |_| log.go(1)>{icon(Icon::Chevron)}</button>
             </span>
             <span class="log-gap"></span>
-            <button type="button" class="btn btn-quiet btn-small" hidden=move || !log.live.get() aria-pressed=move || pressed(log.follow.get())
-                on:click=move |_| {
-                    log.follow.update(|follow| *follow = !*follow);
-                    if log.follow.get_untracked() {
-                        log.to_end();
-                    }
-                }>{move || if log.follow.get() { t::card_following() } else { t::card_follow() }}</button>
+            <button type="button" class="btn btn-quiet btn-small" hidden=move || !log.live.get() aria-pressed=move || pressed(log.follow.is_on())
+                on:click=move |_| log.follow.toggle(log.pre.get_untracked().as_deref().map(AsRef::as_ref))>{move || if log.follow.is_on() { t::card_following() } else { t::card_follow() }}</button>
             <button type="button" class="btn btn-quiet btn-small" aria-pressed=move || pressed(log.wrap.get())
                 on:click=move |_| log.wrap.update(|wrap| *wrap = !*wrap)>{t::runs_log_wrap()}</button>
             <button type="button" class="icon-btn" aria-label=t::runs_log_copy() on:click=move |_| copy_text(log.text(), toasts)>{icon(Icon::Copy)}</button>

@@ -2,6 +2,7 @@
 mod activity;
 mod comments;
 pub(in crate::features::kanban) mod findings;
+mod follow;
 pub(in crate::features::kanban) mod links;
 pub(in crate::features::kanban) mod log;
 pub(in crate::features::kanban) mod map;
@@ -12,12 +13,10 @@ mod sections;
 mod triage;
 
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 use leptos_meta::Title;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_navigate, use_params_map};
 use protocol::{CardDetail, CardRef, CardState, ErrorCode};
-use wasm_bindgen_futures::JsFuture;
 
 use super::extra::{Extra, extra};
 use super::recover::Step;
@@ -26,8 +25,9 @@ use super::{edit_in_place, words};
 use crate::error::ApiError;
 use crate::features::review::{Place, Review};
 use crate::i18n::t;
-use crate::layout::LastBoard;
+use crate::layout::{LastBoard, NewCard};
 use crate::live::Live;
+use crate::outbox::Outbox;
 use crate::ui::{Chip, Dialog, ErrorState, Icon, Menu, MenuItem, Toasts, icon, later, skeleton_rows};
 use activity::ActivityView;
 use model::CardPage;
@@ -71,8 +71,9 @@ fn CardAt(name: String) -> impl IntoView {
 #[component]
 fn CardView(detail: CardDetail) -> impl IntoView {
     let live = expect_context::<Live>();
-    let page = CardPage::new(detail, live, expect_context::<Toasts>());
+    let page = CardPage::new(detail, live, expect_context::<Toasts>(), expect_context::<Outbox>());
     let (id, number) = page.detail.with_untracked(|detail| (detail.card.id, detail.card.number));
+    expect_context::<NewCard>().board.set_value(page.detail.with_untracked(|detail| detail.board.slug.clone()));
     Effect::new(move |_| page.watch());
     Effect::new(move |_| page.keep_time());
     page.listen();
@@ -80,6 +81,7 @@ fn CardView(detail: CardDetail) -> impl IntoView {
     let title = Memo::new(move |_| page.detail.with(|detail| detail.card.title.clone()));
     let has_run = Memo::new(move |_| page.detail.with(|detail| !detail.runs.is_empty()));
     let running = Memo::new(move |_| page.detail.with(|detail| detail.card.state == CardState::Running));
+    let asked = Memo::new(move |_| page.detail.with(|detail| detail.decision.is_some()));
     let look_again = Memo::new(move |_| {
         page.detail
             .with(|detail| (detail.card.state, detail.runs.len(), detail.comments.len(), detail.attachments.len()))
@@ -106,7 +108,7 @@ fn CardView(detail: CardDetail) -> impl IntoView {
                 <Show when=move || has_run.get()>
                     <ActivityView activity=page.activity heading running />
                 </Show>
-                <Review card=id look_again place=Place::Card />
+                <Review card=id look_again place=Place::Card outranked=asked />
                 <Show when=move || !editing.get()>{sections::description(page)}</Show>
                 {links::dependencies(page)}
                 {runs::runs(page)}
@@ -129,16 +131,6 @@ fn RecoverDialog(page: CardPage) -> impl IntoView {
         page.reload();
     });
     view! { <Dialog open=recover.open title>{later(extra(Extra::Recover(id, recover.step.get_untracked(), done)))}</Dialog> }
-}
-
-/// Puts a text on the clipboard and says so.
-fn copy_text(text: String, toasts: Toasts) {
-    spawn_local(async move {
-        match JsFuture::from(window().navigator().clipboard().write_text(&text)).await {
-            Ok(_) => toasts.say(t::common_copied()),
-            Err(_) => toasts.fail(t::common_copy_refused()),
-        }
-    });
 }
 
 /// Back, number, state, and what can be done with the card.

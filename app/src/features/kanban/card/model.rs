@@ -7,10 +7,11 @@ use protocol::{CardDetail, CardRef, CardState, CardWritten, MoveCardParams, Stre
 use super::activity::Activity;
 use crate::features::kanban::form::undo_later;
 use crate::features::kanban::recover::Recover;
-use crate::features::kanban::server_fns::{delete_card, move_card, read_card};
+use crate::features::kanban::server_fns::{AddComment, MoveCard, delete_card, read_card};
 use crate::features::kanban::words;
 use crate::i18n::t;
 use crate::live::{Live, Watch};
+use crate::outbox::{About, Entry, Outbox, Outcome};
 use crate::ui::{Toasts, dom};
 
 /// The card on screen.
@@ -31,13 +32,14 @@ pub struct CardPage {
     /// The server's clock minus ours.
     offset: StoredValue<i64>,
     live: Live,
+    pub(super) outbox: Outbox,
     toasts: Toasts,
 }
 
 impl CardPage {
     /// The page of a card that was just read.
     #[must_use]
-    pub fn new(detail: CardDetail, live: Live, toasts: Toasts) -> Self {
+    pub fn new(detail: CardDetail, live: Live, toasts: Toasts, outbox: Outbox) -> Self {
         let activity = Activity::new(detail.runs.first().map(|run| run.id), &detail.activity);
         if detail.runs.first().is_some_and(|run| run.ended_at.is_some()) {
             activity.end();
@@ -51,6 +53,7 @@ impl CardPage {
             recover: Recover::new(),
             activity,
             live,
+            outbox,
             toasts,
         }
     }
@@ -133,20 +136,33 @@ impl CardPage {
     pub fn move_to(self, to: CardState) {
         let id = self.detail.with_untracked(|detail| detail.card.id);
         let params = MoveCardParams { id, revision: None, to, after: None, before: None };
-        spawn_local(async move {
-            match move_card(params).await {
-                Ok(written) => {
-                    let name = words::label(written.card.number);
-                    let text = if written.card.state == CardState::Archived {
-                        t::kanban_archived_toast(&name)
+        let label = self.detail.with_untracked(|detail| words::label(detail.card.number));
+        let about = About { label: t::outbox_move(&label, words::state_name(to)), cards: vec![id], ..About::default() };
+        self.outbox.send(&MoveCard { params }, about, move |outcome| {
+            if self.detail.is_disposed() {
+                return;
+            }
+            match outcome {
+                Outcome::Done { answer, late: false } => {
+                    let text = if answer.card.state == CardState::Archived {
+                        t::kanban_archived_toast(&label)
                     } else {
-                        t::kanban_moved(&name, words::state_name(written.card.state))
+                        t::kanban_moved(&label, words::state_name(answer.card.state))
                     };
-                    self.written(written, text);
+                    self.written(answer, text);
                 }
-                Err(error) => self.toasts.fail(error.message),
+                Outcome::Done { .. } => self.reload(),
+                Outcome::Refused(error) => self.toasts.fail(error.message),
+                Outcome::Waits | Outcome::TakenBack => {}
             }
         });
+    }
+
+    /// Comments of this card that wait to be sent.
+    pub fn comments_that_wait(self) -> Vec<Entry> {
+        let id = self.detail.with_untracked(|detail| detail.card.id);
+        let of_card = |entry: &Entry| entry.is::<AddComment>() && entry.cards.contains(&id);
+        self.outbox.waiting().into_iter().filter(of_card).collect()
     }
 
     /// Deletes the card and calls `gone`.

@@ -7,6 +7,7 @@ use super::model::CardPage;
 use super::{RecoverDialog, findings, runs, sections};
 use crate::i18n::t;
 use crate::live::{Live, Watch};
+use crate::outbox::Outbox;
 use crate::ui::Toasts;
 
 /// What a card's page says, as much as is needed to decide whether to open it.
@@ -17,7 +18,7 @@ pub fn CardPeek(
     /// Told what the card wants to hear about.
     on_watch: Callback<Watch>,
 ) -> impl IntoView {
-    let page = CardPage::new(detail, expect_context::<Live>(), expect_context::<Toasts>());
+    let page = CardPage::new(detail, expect_context::<Live>(), expect_context::<Toasts>(), expect_context::<Outbox>());
     Effect::new(move |_| on_watch.run(page.wanted()));
     Effect::new(move |_| page.keep_time());
     page.listen();

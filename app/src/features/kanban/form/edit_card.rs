@@ -12,7 +12,7 @@ use crate::error::ApiError;
 use crate::features::kanban::server_fns::{edit_card, is_being_edited, read_card};
 use crate::features::kanban::words;
 use crate::i18n::t;
-use crate::ui::{Button, ButtonKind, ErrorState, TextArea, TextField, Toasts, skeleton_rows};
+use crate::ui::{Button, ButtonKind, Drafts, ErrorState, TextArea, TextField, Toasts, skeleton_rows};
 
 /// A card that changes more often than this while it is being saved is left to the person.
 const TRIES: u32 = 5;
@@ -102,7 +102,7 @@ struct Fields {
 impl Fields {
     fn of(detail: CardDetail) -> Self {
         let text = |text: String| RwSignal::new(text);
-        Self {
+        let fields = Self {
             title: text(detail.card.title.clone()),
             body: text(detail.body.clone()),
             assignee: text(detail.card.assignee.clone().unwrap_or_default()),
@@ -112,7 +112,14 @@ impl Fields {
             clashes: RwSignal::new(Vec::new()),
             problem: Problem::new(),
             busy: RwSignal::new(false),
-        }
+        };
+        expect_context::<Drafts>().hold(Signal::derive(move || fields.is_typed_into()));
+        fields
+    }
+
+    fn is_typed_into(self) -> bool {
+        let said = self.before.with_value(Self::said_by);
+        self.all().into_iter().zip(said).any(|(field, said)| *field.read() != said)
     }
 
     fn all(self) -> Vec<RwSignal<String>> {

@@ -1,12 +1,17 @@
 //! Finds a card by its number or words.
+use std::time::Duration;
+
 use leptos::prelude::*;
 use protocol::{BoardId, CardId, CardRef};
 
 use crate::features::kanban::server_fns::search_cards;
 use crate::features::kanban::words;
 use crate::i18n::t;
+use crate::ui::time::rested;
 use crate::ui::{TextField, icon};
 
+/// Whoever types is not asked after every letter.
+const TYPED: Duration = Duration::from_millis(250);
 /// Cards shown at once.
 const SHOWN: usize = 8;
 
@@ -19,12 +24,13 @@ pub(crate) fn finder(
     problem: RwSignal<String>,
 ) -> AnyView {
     let text = RwSignal::new(String::new());
+    let rested = rested(text, TYPED);
     let found = LocalResource::new(move || {
-        let text = text.get();
+        let text = rested.get();
         let words = text.trim().to_owned();
         // A letter alone is in every card; a digit alone is a card's number.
         let is_enough = words.len() > 1 || words.parse::<u8>().is_ok();
-        async move { if is_enough { search_cards(words).await.map(Some) } else { Ok(None) } }
+        async move { if is_enough { search_cards(words, Some(board)).await.map(Some) } else { Ok(None) } }
     });
     let hits = move || {
         Suspend::new(async move {
@@ -35,7 +41,7 @@ pub(crate) fn finder(
             };
             let rows: Vec<AnyView> = cards
                 .into_iter()
-                .filter(|card| card.id != own && card.board_id == board)
+                .filter(|card| card.id != own)
                 .take(SHOWN)
                 .map(|card| {
                     let id = card.id;

@@ -7,16 +7,18 @@ use super::draft::Draft;
 use super::more::More;
 use super::problem::{Field, Problem};
 use super::{AssigneeField, NewCardDefaults, PriorityField, undo_later};
-use crate::features::kanban::server_fns::{create_card, read_templates};
+use crate::features::kanban::server_fns::{CreateCard, delete_template, read_templates, save_template};
 use crate::features::kanban::words;
 use crate::i18n::t;
 use crate::layout::NewCard;
-use crate::ui::{Button, ButtonKind, SelectField, TextArea, TextField, Toasts};
+use crate::outbox::{About, Outbox, Outcome};
+use crate::ui::{Button, ButtonKind, Icon, SelectField, TextArea, TextField, Toasts, icon};
 
 /// The form for a new card.
 #[lazy]
 pub(super) fn form(new_card: NewCard) -> AnyView {
-    let toasts = expect_context::<Toasts>();
+    let (toasts, outbox) = (expect_context::<Toasts>(), expect_context::<Outbox>());
+    let board = StoredValue::new(new_card.board.get_value());
     let (title, body) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
     let (assignee, priority) = (RwSignal::new(String::new()), RwSignal::new("0".to_owned()));
     let triage = new_card.defaults.get_value().triage;
@@ -41,7 +43,7 @@ pub(super) fn form(new_card: NewCard) -> AnyView {
             Err((field, text)) => return problem.say(Some(field), text),
         };
         let params = CreateCardParams {
-            board: board_of_address(),
+            board: board.get_value(),
             title: title.get_untracked(),
             body: body.get_untracked(),
             assignee: Some(assignee.get_untracked()).filter(|name| !name.is_empty()),
@@ -53,26 +55,39 @@ pub(super) fn form(new_card: NewCard) -> AnyView {
         };
         busy.set(true);
         problem.clear();
-        spawn_local(async move {
-            match create_card(params).await {
-                Ok(written) => {
-                    draft.forget();
-                    let text = t::kanban_created(&words::label(written.card.number));
-                    new_card.open.set(false);
-                    if let Some(created) = new_card.created.get_value() {
-                        created.run(written.card.clone());
-                    }
-                    if let Some(undo) = written.undo {
-                        toasts.undoable(text, undo_later(toasts, undo));
-                    } else {
-                        toasts.say(text);
-                    }
+        let about = About {
+            label: t::outbox_create(params.title.trim()),
+            cards: Vec::new(),
+            text: [params.title.trim(), params.body.trim()].join("\n\n").trim().to_owned(),
+        };
+        outbox.send(&CreateCard { params }, about, move |outcome| match outcome {
+            Outcome::Done { answer, late } => {
+                let text = t::kanban_created(&words::label(answer.card.number));
+                if let Some(created) = new_card.created.get_value() {
+                    created.run(answer.card);
                 }
-                Err(error) => {
-                    busy.try_set(false);
+                if late {
+                    return;
+                }
+                draft.forget();
+                new_card.open.set(false);
+                match answer.undo {
+                    Some(undo) => toasts.undoable(text, undo_later(toasts, undo)),
+                    None => toasts.say(text),
+                }
+            }
+            // It is kept with what waits: the form is free for the next one.
+            Outcome::Waits => {
+                draft.forget();
+                new_card.open.set(false);
+            }
+            // The form may be another one by now, and what had waited is told elsewhere.
+            Outcome::Refused(error) => {
+                if busy.try_set(false).is_none() {
                     problem.refused(error);
                 }
             }
+            Outcome::TakenBack => {}
         });
     };
     let starts = vec![
@@ -96,7 +111,7 @@ pub(super) fn form(new_card: NewCard) -> AnyView {
             }
         >
             {draft.notice()}
-            {templates(title, body, assignee, priority, more)}
+            {templates(board, title, body, assignee, priority, more)}
             <TextField label=t::kanban_title() value=title placeholder=t::kanban_title_placeholder() error=problem.at(Field::Title) autofocus=true />
             <TextArea label=t::kanban_body() value=body placeholder=t::kanban_body_placeholder() error=problem.at(Field::Body) />
             <div class="field-pair">
@@ -115,12 +130,6 @@ pub(super) fn form(new_card: NewCard) -> AnyView {
     .into_any()
 }
 
-/// The board in the address, so that a card made on a board lands there.
-fn board_of_address() -> String {
-    let path = window().location().pathname().unwrap_or_default();
-    path.strip_prefix("/board/").unwrap_or_default().trim_end_matches('/').to_owned()
-}
-
 /// Not a secret: it only has to differ from other forms' keys.
 fn new_key() -> String {
     let random = (js_sys::Math::random() * 9_007_199_254_740_992.0) as u64;
@@ -129,25 +138,35 @@ fn new_key() -> String {
 
 /// What the card can start from, when the board has any templates.
 fn templates(
+    board: StoredValue<String>,
     title: RwSignal<String>,
     body: RwSignal<String>,
     assignee: RwSignal<String>,
     priority: RwSignal<String>,
     more: More,
 ) -> AnyView {
-    let templates = LocalResource::new(|| read_templates(board_of_address()));
+    let templates = LocalResource::new(move || read_templates(board.get_value()));
+    let toasts = expect_context::<Toasts>();
+    let changed = move || {
+        templates.refetch();
+    };
     let take = move |template: CardTemplate| {
         let shown = template.name.clone();
-        let params = StoredValue::new(template.params);
+        let delete = t::kanban_delete_template(&template.name);
+        let template = StoredValue::new(template);
         view! {
-            <button type="button" class="choice" on:click=move |_| {
-                let params = params.get_value();
-                more.fill(&params);
-                title.set(params.title);
-                body.set(params.body);
-                assignee.set(params.assignee.unwrap_or_default());
-                priority.set(params.priority.to_string());
-            }>{shown}</button>
+            <span class="choice-pair">
+                <button type="button" class="choice" on:click=move |_| {
+                    let params = template.get_value().params;
+                    more.fill(&params);
+                    title.set(params.title);
+                    body.set(params.body);
+                    assignee.set(params.assignee.unwrap_or_default());
+                    priority.set(params.priority.to_string());
+                }>{shown}</button>
+                <button type="button" class="icon-btn" aria-label=delete
+                    on:click=move |_| forget(template.get_value(), board.get_value(), toasts, changed)>{icon(Icon::Close)}</button>
+            </span>
         }
     };
     let list = move || {
@@ -159,4 +178,26 @@ fn templates(
         })
     };
     view! { <Suspense>{list}</Suspense> }.into_any()
+}
+
+/// Deletes a template, and offers to have it again.
+fn forget(template: CardTemplate, board: String, toasts: Toasts, changed: impl Fn() + Copy + Send + Sync + 'static) {
+    spawn_local(async move {
+        let board = match delete_template(board, template.id).await {
+            Ok(board) => board,
+            Err(error) => return toasts.fail(error.message),
+        };
+        changed();
+        let text = t::kanban_template_deleted(&template.name);
+        let undo = Callback::new(move |()| {
+            let CardTemplate { name, params, .. } = template.clone();
+            spawn_local(async move {
+                match save_template(board, name, params).await {
+                    Ok(_) => changed(),
+                    Err(error) => toasts.fail(error.message),
+                }
+            });
+        });
+        toasts.undoable(text, undo);
+    });
 }

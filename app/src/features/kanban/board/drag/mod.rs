@@ -11,12 +11,12 @@ use std::time::Duration;
 use leptos::html;
 use leptos::leptos_dom::helpers::TimeoutHandle;
 use leptos::prelude::*;
-use protocol::{CardId, CardSort, TaskCard};
+use protocol::{CardId, TaskCard};
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
 use web_sys::{AddEventListenerOptions, Element, Event, HtmlElement, KeyboardEvent, PointerEvent};
 
-use super::model::{Board, Place};
+use super::model::Board;
 use crate::features::kanban::words;
 use crate::i18n::t;
 use crate::ui::{Toast, Toasts, Tone};
@@ -233,9 +233,6 @@ fn finish(drop: bool) {
     let target = lifted.put_down();
     match target {
         Some(Target::Legal { state, place, .. }) if drop => {
-            // In any other order than people's own, a place means nothing.
-            let manual = drag.board.view.with_untracked(|view| view.sort == CardSort::Manual);
-            let place = if manual { place } else { Place::default() };
             drag.board.move_cards(drag.board.meant_by(drag.card.id), state, place);
         }
         Some(Target::Illegal { state, element, .. }) if drop => {

@@ -63,9 +63,12 @@ pub(super) fn new_board(ui: BoardUi) -> AnyView {
     .into_any()
 }
 
-/// A number as people leave it: empty is none.
-fn number(text: RwSignal<String>) -> Option<u32> {
-    text.read_untracked().trim().parse().ok()
+/// A number as people leave it: empty is none. `Err` when it is no whole number from 1.
+fn number(text: RwSignal<String>) -> Result<Option<u32>, ()> {
+    match text.read_untracked().trim() {
+        "" => Ok(None),
+        text => text.parse().ok().filter(|number| *number > 0).map(Some).ok_or(()),
+    }
 }
 
 fn text_of(number: Option<u32>) -> RwSignal<String> {
@@ -96,12 +99,30 @@ fn settings_form(board: Board, ui: BoardUi, old: BoardSettings) -> AnyView {
     let description = RwSignal::new(old.description.clone());
     let dir = RwSignal::new(old.default_dir.clone().unwrap_or_default());
     let orchestrator = RwSignal::new(old.orchestrator.clone().unwrap_or_default());
+    let (slots_wrong, review_wrong, blocked_wrong) =
+        (RwSignal::new(String::new()), RwSignal::new(String::new()), RwSignal::new(String::new()));
     let (slots, review, blocked) = (text_of(old.slots), text_of(old.review_limit), text_of(old.blocked_limit));
     let auto = RwSignal::new(old.auto_decompose);
     let (problem, busy) = (RwSignal::new(String::new()), RwSignal::new(false));
     let color = old.color.clone();
     let submit = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
+        let mut numbers = [None; 3];
+        for (at, (field, wrong)) in
+            [(slots, slots_wrong), (review, review_wrong), (blocked, blocked_wrong)].into_iter().enumerate()
+        {
+            match number(field) {
+                Ok(number) => {
+                    numbers[at] = number;
+                    wrong.set(String::new());
+                }
+                Err(()) => wrong.set(t::kanban_whole_number().to_owned()),
+            }
+        }
+        if [slots_wrong, review_wrong, blocked_wrong].iter().any(|wrong| !wrong.read_untracked().is_empty()) {
+            return;
+        }
+        let [slots, review_limit, blocked_limit] = numbers;
         let some = |text: RwSignal<String>| Some(text.get_untracked()).filter(|text| !text.trim().is_empty());
         let settings = BoardSettings {
             name: name.get_untracked(),
@@ -109,9 +130,9 @@ fn settings_form(board: Board, ui: BoardUi, old: BoardSettings) -> AnyView {
             icon: icon.get_untracked(),
             color: color.clone(),
             default_dir: some(dir),
-            slots: number(slots),
-            review_limit: number(review),
-            blocked_limit: number(blocked),
+            slots,
+            review_limit,
+            blocked_limit,
             auto_decompose: auto.get_untracked(),
             orchestrator: some(orchestrator),
         };
@@ -157,12 +178,12 @@ fn settings_form(board: Board, ui: BoardUi, old: BoardSettings) -> AnyView {
             <TextArea label=t::kanban_board_description() value=description rows=2 />
             <TextField label=t::kanban_board_dir() value=dir placeholder="/home/you/project" hint=t::kanban_board_dir_hint() />
             <div class="field-pair">
-                <TextField label=t::kanban_board_slots() value=slots kind="number" />
+                <TextField label=t::kanban_board_slots() value=slots kind="number" error=slots_wrong />
                 <TextField label=t::kanban_board_orchestrator() value=orchestrator />
             </div>
             <div class="field-pair">
-                <TextField label=t::kanban_review_limit() value=review kind="number" />
-                <TextField label=t::kanban_blocked_limit() value=blocked kind="number" />
+                <TextField label=t::kanban_review_limit() value=review kind="number" error=review_wrong />
+                <TextField label=t::kanban_blocked_limit() value=blocked kind="number" error=blocked_wrong />
             </div>
             <CheckField label=t::kanban_auto_decompose() value=auto />
             <p class="field-error" role="alert">{move || problem.get()}</p>

@@ -79,23 +79,6 @@ fn name_of(entry: &str) -> String {
     entry.trim_end_matches('…').to_owned()
 }
 
-/// The list names the keys of a Mac; other keyboards have Ctrl in the place of ⌘.
-fn on_this_keyboard(list: AnyView) -> AnyView {
-    let is_mac = window().navigator().user_agent().is_ok_and(|agent| agent.contains("Mac OS X"));
-    if !is_mac {
-        request_animation_frame(|| {
-            let Ok(keys) = document().query_selector_all(".keys kbd") else { return };
-            for key in (0..keys.length()).filter_map(|at| keys.item(at)) {
-                let text = key.text_content().unwrap_or_default();
-                if text.contains('⌘') {
-                    key.set_text_content(Some(&text.replace("⇧⌘", "⌘⇧").replace('⌘', "Ctrl ")));
-                }
-            }
-        });
-    }
-    list
-}
-
 #[lazy]
 fn form_view(board: Board, ui: BoardUi, form: Form) -> AnyView {
     match form {
@@ -108,7 +91,7 @@ fn form_view(board: Board, ui: BoardUi, form: Form) -> AnyView {
         Form::BoardSettings => boards::settings(board, ui),
         Form::ArchivedBoards => boards::archived(ui),
         Form::Swarm => later(swarm::form(board, ui)),
-        Form::Keys => on_this_keyboard(super::keyboard::keys()),
+        Form::Keys => super::keyboard::keys(),
         Form::Attention => super::attention::list(board, ui),
         Form::Recover(step, card) => {
             let done = Callback::new(move |card| {

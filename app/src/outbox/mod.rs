@@ -1,0 +1,349 @@
+//! Writes on their way to the server. Each is kept in this browser until it is answered, so that a move made in a tunnel,
+//! or right before the phone was locked, is not lost: it is sent when the server can be reached again, also by the next
+//! start of the app.
+//!
+//! They are sent one after the other, in the order they were made. Each carries its key (`Idempotency-Key`), so that one
+//! whose answer was lost is not made twice. What can wait is what a person may take back: moves, changes of cards,
+//! comments, new cards. Decisions never wait.
+mod entry;
+mod list;
+mod post;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use leptos::prelude::*;
+use leptos::server_fn::ServerFn;
+use leptos::task::spawn_local;
+use protocol::{CardId, ErrorCode, UserId};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::ApiError;
+use crate::i18n::t;
+use crate::live::{Connection, Live};
+use crate::ui::{Dialog, Icon, Toasts, dom, icon, later};
+pub use entry::{About, Entry};
+use entry::{Phase, Queue};
+use post::Reply;
+
+/// Between tries while the server answers nothing although there is a network.
+const RETRY_MS: [u64; 4] = [1_000, 3_000, 10_000, 30_000];
+/// What is older is not sent by itself: the server would no longer know that it was sent before, and nobody still
+/// expects it.
+const STALE_MS: i64 = 7 * 24 * 3_600_000;
+
+/// What became of a write.
+#[derive(Debug, Clone)]
+pub enum Outcome<T> {
+    /// The server did it. `late`: after it had to wait.
+    Done {
+        /// What it says.
+        answer: T,
+        /// It had to wait.
+        late: bool,
+    },
+    /// The server refused it. What had to wait stays in the list of what waits, with the reason.
+    Refused(ApiError),
+    /// The server cannot be reached. Said once; one of the others follows.
+    Waits,
+    /// The person took it back before it was sent.
+    TakenBack,
+}
+
+type Handler = Rc<dyn Fn(Outcome<String>)>;
+
+// The page's own: there is one window and one thread, and handlers outlive the view that made them.
+thread_local! {
+    static HANDLERS: RefCell<HashMap<String, Handler>> = RefCell::new(HashMap::new());
+    static WHEN_SETTLED: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
+}
+
+/// The queue. One for the whole app, in the context.
+#[derive(Debug, Clone, Copy)]
+pub struct Outbox {
+    queue: Queue,
+    sending: StoredValue<bool>,
+    /// Tries since the last answer.
+    failures: StoredValue<usize>,
+    /// Another try is planned.
+    planned: StoredValue<bool>,
+    /// How many came to nothing: a page may still show them.
+    undone: RwSignal<u32>,
+    open: RwSignal<bool>,
+    live: Live,
+    toasts: Toasts,
+}
+
+impl Outbox {
+    /// Puts the queue into the context.
+    pub fn provide(toasts: Toasts) {
+        let outbox = Self {
+            queue: Queue::new(),
+            sending: StoredValue::new(false),
+            failures: StoredValue::new(0),
+            planned: StoredValue::new(false),
+            undone: RwSignal::new(0),
+            open: RwSignal::new(false),
+            live: expect_context::<Live>(),
+            toasts,
+        };
+        provide_context(outbox);
+        Effect::new(move |_| {
+            if outbox.live.connection() == Connection::Live {
+                outbox.flush();
+            }
+        });
+        Effect::new(move |_| {
+            let online = window_event_listener(leptos::ev::online, move |_| outbox.flush());
+            // Another window sent something, or has something to send.
+            let storage =
+                window_event_listener(leptos::ev::storage, move |event| outbox.queue.changed_elsewhere(&event));
+            on_cleanup(move || {
+                online.remove();
+                storage.remove();
+            });
+        });
+    }
+
+    /// Takes over what a person's earlier visits left, and sends it.
+    pub fn open(self, user: UserId) {
+        self.queue.open(user);
+        self.flush();
+    }
+
+    /// Sends a write, now or as soon as the server can be reached.
+    pub fn send<F>(self, call: &F, about: About, heard: impl Fn(Outcome<F::Output>) + 'static)
+    where
+        F: ServerFn + Serialize,
+        F::Output: DeserializeOwned,
+    {
+        let Ok(body) = serde_json::to_string(call) else { return };
+        let heard = move |outcome: Outcome<String>| match outcome {
+            Outcome::Done { answer, late } => match serde_json::from_str(&answer) {
+                Ok(answer) => heard(Outcome::Done { answer, late }),
+                Err(_) => heard(Outcome::Refused(ApiError::new(ErrorCode::Network, t::error_unreadable()))),
+            },
+            Outcome::Refused(error) => heard(Outcome::Refused(error)),
+            Outcome::Waits => heard(Outcome::Waits),
+            Outcome::TakenBack => heard(Outcome::TakenBack),
+        };
+        self.push(Entry::new(F::PATH, body, about), Rc::new(heard));
+    }
+
+    fn push(self, entry: Entry, heard: Handler) {
+        HANDLERS.with_borrow_mut(|handlers| handlers.insert(entry.id.clone(), heard));
+        self.queue.add(entry);
+        let known_offline = self.live.connection_now() == Connection::Offline;
+        if known_offline || self.failures.get_value() > 0 {
+            self.wait();
+        }
+        if !known_offline {
+            self.flush();
+        }
+    }
+
+    /// What waits to be sent, or was refused after it had waited.
+    pub fn waiting(self) -> Vec<Entry> {
+        self.queue
+            .entries
+            .with(|entries| entries.iter().filter(|entry| entry.phase == Phase::Waiting).cloned().collect())
+    }
+
+    /// Cards that a write waits for.
+    pub fn cards(self) -> Vec<CardId> {
+        let waits = |entry: &&Entry| entry.phase == Phase::Waiting && entry.refused.is_none();
+        self.queue.entries.with(|entries| entries.iter().filter(waits).flat_map(|entry| entry.cards.clone()).collect())
+    }
+
+    /// Whether another write of a card is still to come.
+    pub fn concerns(self, card: CardId) -> bool {
+        self.queue.entries.with_untracked(|entries| {
+            entries.iter().any(|entry| entry.refused.is_none() && entry.cards.contains(&card))
+        })
+    }
+
+    /// How many writes came to nothing since the app started.
+    pub fn undone(self) -> u32 {
+        self.undone.get()
+    }
+
+    /// Runs as soon as no write is on its way any more; those that wait for the network are not on their way.
+    pub fn when_settled(self, run: impl FnOnce() + 'static) {
+        WHEN_SETTLED.set(Some(Box::new(run)));
+        self.settle();
+    }
+
+    fn settle(self) {
+        let on_its_way = |entries: &Vec<Entry>| entries.iter().any(|entry| entry.phase == Phase::Sending);
+        if !self.queue.entries.with_untracked(on_its_way)
+            && let Some(run) = WHEN_SETTLED.take()
+        {
+            run();
+        }
+    }
+
+    /// Takes back the newest write that waits; `false` when none does.
+    pub fn take_back_newest(self) -> bool {
+        let newest = self.queue.entries.with_untracked(|entries| {
+            entries.iter().rev().find(|entry| entry.phase == Phase::Waiting && entry.refused.is_none()).cloned()
+        });
+        let Some(entry) = newest else { return false };
+        self.take_back(&entry);
+        true
+    }
+
+    /// Takes back a write that waits, or forgets one that was refused.
+    pub fn take_back(self, entry: &Entry) {
+        self.queue.remove(&entry.id);
+        if entry.refused.is_none() {
+            self.tell(&entry.id, Outcome::TakenBack);
+            self.toasts.say(t::outbox_taken_back(&entry.label));
+        }
+    }
+
+    /// Sends what was refused once more, as a new write.
+    fn try_again(self, entry: &Entry) {
+        self.queue.remove(&entry.id);
+        self.queue.add(entry.anew());
+        self.flush();
+    }
+
+    /// Sends what is there, until it is all sent or the server cannot be reached.
+    fn flush(self) {
+        if self.sending.get_value() || self.queue.next().is_none() {
+            return;
+        }
+        self.sending.set_value(true);
+        spawn_local(async move {
+            let late = self.send_all().await;
+            self.sending.set_value(false);
+            if late > 0 {
+                self.toasts.say(t::outbox_sent(late));
+            }
+            self.settle();
+        });
+    }
+
+    /// How many of those that were done had waited.
+    async fn send_all(self) -> i64 {
+        let mut late = 0;
+        while let Some(entry) = self.queue.next() {
+            if dom::now_ms() - entry.at > STALE_MS {
+                self.queue.refuse(&entry.id, t::outbox_stale().to_owned());
+                continue;
+            }
+            let reply = post::post(&entry).await;
+            // It may have begun to wait, or been taken back, while it was on its way.
+            let Some(entry) = self.queue.get(&entry.id) else { continue };
+            let waited = entry.phase != Phase::Sending;
+            match reply {
+                Reply::Done(answer) => {
+                    self.failures.set_value(0);
+                    self.queue.remove(&entry.id);
+                    late += i64::from(waited);
+                    self.tell(&entry.id, Outcome::Done { answer, late: waited });
+                }
+                Reply::Refused(error) => {
+                    self.failures.set_value(0);
+                    if waited {
+                        self.toasts.fail(t::outbox_refused(&entry.label, &error.message));
+                        self.queue.refuse(&entry.id, error.message.clone());
+                    } else {
+                        self.queue.remove(&entry.id);
+                    }
+                    self.tell(&entry.id, Outcome::Refused(error));
+                }
+                Reply::Unreachable => {
+                    self.later();
+                    break;
+                }
+            }
+        }
+        late
+    }
+
+    /// Tries again after a while. Without a network the end of that is waited for.
+    fn later(self) {
+        let failures = self.failures.get_value();
+        self.failures.set_value(failures + 1);
+        self.wait();
+        if self.live.connection_now() != Connection::Offline && !self.planned.get_value() {
+            self.planned.set_value(true);
+            let again = move || {
+                self.planned.set_value(false);
+                self.flush();
+            };
+            set_timeout(again, Duration::from_millis(RETRY_MS[failures.min(RETRY_MS.len() - 1)]));
+        }
+    }
+
+    /// Everything that is to be sent waits, and whoever made it hears so.
+    fn wait(self) {
+        for entry in self.queue.begin_to_wait() {
+            if entry.is_kept {
+                let id = entry.id.clone();
+                let undo = Callback::new(move |()| match self.queue.get(&id) {
+                    Some(entry) => self.take_back(&entry),
+                    None => self.toasts.say(t::outbox_too_late()),
+                });
+                self.toasts.undoable(t::outbox_waits(&entry.label), undo);
+                self.tell_on(&entry.id, Outcome::Waits);
+            } else {
+                // The browser would forget it.
+                self.queue.remove(&entry.id);
+                self.tell(&entry.id, Outcome::Refused(ApiError::new(ErrorCode::Network, t::error_network())));
+            }
+        }
+        self.settle();
+    }
+
+    /// The last word on a write.
+    fn tell(self, id: &str, outcome: Outcome<String>) {
+        let came_to_nothing = !matches!(outcome, Outcome::Done { .. });
+        if let Some(heard) = HANDLERS.with_borrow_mut(|handlers| handlers.remove(id)) {
+            heard(outcome);
+        }
+        if came_to_nothing {
+            self.undone.update(|undone| *undone += 1);
+            self.settle();
+        }
+    }
+
+    fn tell_on(self, id: &str, outcome: Outcome<String>) {
+        if let Some(heard) = HANDLERS.with_borrow(|handlers| handlers.get(id).cloned()) {
+            heard(outcome);
+        }
+    }
+}
+
+/// How many writes wait, and the way to them.
+#[component]
+pub fn OutboxNote() -> impl IntoView {
+    let outbox = expect_context::<Outbox>();
+    let counts = Memo::new(move |_| {
+        let waiting = outbox.waiting();
+        let refused = waiting.iter().filter(|entry| entry.refused.is_some()).count();
+        let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        (count(waiting.len() - refused), count(refused))
+    });
+    let text = move || match counts.get() {
+        (_, refused) if refused > 0 => t::outbox_count_refused(refused),
+        (waiting, _) => t::outbox_count(waiting),
+    };
+    view! {
+        <button
+            type="button"
+            class="outbox-note"
+            class:is-refused=move || { counts.get().1 > 0 }
+            hidden=move || counts.get() == (0, 0)
+            on:click=move |_| outbox.open.set(true)
+        >
+            {icon(Icon::Clock)}
+            <span>{text}</span>
+        </button>
+        <Dialog open=outbox.open title=t::outbox_title()>{move || later(list::list(outbox))}</Dialog>
+    }
+}
