@@ -9,6 +9,7 @@ use serde_yaml_ng::Value;
 
 use crate::Home;
 use crate::text::{Notation, misread};
+use protocol::AgeLimits;
 
 /// The file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -114,6 +115,8 @@ pub struct KanbanConfig {
     pub max_turns: u32,
     /// Profile of cards without an assignee.
     pub default_assignee: String,
+    /// How long cards may stay in a column before the time on their faces turns amber and red.
+    pub card_age: AgeLimits,
 }
 
 impl Default for KanbanConfig {
@@ -127,6 +130,7 @@ impl Default for KanbanConfig {
             max_runtime_seconds: 4 * 3600,
             max_turns: 60,
             default_assignee: "default".to_owned(),
+            card_age: AgeLimits::default(),
         }
     }
 }

@@ -8,8 +8,8 @@ use crate::features::kanban::{NewCardDefaults, NewCardDialog};
 use crate::features::palette::Palette;
 use crate::i18n::t;
 use crate::live::{Connection, Live};
-use crate::outbox::{Outbox, OutboxNote};
-use crate::ui::{Icon, Overlays, ToastRegion, dom, icon};
+use crate::outbox::{Outbox, OutboxDialog, OutboxNote};
+use crate::ui::{Icon, Overlays, ToastRegion, dom, icon, keymap};
 
 /// The dialog for a new card, which opens from anywhere.
 #[derive(Debug, Clone, Copy)]
@@ -62,7 +62,7 @@ pub fn Layout(children: Children) -> impl IntoView {
         let handle = window_event_listener(leptos::ev::keydown, move |event| {
             let plain = !(event.ctrl_key() || event.meta_key() || event.alt_key());
             if plain
-                && matches!(event.key().as_str(), "c" | "C")
+                && matches!(keymap::meaning(&event.key()).as_str(), "c" | "C")
                 && !overlays.any()
                 && !dom::is_typing()
                 && !bare.get_untracked()
@@ -97,6 +97,7 @@ pub fn Layout(children: Children) -> impl IntoView {
         </div>
         {view! { <NewCardDialog new_card /> }.into_any()}
         {view! { <Palette new_card bare /> }.into_any()}
+        {view! { <OutboxDialog /> }.into_any()}
         {view! { <ToastRegion /> }.into_any()}
     }
     .into_any()
@@ -150,7 +151,7 @@ fn ConnectionDot() -> impl IntoView {
         let now = live.connection();
         if before == Some(Connection::Live) && now != Connection::Live {
             let clock = js_sys::Date::new_0();
-            since.set(format!("{}:{:02}", clock.get_hours(), clock.get_minutes()));
+            since.set(format!("{:02}:{:02}", clock.get_hours(), clock.get_minutes()));
         }
         now
     });

@@ -1,7 +1,7 @@
 //! What is typed arrives where it was meant, nobody's words are lost, and no message stands in the way of a button.
 
 import { expect, test } from '../fixtures.ts';
-import { card, createCard, toast, visit } from '../helpers.ts';
+import { card, column, createCard, pick, toast, visit } from '../helpers.ts';
 
 test.use({ worldName: 'quiet' });
 
@@ -28,10 +28,10 @@ test('messages stand clear of the bar of selected cards and of a decision’s ve
   await bar.getByRole('button', { name: 'Select nothing' }).click();
 
   await createCard(page, { title: unique('Say more') });
-  await expect(toast(page, /created/)).toBeVisible();
+  await expect(toast(page, /created/).last()).toBeVisible();
   await card(page, title).getByRole('link', { name: 'Answer' }).click();
   await expect(page.getByRole('heading', { name: 'Which colour?' })).toBeVisible();
-  await expect(toast(page, /created/)).toBeVisible();
+  await expect(toast(page, /created/).last()).toBeVisible();
   await page.getByRole('button', { name: 'Archive' }).click({ trial: true });
 });
 
@@ -89,4 +89,54 @@ test('two people may write into different fields of a card, and choose when it i
   await expect(clash).toContainText(third);
   await clash.getByRole('button', { name: 'Keep mine' }).click();
   await expect(page.getByRole('heading', { name: third })).toBeVisible();
+});
+
+test('a template is saved, starts a card, is deleted and had again', async ({ page }) => {
+  const [title, name] = [unique('Weekly report'), unique('Report')];
+  await visit(page, '/board');
+  await createCard(page, { title, body: 'What happened this week.' });
+  await pick(page, title, 'Save as template…');
+  const saving = page.getByRole('dialog', { name: 'Save as template' });
+  await saving.getByRole('textbox').first().fill(name);
+  await saving.getByRole('button', { name: 'Save' }).click();
+  await expect(saving).toBeHidden();
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('button', { name: 'New card' }).click();
+  const dialog = page.getByRole('dialog', { name: 'New card' });
+  await dialog.getByRole('button', { name, exact: true }).click();
+  await expect(dialog.getByRole('textbox', { name: 'Description' })).toHaveValue('What happened this week.');
+  await dialog.getByRole('button', { name: `Delete the template ${name}` }).click();
+  await expect(dialog.getByRole('button', { name, exact: true })).toBeHidden();
+  await dialog.getByRole('status').filter({ hasText: `Template ${name} deleted` }).getByRole('button', { name: 'Undo' }).click();
+  await expect(dialog.getByRole('button', { name, exact: true })).toBeVisible();
+});
+
+test('a card made beside a card lands on that card’s board', async ({ page, world }) => {
+  const [slug, first, second] = [`beside-${Date.now()}`, unique('First'), unique('Second')];
+  await world.hermes.cli('kanban', 'boards', 'create', slug);
+  const { number } = (await world.hermes.cliJson<Created>('kanban', '--board', slug, 'create', first)).card;
+  await visit(page, `/card/${number}`);
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('button', { name: 'New card' }).click();
+  const dialog = page.getByRole('dialog', { name: 'New card' });
+  await dialog.getByRole('textbox', { name: 'Title' }).fill(second);
+  await dialog.getByRole('button', { name: 'Create card' }).click();
+  await expect(dialog).toBeHidden();
+  await visit(page, `/board/${slug}`);
+  await expect(card(column(page, 'Ready'), second)).toBeAttached();
+});
+
+test('what was typed into an edit is not lost by a chord @desktop', async ({ page }) => {
+  const title = unique('Keep my words');
+  await visit(page, '/board');
+  await createCard(page, { title });
+  await card(page, title).getByRole('link', { name: title }).click();
+  await page.getByRole('button', { name: /^Edit/ }).first().click();
+  await page.getByRole('textbox', { name: 'Description' }).fill('Half a thought');
+  let asked = 0;
+  page.on('dialog', (dialog) => {
+    asked += 1;
+    void dialog.dismiss();
+  });
+  await page.getByRole('link', { name: 'Back to the board' }).click();
+  await expect.poll(() => asked).toBe(1);
+  await expect(page.getByRole('textbox', { name: 'Description' })).toHaveValue('Half a thought');
 });

@@ -147,3 +147,32 @@ test('what was taken back is done again, step by step @desktop', async ({ page, 
   await page.keyboard.press('Control+Shift+Z');
   await expect(page.getByText('Nothing was taken back')).toBeVisible();
 });
+
+test('a filter stays with its board when a card is opened and left, and does not stay when it is removed', async ({ page, world }) => {
+  const slug = await longBoard(page, (...words) => world.hermes.cli(...words));
+  await page.goto(`/board/${slug}?q=${encodeURIComponent(named(7))}`);
+  await hydrated(page);
+  const ready = column(page, 'Ready');
+  await expect(ready.getByRole('article')).toHaveCount(1);
+  await card(ready, named(7)).getByRole('link').first().click();
+  await page.getByRole('link', { name: 'Back to the board' }).click();
+  await expect(page).toHaveURL(/\?q=/);
+  await expect(ready.getByRole('article')).toHaveCount(1);
+  await page.getByRole('button', { name: /^Remove the filter/ }).click();
+  await expect(card(ready, named(1))).toBeAttached();
+  await expect(ready.locator('.column-count')).toHaveText(String(CARDS));
+});
+
+test('a change of a card throws nobody back who has scrolled down a filtered board', async ({ page, world }) => {
+  const slug = await longBoard(page, (...words) => world.hermes.cli(...words));
+  const first = await card(column(page, 'Ready'), named(1)).getByRole('link').first().getAttribute('href');
+  await page.goto(`/board/${slug}?q=Number`);
+  await hydrated(page);
+  await draggable(page);
+  await toTheEnd(page);
+  const top = await body(page).evaluate((element) => element.scrollTop);
+  await world.hermes.cli('kanban', 'archive', first?.split('/').pop() ?? '');
+  await expect(column(page, 'Ready').locator('.column-count')).toHaveText(String(CARDS - 1));
+  await expect(card(column(page, 'Ready'), named(CARDS))).toBeAttached();
+  expect(await body(page).evaluate((element) => element.scrollTop)).toBeGreaterThan(top - 400);
+});

@@ -4,7 +4,7 @@
 import AxeBuilder from '@axe-core/playwright';
 import { type Page } from '@playwright/test';
 import { expect, test } from '../fixtures.ts';
-import { card, column, createCard, dragByMouse, hydrated, toast, visit } from '../helpers.ts';
+import { card, column, createCard, dragByMouse, draggable, hydrated, toast, visit } from '../helpers.ts';
 
 test.use({ worldName: 'quiet' });
 
@@ -149,4 +149,34 @@ test('no screen of the board keeps anybody out', async ({ page }) => {
     await visit(page, path);
     await accessible(page, path);
   }
+});
+
+test('a key can be another one, and the usual one back again @desktop', async ({ page }) => {
+  const title = unique('By another key');
+  await visit(page, '/board');
+  await createCard(page, { title });
+  const link = card(page, title).getByRole('link', { name: title });
+  const [sheet, menu] = [page.getByRole('dialog', { name: 'Keyboard' }), page.getByRole('dialog', { name: /^Move T-/ })];
+  await link.focus();
+  await page.keyboard.press('?');
+  await sheet.getByRole('button', { name: 'Status: S. Choose another key' }).click();
+  await page.keyboard.press('a');
+  await expect(sheet.getByRole('alert')).toHaveText('A is taken: Assignee');
+  await page.keyboard.press('t');
+  await expect(sheet.getByRole('button', { name: 'Status: T. Choose another key' })).toBeVisible();
+  await page.keyboard.press('Escape');
+  await expect(sheet).toBeHidden();
+
+  await page.reload();
+  await draggable(page);
+  await link.focus();
+  await page.keyboard.press('s');
+  await page.keyboard.press('t');
+  await expect(menu).toBeVisible();
+  await page.keyboard.press('Escape');
+  await expect(menu).toBeHidden();
+
+  await visit(page, '/settings#keyboard');
+  await page.getByRole('button', { name: 'Back to the usual keys' }).click();
+  await expect(page.getByRole('button', { name: 'Status: S. Choose another key' })).toBeVisible();
 });

@@ -5,6 +5,7 @@ pub mod decisions;
 pub mod home;
 pub mod inbox;
 pub mod kanban;
+pub mod keys;
 pub mod palette;
 pub mod push;
 pub mod review;

@@ -105,6 +105,11 @@ thread_local! {
     static ORDER: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
 }
 
+/// Whether another window changed what lies here.
+pub(super) fn is_ours(event: &web_sys::StorageEvent) -> bool {
+    event.key().is_none_or(|key| key.starts_with(PREFIX))
+}
+
 /// The writes of the person who is signed in.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Queue {
@@ -125,15 +130,8 @@ impl Queue {
         }
     }
 
-    /// Takes over what another window added or dealt with.
-    pub(super) fn changed_elsewhere(self, event: &web_sys::StorageEvent) {
-        if event.key().is_none_or(|key| key.starts_with(PREFIX)) {
-            self.read(Phase::Elsewhere);
-        }
-    }
-
     /// Reads the storage again; what it has and we do not is in that phase.
-    fn read(self, phase: Phase) {
+    pub(super) fn read(self, phase: Phase) {
         let Some(prefix) = self.prefix() else { return };
         let mut stored: Vec<Entry> = dom::remembered_below(&prefix)
             .iter()

@@ -48,8 +48,10 @@ fn row(outbox: Outbox, entry: Entry) -> AnyView {
     });
     view! {
         <li class="outbox-row">
-            <p class="outbox-label" dir="auto">{entry.label.clone()}</p>
-            <p class="muted">{move || ago(now.get(), at)}</p>
+            <p class="outbox-head">
+                <span class="outbox-label" dir="auto">{entry.label.clone()}</span>
+                <span class="muted">{move || ago(now.get(), at)}</span>
+            </p>
             {(!text.is_empty()).then(|| view! { <p class="outbox-text" dir="auto">{text}</p> })}
             {reason.map(|reason| view! { <p class="field-error">{reason}</p> })}
             <div class="btn-row">

@@ -91,16 +91,20 @@ impl Outbox {
             toasts,
         };
         provide_context(outbox);
-        Effect::new(move |_| {
-            if outbox.live.connection() == Connection::Live {
-                outbox.flush();
+        Effect::new(move |before: Option<()>| {
+            let is_live = outbox.live.connection() == Connection::Live;
+            // At first there is nothing yet: a person's writes are taken over when it is known who is signed in.
+            if is_live && before.is_some() {
+                spawn_local(run(outbox, Job::Send));
             }
         });
         Effect::new(move |_| {
-            let online = window_event_listener(leptos::ev::online, move |_| outbox.flush());
-            // Another window sent something, or has something to send.
-            let storage =
-                window_event_listener(leptos::ev::storage, move |event| outbox.queue.changed_elsewhere(&event));
+            let online = window_event_listener(leptos::ev::online, move |_| spawn_local(run(outbox, Job::Send)));
+            let storage = window_event_listener(leptos::ev::storage, move |event| {
+                if entry::is_ours(&event) {
+                    spawn_local(run(outbox, Job::Read));
+                }
+            });
             on_cleanup(move || {
                 online.remove();
                 storage.remove();
@@ -110,8 +114,7 @@ impl Outbox {
 
     /// Takes over what a person's earlier visits left, and sends it.
     pub fn open(self, user: UserId) {
-        self.queue.open(user);
-        self.flush();
+        spawn_local(run(self, Job::Open(user)));
     }
 
     /// Sends a write, now or as soon as the server can be reached.
@@ -319,15 +322,43 @@ impl Outbox {
     }
 }
 
-/// How many writes wait, and the way to them.
+/// What the frame around the pages asks for.
+enum Job {
+    /// Take over what a person left.
+    Open(UserId),
+    /// Send what is there.
+    Send,
+    /// Another window sent something, or has something to send.
+    Read,
+}
+
+/// Fetched after the first paint, because each page can do without it for a moment.
+#[lazy]
+fn run(outbox: Outbox, job: Job) {
+    match job {
+        Job::Open(user) => {
+            outbox.queue.open(user);
+            outbox.flush();
+        }
+        Job::Send => outbox.flush(),
+        Job::Read => outbox.queue.read(Phase::Elsewhere),
+    }
+}
+
+/// How many writes wait, and the way to the list of them.
 #[component]
 pub fn OutboxNote() -> impl IntoView {
     let outbox = expect_context::<Outbox>();
+    // Those that wait, and those that were refused.
     let counts = Memo::new(move |_| {
-        let waiting = outbox.waiting();
-        let refused = waiting.iter().filter(|entry| entry.refused.is_some()).count();
-        let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-        (count(waiting.len() - refused), count(refused))
+        outbox.queue.entries.with(|entries| {
+            entries.iter().filter(|entry| entry.phase == Phase::Waiting).fold(
+                (0_i64, 0_i64),
+                |(waiting, refused), entry| {
+                    if entry.refused.is_some() { (waiting, refused + 1) } else { (waiting + 1, refused) }
+                },
+            )
+        })
     });
     let text = move || match counts.get() {
         (_, refused) if refused > 0 => t::outbox_count_refused(refused),
@@ -344,6 +375,12 @@ pub fn OutboxNote() -> impl IntoView {
             {icon(Icon::Clock)}
             <span>{text}</span>
         </button>
-        <Dialog open=outbox.open title=t::outbox_title()>{move || later(list::list(outbox))}</Dialog>
     }
+}
+
+/// What waits, when somebody looks.
+#[component]
+pub fn OutboxDialog() -> impl IntoView {
+    let outbox = expect_context::<Outbox>();
+    view! { <Dialog open=outbox.open title=t::outbox_title()>{later(list::list(outbox))}</Dialog> }
 }

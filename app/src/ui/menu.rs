@@ -1,7 +1,7 @@
 //! The menu: a list of actions, a sheet on a phone.
 use leptos::prelude::*;
 
-use super::{Dialog, DialogKind, Icon, icon};
+use super::{Dialog, DialogKind, Icon, icon, keymap};
 
 /// One action of a menu.
 #[derive(Clone)]
@@ -41,7 +41,7 @@ pub fn Menu(
                     }>
                         {icon(item.icon)}
                         <span>{item.label}</span>
-                        {(!item.key.is_empty()).then(|| view! { <kbd>{item.key}</kbd> })}
+                        {(!item.key.is_empty()).then(|| view! { <kbd>{keymap::shown(item.key)}</kbd> })}
                     </button>
                 }).collect_view()}
             </div>

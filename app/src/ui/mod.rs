@@ -16,6 +16,7 @@ mod state;
 mod toast;
 
 pub mod dom;
+pub mod keymap;
 pub mod soft_keyboard;
 pub mod time;
 

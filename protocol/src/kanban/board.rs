@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CardState, CreateCardParams, ExecutorKind, TaskCard};
+use super::{AgeLimits, CardState, CreateCardParams, ExecutorKind, TaskCard};
 use crate::{BoardId, TemplateId, ViewId};
 
 /// A board in a list.
@@ -91,6 +91,8 @@ pub struct BoardPage {
     pub board: BoardSummary,
     /// All boards, for switching.
     pub boards: Vec<BoardSummary>,
+    /// How long cards may stay in a column before their faces warn.
+    pub ages: AgeLimits,
     /// Cards in review beyond which the column's header warns.
     pub review_limit: Option<u32>,
     /// Blocked cards beyond which the column's header warns.

@@ -1,5 +1,6 @@
 //! Boards, cards, runs and comments.
 
+mod ages;
 mod board;
 mod card;
 mod diff;
@@ -10,6 +11,7 @@ mod triage;
 mod view;
 mod words;
 
+pub use ages::*;
 pub use board::*;
 pub use card::*;
 pub use diff::*;

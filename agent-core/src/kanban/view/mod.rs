@@ -94,6 +94,7 @@ pub async fn board_page(core: &Core, slug: &str, view: &BoardView) -> Result<Boa
     let page = BoardPage {
         boards,
         columns,
+        ages: core.config().kanban.card_age,
         review_limit: settings.review_limit,
         blocked_limit: settings.blocked_limit,
         views: board_store::views(&mut tx, board.id).await?,

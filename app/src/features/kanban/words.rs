@@ -1,6 +1,7 @@
 //! States, reasons, times and prices in words.
 use protocol::{
-    BulkChange, CardSort, CardState, DecisionKind, LaneBy, PriorityBand, TaskCard, UndoResult, WaitKind, WaitReason,
+    AgeLimits, BulkChange, CardSort, CardState, DecisionKind, LaneBy, PriorityBand, TaskCard, UndoResult, WaitKind,
+    WaitReason,
 };
 
 use crate::i18n::t;
@@ -167,23 +168,27 @@ pub fn ago(at: i64, now: i64) -> String {
     if ms < MINUTE { t::kanban_just_now().to_owned() } else { t::kanban_ago(&span(ms)) }
 }
 
-/// How long a card has been where it is, in words and in colour. Nobody cares how long it has been done.
+/// How long a card has been where it is. Nobody cares how long it has been done.
 #[must_use]
-pub fn elapsed(card: &TaskCard, now: i64) -> Option<(String, Tone)> {
+pub fn elapsed(card: &TaskCard, now: i64) -> Option<String> {
+    if matches!(card.state, CardState::Done | CardState::Archived) {
+        return None;
+    }
     let ms = now - card.state_at;
-    let (amber, red) = match card.state {
-        CardState::Running => (10 * MINUTE, HOUR),
-        CardState::Ready => (HOUR, i64::MAX),
-        CardState::Blocked | CardState::Review => (HOUR, DAY),
-        CardState::Triage | CardState::Todo | CardState::Scheduled => (i64::MAX, i64::MAX),
-        CardState::Done | CardState::Archived => return None,
-    };
-    let tone = match ms {
-        ms if ms >= red => Tone::Danger,
-        ms if ms >= amber => Tone::Warning,
-        _ => Tone::Neutral,
-    };
-    Some((if ms < MINUTE { t::kanban_just_now().to_owned() } else { span(ms) }, tone))
+    Some(if ms < MINUTE { t::kanban_just_now().to_owned() } else { span(ms) })
+}
+
+/// The colour of that time.
+#[must_use]
+pub fn age_tone(card: &TaskCard, now: i64, limits: &AgeLimits) -> Tone {
+    let limit = limits.of(card.state);
+    let beyond =
+        |minutes: Option<u32>| minutes.is_some_and(|minutes| now - card.state_at >= i64::from(minutes) * MINUTE);
+    match () {
+        () if beyond(limit.late) => Tone::Danger,
+        () if beyond(limit.warning) => Tone::Warning,
+        () => Tone::Neutral,
+    }
 }
 
 /// Whether a running card's worker spoke lately.

@@ -11,7 +11,7 @@ use crate::features::kanban::{read_boards, search_cards, words};
 use crate::i18n::t;
 use crate::layout::NewCard;
 use crate::ui::time::rested;
-use crate::ui::{Icon, icon, start_typing};
+use crate::ui::{Icon, icon, keymap, start_typing};
 
 /// Cards are looked for from so many letters on, when typing rests.
 const MIN_LETTERS: usize = 2;
@@ -74,7 +74,7 @@ fn keys_view(keys: &'static str) -> AnyView {
     if keys.is_empty() {
         return ().into_any();
     }
-    let keys = keys.split(' ').map(|key| view! { <kbd>{key}</kbd> }).collect_view();
+    let keys = keys.split(' ').map(|key| view! { <kbd>{keymap::shown(key)}</kbd> }).collect_view();
     view! { <span class="palette-keys" aria-hidden="true">{keys}</span> }.into_any()
 }
 

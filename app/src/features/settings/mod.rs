@@ -16,9 +16,10 @@ use protocol::{ProviderView, PushState, SignInState};
 
 use crate::error::ApiError;
 use crate::features::accounts::read_sign_in_state;
+use crate::features::keys;
 use crate::features::push::read_push_state;
 use crate::i18n::t;
-use crate::ui::{ErrorState, dom, skeleton_rows};
+use crate::ui::{ErrorState, dom, shown_while, skeleton_rows};
 
 /// What the sections show.
 #[derive(Debug, Clone)]
@@ -89,6 +90,7 @@ fn sections(loaded: Loaded) -> AnyView {
         ("model", t::settings_model()),
         ("notifications", t::settings_notifications()),
         ("appearance", t::settings_appearance()),
+        ("keyboard", t::settings_keyboard()),
         ("account", t::settings_account()),
         ("about", t::settings_about()),
     ];
@@ -114,6 +116,10 @@ fn sections(loaded: Loaded) -> AnyView {
                     <h2>{t::settings_appearance()}</h2>
                     <appearance::Appearance />
                 </section>
+                <section id="keyboard" class="panel is-keyboard">
+                    <h2>{t::settings_keyboard()}</h2>
+                    {keyboard()}
+                </section>
                 <section id="account" class="panel">
                     <h2>{t::settings_account()}</h2>
                     <about::Account viewer=loaded.account.viewer />
@@ -126,6 +132,13 @@ fn sections(loaded: Loaded) -> AnyView {
         </div>
     }
     .into_any()
+}
+
+/// What is chosen lies in this browser, which is there only when the page is alive.
+fn keyboard() -> AnyView {
+    let alive = RwSignal::new(false);
+    Effect::new(move |_| alive.set(true));
+    shown_while(move || alive.get(), keys::list)
 }
 
 /// The content scrolls, not the window, and it comes after the address: so we scroll.

@@ -120,7 +120,8 @@ fn timing(board: Board, card: &TaskCard) -> AnyView {
         if let Some(wait) = &card.wait {
             return Some(Timing { text: words::wait_reason(wait, now), since: None });
         }
-        let (text, tone) = words::elapsed(&card, now)?;
+        let text = words::elapsed(&card, now)?;
+        let tone = board.around.with_untracked(|around| words::age_tone(&card, now, &around.ages));
         let label = t::kanban_in_state_for(words::state_name(card.state), &text);
         Some(Timing { text, since: Some((tone, label, words::is_live(&card, now))) })
     });

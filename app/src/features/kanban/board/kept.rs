@@ -59,6 +59,7 @@ fn page_of(board: Board) -> Option<BoardPage> {
     Some(BoardPage {
         board: board.summary.try_get_value()?,
         boards: around.boards,
+        ages: around.ages,
         review_limit: around.limits.0,
         blocked_limit: around.limits.1,
         columns: columns.collect(),

@@ -14,7 +14,7 @@ use super::peek;
 use super::{BoardUi, attention, drag, focus as card_focus, window};
 use crate::features::kanban::words;
 use crate::i18n::t;
-use crate::ui::{Overlays, dom};
+use crate::ui::{Overlays, dom, keymap};
 
 /// A key, without the event that brought it.
 #[derive(Debug, Clone)]
@@ -33,8 +33,11 @@ pub fn listen(board: Board, ui: BoardUi) {
             if overlays.any() || dom::is_typing() || event.alt_key() {
                 return;
             }
-            let key =
-                Key { name: event.key(), command: event.ctrl_key() || event.meta_key(), shift: event.shift_key() };
+            let key = Key {
+                name: keymap::meaning(&event.key()),
+                command: event.ctrl_key() || event.meta_key(),
+                shift: event.shift_key(),
+            };
             // The browser would scroll, select the page or look for text.
             let taken = match key.name.as_str() {
                 "z" | "Z" | "a" => key.command,
@@ -231,38 +234,4 @@ fn focus(board: Board, slot: &Element) {
         &place.to_string(),
         &column.total.get_untracked().to_string(),
     ));
-}
-
-/// The list of keys, as they are named on this keyboard: `Mod` is ⌘ on a Mac and Ctrl elsewhere.
-pub(super) fn keys() -> AnyView {
-    let keys = [
-        ("J K H L", t::kanban_key_next()),
-        ("↵", t::kanban_key_open()),
-        ("␣", t::peek_key()),
-        ("X ⇧J ⇧K", t::kanban_key_select()),
-        ("Mod+A", t::kanban_key_select_all()),
-        ("M", t::kanban_key_move()),
-        ("S A P", t::kanban_key_set()),
-        ("D", t::kanban_key_depends()),
-        ("E", t::kanban_key_edit()),
-        ("#", t::kanban_key_archive()),
-        ("C", t::kanban_key_new()),
-        ("/", t::kanban_key_search()),
-        ("Mod+K", t::kanban_key_palette()),
-        ("Mod+Z Mod+⇧Z", t::kanban_key_undo()),
-        ("G", t::kanban_key_go()),
-        ("?", t::kanban_key_help()),
-    ];
-    let is_mac = window().navigator().user_agent().is_ok_and(|agent| agent.contains("Mac OS X"));
-    let command = if is_mac { "⌘" } else { "Ctrl " };
-    let key = |key: &str| view! { <kbd>{key.replace("Mod+", command)}</kbd> };
-    view! {
-        <dl class="dialog-body keys">
-            {keys.into_iter().map(|(keys, what)| view! {
-                <dt>{keys.split(' ').map(key).collect_view()}</dt>
-                <dd>{what}</dd>
-            }).collect_view()}
-        </dl>
-    }
-    .into_any()
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use protocol::{
-    BoardDelta, BoardPage, BoardSummary, BoardView, CardId, CardSort, CardState, CardWritten, ColumnPage,
+    AgeLimits, BoardDelta, BoardPage, BoardSummary, BoardView, CardId, CardSort, CardState, CardWritten, ColumnPage,
     ColumnPageParams, MoveCardParams, ProfileSummary, SavedView, Slots, TaskCard, UndoId, UndoResult,
 };
 
@@ -91,6 +91,8 @@ pub struct Place {
 pub struct Around {
     /// All boards.
     pub boards: Vec<BoardSummary>,
+    /// How long cards may stay in a column before their faces warn.
+    pub ages: AgeLimits,
     /// The soft limits of review and of blocked cards.
     pub limits: (Option<u32>, Option<u32>),
     /// Saved views.
@@ -142,6 +144,7 @@ impl Board {
         let mut cards = HashMap::new();
         let around = Around {
             boards: page.boards,
+            ages: page.ages,
             limits: (page.review_limit, page.blocked_limit),
             views: page.views,
             labels: page.labels,
@@ -363,6 +366,7 @@ impl Board {
         }
         self.around.set(Around {
             boards: page.boards,
+            ages: page.ages,
             limits: (page.review_limit, page.blocked_limit),
             views: page.views,
             labels: page.labels,

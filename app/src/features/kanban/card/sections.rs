@@ -89,7 +89,7 @@ pub fn details(page: CardPage) -> AnyView {
                 (None, WorkspaceKind::Worktree) => t::card_worktree().into_any(),
                 (None, WorkspaceKind::Scratch | WorkspaceKind::Dir) => t::card_scratch().into_any(),
             };
-            let elapsed = words::elapsed(card, now).map(|(time, _)| time);
+            let elapsed = words::elapsed(card, now);
             let state = match (&card.wait, elapsed) {
                 (Some(wait), _) => format!("{} · {}", words::state_name(card.state), words::wait_reason(wait, now)),
                 (None, Some(time)) => format!("{} · {time}", words::state_name(card.state)),

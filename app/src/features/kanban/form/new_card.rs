@@ -1,7 +1,7 @@
 //! A new card.
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use protocol::{CardTemplate, CreateCardParams};
+use protocol::{BoardId, CardTemplate, CreateCardParams};
 
 use super::draft::Draft;
 use super::more::More;
@@ -55,11 +55,8 @@ pub(super) fn form(new_card: NewCard) -> AnyView {
         };
         busy.set(true);
         problem.clear();
-        let about = About {
-            label: t::outbox_create(params.title.trim()),
-            cards: Vec::new(),
-            text: [params.title.trim(), params.body.trim()].join("\n\n").trim().to_owned(),
-        };
+        let about =
+            About { label: t::outbox_create(params.title.trim()), cards: Vec::new(), text: params.body.clone() };
         outbox.send(&CreateCard { params }, about, move |outcome| match outcome {
             Outcome::Done { answer, late } => {
                 let text = t::kanban_created(&words::label(answer.card.number));
@@ -136,6 +133,9 @@ fn new_key() -> String {
     format!("web-{:x}-{random:x}", crate::ui::dom::now_ms())
 }
 
+/// A template that was deleted, and its board.
+type Gone = (BoardId, CardTemplate);
+
 /// What the card can start from, when the board has any templates.
 fn templates(
     board: StoredValue<String>,
@@ -145,11 +145,11 @@ fn templates(
     priority: RwSignal<String>,
     more: More,
 ) -> AnyView {
-    let templates = LocalResource::new(move || read_templates(board.get_value()));
-    let toasts = expect_context::<Toasts>();
-    let changed = move || {
-        templates.refetch();
-    };
+    let (gone, problem) = (RwSignal::new(None::<Gone>), RwSignal::new(String::new()));
+    let templates = LocalResource::new(move || {
+        gone.track();
+        read_templates(board.get_value())
+    });
     let take = move |template: CardTemplate| {
         let shown = template.name.clone();
         let delete = t::kanban_delete_template(&template.name);
@@ -165,7 +165,7 @@ fn templates(
                     priority.set(params.priority.to_string());
                 }>{shown}</button>
                 <button type="button" class="icon-btn" aria-label=delete
-                    on:click=move |_| forget(template.get_value(), board.get_value(), toasts, changed)>{icon(Icon::Close)}</button>
+                    on:click=move |_| forget(template.get_value(), board.get_value(), gone, problem)>{icon(Icon::Close)}</button>
             </span>
         }
     };
@@ -177,27 +177,57 @@ fn templates(
             })
         })
     };
-    view! { <Suspense>{list}</Suspense> }.into_any()
+    view! {
+        <Suspense>{list}</Suspense>
+        {gone_notice(gone, problem)}
+    }
+    .into_any()
 }
 
-/// Deletes a template, and offers to have it again.
-fn forget(template: CardTemplate, board: String, toasts: Toasts, changed: impl Fn() + Copy + Send + Sync + 'static) {
+/// Deletes a template. The way back stands in the form, which covers messages.
+fn forget(template: CardTemplate, board: String, gone: RwSignal<Option<Gone>>, problem: RwSignal<String>) {
     spawn_local(async move {
-        let board = match delete_template(board, template.id).await {
-            Ok(board) => board,
-            Err(error) => return toasts.fail(error.message),
-        };
-        changed();
-        let text = t::kanban_template_deleted(&template.name);
-        let undo = Callback::new(move |()| {
-            let CardTemplate { name, params, .. } = template.clone();
-            spawn_local(async move {
-                match save_template(board, name, params).await {
-                    Ok(_) => changed(),
-                    Err(error) => toasts.fail(error.message),
-                }
-            });
-        });
-        toasts.undoable(text, undo);
+        match delete_template(board, template.id).await {
+            Ok(board) => {
+                gone.try_set(Some((board, template)));
+            }
+            Err(error) => {
+                problem.try_set(error.message);
+            }
+        }
     });
+}
+
+/// Saves a template that was deleted as it was.
+fn have_again((board, template): Gone, gone: RwSignal<Option<Gone>>, problem: RwSignal<String>) {
+    spawn_local(async move {
+        match save_template(board, template.name, template.params).await {
+            Ok(_) => {
+                gone.try_set(None);
+            }
+            Err(error) => {
+                problem.try_set(error.message);
+            }
+        }
+    });
+}
+
+fn gone_notice(gone: RwSignal<Option<Gone>>, problem: RwSignal<String>) -> AnyView {
+    let note = move || {
+        gone.get().map(|deleted| {
+            let text = t::kanban_template_deleted(&deleted.1.name);
+            view! {
+                <p class="draft-note">
+                    <span>{text}</span>
+                    <button type="button" class="btn btn-quiet btn-small"
+                        on:click=move |_| have_again(deleted.clone(), gone, problem)>{t::common_undo()}</button>
+                </p>
+            }
+        })
+    };
+    view! {
+        <div role="status">{note}</div>
+        <p class="field-error" role="alert" hidden=move || problem.read().is_empty()>{move || problem.get()}</p>
+    }
+    .into_any()
 }

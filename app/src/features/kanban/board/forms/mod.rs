@@ -12,6 +12,7 @@ use super::model::Board;
 use crate::features::kanban::extra::{Extra, extra};
 use crate::features::kanban::recover::Step;
 use crate::features::kanban::words;
+use crate::features::keys;
 use crate::i18n::t;
 use crate::ui::{Dialog, later};
 
@@ -91,7 +92,7 @@ fn form_view(board: Board, ui: BoardUi, form: Form) -> AnyView {
         Form::BoardSettings => boards::settings(board, ui),
         Form::ArchivedBoards => boards::archived(ui),
         Form::Swarm => later(swarm::form(board, ui)),
-        Form::Keys => super::keyboard::keys(),
+        Form::Keys => view! { <div class="dialog-body">{keys::list()}</div> }.into_any(),
         Form::Attention => super::attention::list(board, ui),
         Form::Recover(step, card) => {
             let done = Callback::new(move |card| {
