@@ -75,13 +75,17 @@ pub fn Layout(children: Children) -> impl IntoView {
     });
     // Everything the first page needs is here by now.
     Effect::new(move |_| dom::load_pages_style());
+    // The last part of the page. While a page's code is on its way the parts behind it are not alive, and what changes then
+    // would not be drawn: nothing comes in before.
+    let last_part = NodeRef::new();
+    let outbox = expect_context::<Outbox>();
     Effect::new(move |_| {
+        if last_part.get().is_none() {
+            return;
+        }
         if !bare.get() {
             live.start();
         }
-    });
-    let outbox = expect_context::<Outbox>();
-    Effect::new(move |_| {
         if let Some(Some(home)) = home.get() {
             outbox.open(home.viewer);
         }
@@ -98,7 +102,7 @@ pub fn Layout(children: Children) -> impl IntoView {
         {view! { <NewCardDialog new_card /> }.into_any()}
         {view! { <Palette new_card bare /> }.into_any()}
         {view! { <OutboxDialog /> }.into_any()}
-        {view! { <ToastRegion /> }.into_any()}
+        {view! { <ToastRegion node=last_part /> }.into_any()}
     }
     .into_any()
 }

@@ -61,8 +61,8 @@ pub use review::{CommitFirst, card_changes, card_evidence, file_diff, merge_card
 pub use run_log::{run_log, run_log_file};
 pub use undo::{last_redo, last_undo, undo};
 pub use view::{
-    CardTexts, board_delta, board_page, board_pulse, card, card_changed, card_detail, card_graph, card_texts, cards,
-    column_page, earlier_runs, last_seq, list_cards, open_decision_of, run_events, search_cards,
+    CardTexts, board_delta, board_page, board_page_again, board_pulse, card, card_changed, card_detail, card_graph,
+    card_texts, cards, column_page, earlier_runs, last_seq, list_cards, open_decision_of, run_events, search_cards,
 };
 
 // What decisions need to move a card inside their own transaction.

@@ -93,6 +93,13 @@ async fn pages_of_every_order_hold_every_card_once() {
         world.clock.advance_ms(if index % 3 == 0 { 0 } else { 1000 });
     }
     let board = kanban::board_page(&world.core, "", &BoardView::default()).await.unwrap().board.id;
+    // Read again: as much as was on screen, and no more than there is.
+    for (loaded, wanted) in [(0, 30), (45, 45), (1_000, 75)] {
+        let view = BoardView::default();
+        let page = kanban::board_page_again(&world.core, "", &view, &[(CardState::Triage, loaded)]).await.unwrap();
+        let column = page.columns.into_iter().find(|column| column.state == CardState::Triage).unwrap();
+        assert_eq!((column.cards.len(), column.total), (wanted, 75), "{loaded}");
+    }
     for sort in CardSort::ALL {
         let view = BoardView { sort: *sort, ..BoardView::default() };
         let mut seen: Vec<CardId> = Vec::new();

@@ -24,7 +24,7 @@ fn parse(text: &str) -> Vec<Choice> {
         let mut keys = pair.chars();
         Some((keys.next()?, keys.next()?)).filter(|_| keys.next().is_none())
     };
-    text.split_whitespace().filter_map(choice).collect()
+    text.split(' ').filter_map(choice).collect()
 }
 
 fn single(key: &str) -> Option<char> {
@@ -32,18 +32,14 @@ fn single(key: &str) -> Option<char> {
     chars.next().filter(|_| chars.next().is_none())
 }
 
-fn lower(key: char) -> char {
-    key.to_lowercase().next().unwrap_or(key)
-}
-
 fn meant(chosen: &[Choice], pressed: char) -> Option<char> {
-    let key = lower(pressed);
+    let key = pressed.to_ascii_lowercase();
     let usual = match chosen.iter().find(|(_, chosen)| *chosen == key) {
         Some((usual, _)) => *usual,
         None if chosen.iter().any(|(usual, _)| *usual == key) => return None,
         None => key,
     };
-    Some(if pressed.is_uppercase() { usual.to_uppercase().next().unwrap_or(usual) } else { usual })
+    Some(if pressed.is_ascii_uppercase() { usual.to_ascii_uppercase() } else { usual })
 }
 
 /// What a pressed key means, named by the key that means it at first; empty when another one has its meaning now.
@@ -59,13 +55,14 @@ pub fn meaning(pressed: &str) -> String {
 #[must_use]
 pub fn shown(usual: &str) -> String {
     let Some(key) = single(usual) else { return usual.to_owned() };
-    let chosen = with(|chosen| chosen.iter().find(|(usual, _)| *usual == lower(key)).map(|(_, chosen)| *chosen));
-    chosen.map_or_else(|| usual.to_owned(), |key| key.to_uppercase().collect())
+    let chosen =
+        with(|chosen| chosen.iter().find(|(usual, _)| *usual == key.to_ascii_lowercase()).map(|(_, chosen)| *chosen));
+    chosen.map_or_else(|| usual.to_owned(), |key| key.to_ascii_uppercase().to_string())
 }
 
 /// Chooses a key in the place of a usual one. It must mean nothing else.
 pub fn choose(usual: char, key: char) {
-    let key = lower(key);
+    let key = key.to_ascii_lowercase();
     with(|chosen| {
         chosen.retain(|(other, _)| *other != usual);
         if key != usual {

@@ -1,6 +1,7 @@
 //! Toasts: what just happened, and how to take it back.
 use std::time::Duration;
 
+use leptos::html;
 use leptos::prelude::*;
 
 use super::{Icon, Tone, icon};
@@ -95,10 +96,13 @@ impl Toasts {
 
 /// Where messages appear. Screen readers hear them.
 #[component]
-pub fn ToastRegion() -> impl IntoView {
+pub fn ToastRegion(
+    /// Its element.
+    node: NodeRef<html::Div>,
+) -> impl IntoView {
     let toasts = expect_context::<Toasts>();
     view! {
-        <div role="status" aria-live="polite" aria-label=t::common_messages()>
+        <div role="status" aria-live="polite" aria-label=t::common_messages() node_ref=node>
             <ul class="toasts">
             <For each=move || toasts.shown.get() key=|(id, _)| *id let((id, toast))>
                 <li class=format!("toast {}", toast.tone.class())>

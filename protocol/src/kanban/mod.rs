@@ -29,7 +29,7 @@ pub const MAX_TITLE_CHARS: usize = 500;
 pub const MAX_TEXT_BYTES: usize = 1_000_000;
 /// Cards of one column that travel in one page.
 pub const COLUMN_PAGE: u32 = 30;
-/// Most cards of a column that one answer has.
+/// Most cards of a column that one answer has, when that many are on screen.
 pub const MAX_COLUMN_PAGE: u32 = 500;
 /// Cards that one bulk change reaches.
 pub const MAX_BULK: usize = 1000;

@@ -231,9 +231,6 @@ pub struct ColumnPageParams {
     pub view: String,
     /// The last card already there.
     pub after: Option<CardId>,
-    /// How many, at most [`super::MAX_COLUMN_PAGE`]; `None` for [`super::COLUMN_PAGE`].
-    #[serde(default)]
-    pub limit: Option<u32>,
 }
 
 /// Changes many cards at once. Each is changed or refused by itself; all of it is taken back together.

@@ -77,6 +77,20 @@ const CARD_SEQ: &str = "SELECT max(seq) FROM kanban_event WHERE card_id = ?1 AND
 /// # Errors
 /// `NotFound` for an unknown board.
 pub async fn board_page(core: &Core, slug: &str, view: &BoardView) -> Result<BoardPage, KanbanError> {
+    board_page_again(core, slug, view, &[]).await
+}
+
+/// The same, for somebody who has so many cards of columns on screen: as many are read again, at most
+/// [`MAX_COLUMN_PAGE`] of each.
+///
+/// # Errors
+/// `NotFound` for an unknown board.
+pub async fn board_page_again(
+    core: &Core,
+    slug: &str,
+    view: &BoardView,
+    loaded: &[(CardState, u32)],
+) -> Result<BoardPage, KanbanError> {
     let board = find_board(core, slug).await?;
     // One transaction, so that the cards and the sequence number belong together.
     let mut tx = core.store().reader().begin().await?;
@@ -89,7 +103,9 @@ pub async fn board_page(core: &Core, slug: &str, view: &BoardView) -> Result<Boa
     let mut columns = Vec::with_capacity(CardState::ALL.len());
     for state in shown_columns(view) {
         let all = totals.get(&state).copied().unwrap_or(0);
-        columns.push(first_page(&mut tx, &readiness, &filter, state, all).await?);
+        let loaded = loaded.iter().find(|(of, _)| *of == state).map_or(0, |(_, loaded)| *loaded);
+        let limit = loaded.clamp(COLUMN_PAGE, MAX_COLUMN_PAGE);
+        columns.push(first_page(&mut tx, &readiness, &filter, state, all, limit).await?);
     }
     let page = BoardPage {
         boards,
@@ -122,12 +138,13 @@ async fn first_page(
     filter: &Filter<'_>,
     state: CardState,
     all: i64,
+    limit: u32,
 ) -> Result<ColumnPage, KanbanError> {
     let column = filter.column(state);
-    let faces = if all == 0 { Vec::new() } else { column.faces(db, None, COLUMN_PAGE).await? };
+    let faces = if all == 0 { Vec::new() } else { column.faces(db, None, limit).await? };
     let total = if !filter.is_filtered() {
         all
-    } else if faces.len() < COLUMN_PAGE as usize {
+    } else if faces.len() < limit as usize {
         i64::try_from(faces.len()).unwrap_or(i64::MAX)
     } else {
         column.count(db, COUNT_LIMIT).await?
@@ -164,8 +181,7 @@ pub async fn column_page(core: &Core, params: ColumnPageParams) -> Result<Column
     let filter = Filter::prepare(&mut tx, params.board_id, &view, readiness.now).await?;
     let column = filter.column(params.state);
     let all = totals(&mut tx, params.board_id).await?.get(&params.state).copied().unwrap_or(0);
-    let limit = params.limit.unwrap_or(COLUMN_PAGE).min(MAX_COLUMN_PAGE);
-    let faces = column.faces(&mut tx, params.after, limit).await?;
+    let faces = column.faces(&mut tx, params.after, COLUMN_PAGE).await?;
     let total = if view.is_filtered() { column.count(&mut tx, COUNT_LIMIT).await? } else { all };
     let cards = into_cards(&readiness, faces);
     tx.rollback().await?;

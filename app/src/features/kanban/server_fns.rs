@@ -4,20 +4,26 @@ use leptos::prelude::*;
 use protocol::BoardView;
 use protocol::{
     AcceptProposalParams, AddCommentParams, Attention, BoardId, BoardPage, BoardSettings, BoardSummary, BulkParams,
-    BulkResult, CardDetail, CardGraph, CardId, CardRef, CardTemplate, CardWritten, ColumnPage, ColumnPageParams,
-    CommentAdded, CreateCardParams, EditCardParams, LinkWritten, MoveCardParams, ProfileSummary, ProposalAccepted,
-    ProposalKind, RetryCardParams, RunLog, RunLogParams, RunPage, SavedView, SwarmMade, SwarmParams, TaskCard,
-    TemplateId, UndoId, UndoResult, ViewId,
+    BulkResult, CardDetail, CardGraph, CardId, CardRef, CardState, CardTemplate, CardWritten, ColumnPage,
+    ColumnPageParams, CommentAdded, CreateCardParams, EditCardParams, LinkWritten, MoveCardParams, ProfileSummary,
+    ProposalAccepted, ProposalKind, RetryCardParams, RunLog, RunLogParams, RunPage, SavedView, SwarmMade, SwarmParams,
+    TaskCard, TemplateId, UndoId, UndoResult, ViewId,
 };
 
 use crate::error::ApiError;
 use crate::json::Json;
 
-/// The first page of every column of a board; an empty slug means the default board, `view` is the address's query.
+/// The first page of every column of a board; an empty slug means the default board, `view` is the address's query. Of
+/// columns of which more is loaded, as much.
 #[server(endpoint = "kanban/board", input = Json)]
-pub async fn read_board(slug: String, view: String) -> Result<BoardPage, ApiError> {
+pub async fn read_board(
+    slug: String,
+    view: String,
+    loaded: Option<Vec<(CardState, u32)>>,
+) -> Result<BoardPage, ApiError> {
     let cx = crate::ctx::ctx().await?;
-    Ok(agent_core::kanban::board_page(&cx.core, &slug, &BoardView::from_query(&view)).await?)
+    let view = BoardView::from_query(&view);
+    Ok(agent_core::kanban::board_page_again(&cx.core, &slug, &view, &loaded.unwrap_or_default()).await?)
 }
 
 /// Further cards of a column.

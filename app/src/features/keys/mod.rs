@@ -83,7 +83,7 @@ fn own_row(
 ) -> AnyView {
     let shown = move || {
         changed.track();
-        keymap::shown(&usual.to_uppercase().collect::<String>())
+        keymap::shown(&usual.to_ascii_uppercase().to_string())
     };
     let waits = move || waiting.get() == Some(usual);
     let pressed = move |event: KeyboardEvent| {
@@ -133,10 +133,10 @@ fn taken(event: &KeyboardEvent, usual: char) -> Result<Option<char>, String> {
     if key.is_whitespace() || event.ctrl_key() || event.meta_key() || event.alt_key() {
         return Err(t::keys_only_signs().to_owned());
     }
-    let meaning = keymap::meaning(&key.to_lowercase().collect::<String>());
+    let meaning = keymap::meaning(&key.to_ascii_lowercase().to_string());
     let other = OWN.iter().find(|(own, _)| *own != usual && meaning == own.to_string());
     match other {
-        Some((_, what)) => Err(t::keys_taken(&key.to_uppercase().collect::<String>(), what())),
+        Some((_, what)) => Err(t::keys_taken(&key.to_ascii_uppercase().to_string(), what())),
         None if key.to_ascii_lowercase() == CHORD => Err(t::keys_taken("G", t::keys_go())),
         None => Ok(Some(key)),
     }

@@ -203,7 +203,7 @@ pub fn BoardRoute() -> impl IntoView {
         move |slug| {
             let query = view.with_untracked(BoardView::to_query);
             let kept = kept::take(&slug, &query, outbox);
-            async move { if let Some(page) = kept { Ok(page) } else { read_board(slug, query).await } }
+            async move { if let Some(page) = kept { Ok(page) } else { read_board(slug, query, None).await } }
         },
     );
     let retry = Callback::new(move |()| page.refetch());

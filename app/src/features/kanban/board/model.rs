@@ -292,10 +292,9 @@ impl Board {
         let slug = self.summary.with_value(|board| board.slug.clone());
         spawn_local(async move {
             let view = self.view.get_untracked();
-            let answer = match read_board(slug, view.to_query()).await {
-                Ok(page) => self.read_on(page, &view).await,
-                Err(error) => Err(error),
-            };
+            // As much as is there: nobody who scrolled down is thrown back. Another view begins at its beginning.
+            let loaded = (!self.loading.get_untracked()).then(|| self.loaded());
+            let answer = read_board(slug, view.to_query(), loaded).await;
             if self.cards.is_disposed() || self.view.with_untracked(|shown| *shown != view) {
                 return; // the page has gone, or another view is on its way
             }
@@ -309,30 +308,10 @@ impl Board {
         });
     }
 
-    /// Adds what else was loaded of the columns, so that nobody who scrolled down is thrown back.
-    async fn read_on(self, mut page: BoardPage, view: &BoardView) -> Result<BoardPage, ApiError> {
-        if self.cards.is_disposed() || self.view.with_untracked(|shown| shown != view) || self.loading.get_untracked() {
-            return Ok(page);
-        }
-        for fresh in &mut page.columns {
-            let loaded = self.column(fresh.state).map_or(0, |column| column.ids.with_untracked(Vec::len));
-            let there = fresh.cards.len();
-            let has_more = usize::try_from(fresh.total).is_ok_and(|total| total > there);
-            if loaded > there && has_more {
-                let params = ColumnPageParams {
-                    board_id: page.board.id,
-                    state: fresh.state,
-                    view: view.to_query(),
-                    after: fresh.cards.last().map(|card| card.id),
-                    limit: u32::try_from(loaded - there).ok(),
-                };
-                fresh.cards.extend(read_column(params).await?.cards);
-                if self.cards.is_disposed() {
-                    break;
-                }
-            }
-        }
-        Ok(page)
+    /// How many cards of each column are loaded.
+    fn loaded(self) -> Vec<(CardState, u32)> {
+        let count = |column: &Column| column.ids.with_untracked(|ids| u32::try_from(ids.len()).unwrap_or(u32::MAX));
+        self.columns.with_value(|columns| columns.iter().map(|column| (column.state, count(column))).collect())
     }
 
     fn replace(self, page: BoardPage) {
@@ -385,10 +364,7 @@ impl Board {
         };
         let labels = self.around.with_untracked(|around| news(&around.labels));
         if !labels.is_empty() {
-            self.around.update(|around| {
-                around.labels.extend(labels);
-                around.labels.sort();
-            });
+            self.around.update(|around| around.labels.extend(labels));
         }
     }
 
@@ -463,7 +439,6 @@ impl Board {
             state: column.state,
             view: self.view.with_untracked(BoardView::to_query),
             after: after.map(|card| card.id),
-            limit: None,
         };
         let asked = (params.view.clone(), params.after);
         spawn_local(async move {
