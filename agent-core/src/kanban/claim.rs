@@ -320,7 +320,11 @@ pub async fn release_due(core: &Core) -> Result<(), KanbanError> {
     drop(reader);
     for card in due {
         let mut tx = core.write().await?;
-        let card = load(&mut tx, CardRef::Id(card.id)).await?;
+        let card = match load(&mut tx, CardRef::Id(card.id)).await {
+            // Deleted meanwhile; the others are as due as before.
+            Err(KanbanError::NotFound(_)) => continue,
+            found => found?,
+        };
         if card.state == CardState::Scheduled && card.scheduled_at.is_none_or(|at| at <= now) {
             let waits = store::has_unfinished_parent(&mut tx, card.id).await?;
             let to = if waits { CardState::Todo } else { CardState::Ready };
