@@ -15,7 +15,8 @@ const CHUNK: usize = 100;
 /// Changes many cards.
 ///
 /// # Errors
-/// `Invalid` for too many; what goes wrong with a single card is in the result.
+/// `Invalid` for too many; what is refused of a single card is in the result. When the database fails, nothing of that
+/// hundred is changed; hundreds before it are, and can be taken back.
 pub async fn change_cards(core: &Core, actor: &Actor, params: BulkParams) -> Result<BulkResult, KanbanError> {
     if params.cards.len() > MAX_BULK {
         return Err(KanbanError::Invalid(format!("at most {MAX_BULK} cards can be changed at once; select fewer")));
@@ -44,9 +45,14 @@ pub async fn change_cards(core: &Core, actor: &Actor, params: BulkParams) -> Res
                     changed.push(*id);
                     continue;
                 }
+                Err(error @ KanbanError::Internal(_)) => return Err(error),
                 Err(error) => {
                     step.rollback().await?;
-                    let number = load(&mut tx, CardRef::Id(*id)).await.ok().map(|card| card.number); // silent-ok: gone
+                    let number = match load(&mut tx, CardRef::Id(*id)).await {
+                        Ok(card) => Some(card.number),
+                        Err(error @ KanbanError::Internal(_)) => return Err(error),
+                        Err(_) => None, // gone
+                    };
                     refused.push(BulkRefusal { id: *id, number, reason: error.to_string() });
                     continue;
                 }

@@ -177,6 +177,32 @@ async fn many_cards_change_at_once_each_by_itself_and_back_together() {
 }
 
 #[tokio::test]
+async fn a_fault_of_the_database_is_no_refusal_of_a_card() {
+    let world = World::new().await;
+    let (a, b) = (world.create("a").await, world.create("b").await);
+    let moved = bulk(&world, &[&a, &b], BulkChange::Priority(1)).await;
+    let mut tx = world.core.write().await.unwrap();
+    sqlx::query(
+        "CREATE TRIGGER broken BEFORE UPDATE ON kanban_card WHEN old.title = 'b' BEGIN SELECT RAISE(ABORT, 'no'); END",
+    )
+    .execute(&mut *tx)
+    .await
+    .unwrap();
+    tx.commit().await.unwrap();
+    let params = BulkParams { cards: vec![a.id, b.id], change: BulkChange::Priority(2) };
+    let failed = kanban::change_cards(&world.core, &ada(), params).await;
+    assert!(matches!(failed, Err(KanbanError::Internal(_))), "{failed:?}");
+    assert_eq!(world.card(&a).await.priority, 1, "nothing of it is changed");
+    let failed = kanban::undo(&world.core, &ada(), moved.undo.unwrap()).await;
+    assert!(matches!(failed, Err(KanbanError::Internal(_))), "{failed:?}");
+    assert_eq!(world.card(&a).await.priority, 1, "nothing is taken back");
+    let mut tx = world.core.write().await.unwrap();
+    sqlx::query("DROP TRIGGER broken").execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(undo(&world, moved.undo).await.cards.len(), 2);
+}
+
+#[tokio::test]
 async fn cards_moved_together_keep_their_order() {
     let world = World::new().await;
     let mut cards = Vec::new();
