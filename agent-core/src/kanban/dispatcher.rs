@@ -29,7 +29,6 @@ const OVERDUE: Duration = Duration::from_millis(50);
 const SLEPT_MS: i64 = 10_000;
 /// Bytes of a dead worker's log that become its error.
 const LOG_TAIL_BYTES: usize = 2_000;
-const MAX_LOG_BYTES: u64 = 2 * 1024 * 1024;
 /// What a worker inherits from the server: nothing secret, nothing that changes what it does.
 const INHERITED: &[&str] = &["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "RUST_LOG"];
 
@@ -277,11 +276,8 @@ fn log_tail(path: &std::path::Path) -> String {
     })
 }
 
-/// Opens a worker's log for appending; an overlong one of an earlier attempt makes room.
+/// Opens a worker's log for appending. Every attempt has its own.
 fn open_log(path: &std::path::Path) -> std::io::Result<std::fs::File> {
     use std::os::unix::fs::OpenOptionsExt;
-    if std::fs::metadata(path).is_ok_and(|meta| meta.len() > MAX_LOG_BYTES) {
-        std::fs::rename(path, path.with_extension("log.1"))?;
-    }
     std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path)
 }

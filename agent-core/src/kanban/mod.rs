@@ -29,7 +29,7 @@ mod repeat;
 mod report;
 mod retry;
 mod review;
-mod run_log;
+pub(crate) mod run_log;
 mod store;
 mod transition;
 pub mod triage;
