@@ -88,6 +88,15 @@ const ANY_READY: &str = concat!(
     ")"
 );
 const HAS_WORKER: &str = "SELECT EXISTS (SELECT 1 FROM kanban_process WHERE card_id = ?1)";
+const BUSY_DIRECTORY: &str = concat!(
+    "SELECT c.workspace_path, COALESCE(
+        (SELECT o.number FROM kanban_card o
+          WHERE o.state = 'running' AND o.workspace_path = c.workspace_path AND o.workspace_kind = 'dir'),
+        (SELECT o.number FROM kanban_process q CROSS JOIN kanban_card o ON o.id = q.card_id
+          WHERE o.workspace_path = c.workspace_path AND o.workspace_kind = 'dir' AND o.id <> c.id))
+       FROM kanban_card c WHERE c.id = ?1 AND NOT ",
+    dir_is_free!()
+);
 const CARD_OF_RUN: &str = "SELECT card_id FROM kanban_run WHERE id = ?1";
 const INSERT_PROCESS: &str = "INSERT INTO kanban_process (run_id, card_id, host, pid, pid_started)
     VALUES (?1, ?2, ?3, ?4, ?5)
@@ -163,10 +172,12 @@ pub async fn claim_ready(core: &Core, owner: &str, limit: usize) -> Result<Vec<C
     Ok(claims)
 }
 
-/// Claims one card by name, for somebody who works outside of Hermes. Its assignee need not be a profile here.
+/// Claims one card by name, for somebody who works outside of Hermes. Its assignee need not be a profile here, and what
+/// only spreads the work passes: slots, pauses after failures, a profile that rests.
 ///
 /// # Errors
-/// `Conflict` when it is not ready, is still being held back, or its budget is spent.
+/// `Conflict` when it is not ready, is still being held back, its budget is spent, an earlier worker has not ended, or
+/// another card works in its directory.
 pub async fn claim_card_for(core: &Core, card: CardRef, owner: &str) -> Result<Claim, KanbanError> {
     let mut tx = core.write().await?;
     let card = load(&mut tx, card).await?;
@@ -184,6 +195,16 @@ pub async fn claim_card_for(core: &Core, card: CardRef, owner: &str) -> Result<C
     let busy: bool = sqlx::query_scalar(HAS_WORKER).bind(card.id.0).fetch_one(&mut *tx).await?;
     if busy {
         return Err(KanbanError::Conflict(format!("an earlier worker of {} is still ending; try again", card.label())));
+    }
+    let directory: Option<(Option<String>, Option<i64>)> =
+        sqlx::query_as(BUSY_DIRECTORY).bind(card.id.0).fetch_optional(&mut *tx).await?;
+    if let Some((path, other)) = directory {
+        return Err(KanbanError::Conflict(format!(
+            "{} works in {}; claim {} when that has ended",
+            other.map_or_else(|| "another card".to_owned(), |number| format!("T-{number}")),
+            path.unwrap_or_default(),
+            card.label()
+        )));
     }
     if store::has_unfinished_parent(&mut tx, card.id).await? {
         let transition = Transition::new(Cause::Demote, CardState::Todo, "demoted");
@@ -342,4 +363,4 @@ pub(super) async fn next_wake(core: &Core) -> Result<Option<i64>, KanbanError> {
 
 #[cfg(test)]
 pub(super) const ALL_SQL: &[&str] =
-    &[CANDIDATES, NEXT_WAKE, DUE, ANY_READY, HAS_WORKER, CARD_OF_RUN, INSERT_PROCESS, SET_PID];
+    &[CANDIDATES, NEXT_WAKE, DUE, ANY_READY, HAS_WORKER, BUSY_DIRECTORY, CARD_OF_RUN, INSERT_PROCESS, SET_PID];

@@ -25,7 +25,7 @@ const FACTS: &str = concat!(
 );
 
 /// No pause lasts longer: a provider's own word counts up to a day. The SQL of `claim` says the same.
-const LONGEST_PAUSE_MS: i64 = 90_000_000;
+pub(super) const LONGEST_PAUSE_MS: i64 = 90_000_000;
 
 /// Kind, board, profile, number.
 type Fact = (String, Option<Uuid>, Option<String>, i64);

@@ -203,6 +203,45 @@ async fn a_fault_of_the_database_is_no_refusal_of_a_card() {
 }
 
 #[tokio::test]
+async fn a_card_claimed_by_name_waits_for_the_directory_it_shares_with_nobody() {
+    let world = World::new().await;
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().canonicalize().unwrap().to_string_lossy().into_owned();
+    let here = |title: &str, shared_dir: bool| CreateCardParams {
+        workspace: WorkspaceKind::Dir,
+        workspace_path: Some(path.clone()),
+        shared_dir,
+        ..params(title)
+    };
+    let first = world.create_with(here("first", false)).await;
+    let second = world.create_with(here("second", false)).await;
+    let ticket = started(&world).await;
+    assert_eq!(world.state(&first).await, CardState::Running);
+    let refused = kanban::claim_card_for(&world.core, CardRef::Id(second.id), "me").await.unwrap_err().to_string();
+    assert_eq!(refused, format!("T-1 works in {path}; claim T-2 when that has ended"));
+    worker::complete(&world.core, ticket, "done", None).await.unwrap();
+    let refused = kanban::claim_card_for(&world.core, CardRef::Id(second.id), "me").await.unwrap_err().to_string();
+    assert!(refused.contains("T-1 works in"), "its worker is still ending: {refused}");
+    world.forget_processes().await;
+    kanban::claim_card_for(&world.core, CardRef::Id(second.id), "me").await.unwrap();
+    let third = world.create_with(here("third", true)).await;
+    kanban::claim_card_for(&world.core, CardRef::Id(third.id), "me").await.expect("it shares");
+}
+
+#[tokio::test]
+async fn a_pause_that_no_pause_is_as_long_as_is_not_found_as_one() {
+    let world = World::new().await;
+    world.create("held").await;
+    let view = BoardView { wait: Some(WaitKind::BackingOff), ..BoardView::default() };
+    for (until, found) in [(START_MS + HOUR, 1), (START_MS + 48 * HOUR, 0)] {
+        let mut tx = world.core.write().await.unwrap();
+        sqlx::query("UPDATE kanban_card SET backoff_until = ?1").bind(until).execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(titles(&world, &view).await.len(), found, "until {until}");
+    }
+}
+
+#[tokio::test]
 async fn cards_moved_together_keep_their_order() {
     let world = World::new().await;
     let mut cards = Vec::new();
