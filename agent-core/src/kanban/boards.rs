@@ -8,7 +8,8 @@ use crate::{Actor, Core, audit};
 
 const DEFAULT_NAME: &str = "Home";
 const MAX_NAME_CHARS: usize = 100;
-const MAX_DESCRIPTION_BYTES: usize = 10_000;
+/// Of a board.
+pub(crate) const MAX_DESCRIPTION_BYTES: usize = 10_000;
 const MAX_ICON_CHARS: usize = 8;
 /// Views and templates of one board.
 const MAX_SAVED: i64 = 100;
@@ -98,7 +99,7 @@ pub async fn ensure_board(
     let mut after = before.clone();
     set(&mut after);
     if after != before {
-        board_store::set_settings(&mut tx, board.id, &checked(core, after)?).await?;
+        board_store::set_settings(&mut tx, board.id, &checked(core, &before, after)?).await?;
     } else if !is_new {
         return Ok((board, false));
     }
@@ -117,7 +118,8 @@ fn title_case(slug: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-fn board_name(name: &str) -> Result<String, KanbanError> {
+/// A board's name: trimmed, not blank, one line.
+pub(crate) fn board_name(name: &str) -> Result<String, KanbanError> {
     let name = name.trim();
     let problem = if input::is_blank(name) {
         "a board needs a name; say in a word or two what it is for".to_owned()
@@ -129,6 +131,27 @@ fn board_name(name: &str) -> Result<String, KanbanError> {
         return Ok(name.to_owned());
     };
     Err(KanbanError::Invalid(problem))
+}
+
+/// A board's sign: trimmed, short; empty for none.
+pub(crate) fn board_icon(icon: &str) -> Result<String, KanbanError> {
+    let icon = icon.trim();
+    if icon.chars().count() > MAX_ICON_CHARS || icon.contains(char::is_control) {
+        return Err(KanbanError::Invalid("the icon is one emoji or a short sign".into()));
+    }
+    Ok(icon.to_owned())
+}
+
+/// One of [`BOARD_COLORS`]; empty for none.
+pub(crate) fn board_color(color: &str) -> Result<String, KanbanError> {
+    if color.is_empty() || BOARD_COLORS.contains(&color) {
+        return Ok(color.to_owned());
+    }
+    Err(KanbanError::Invalid(format!(
+        "the colour \"{}\" is not one of {}",
+        crate::text::excerpt(color, 60),
+        BOARD_COLORS.join(", ")
+    )))
 }
 
 async fn told(
@@ -154,7 +177,7 @@ pub async fn board_settings(core: &Core, slug: &str) -> Result<(BoardSummary, Bo
     Ok((board, settings))
 }
 
-/// Changes what is set on a board.
+/// Changes what is set on a board. Only what changes is checked.
 ///
 /// # Errors
 /// `Invalid` names the field that cannot be used.
@@ -164,9 +187,10 @@ pub async fn edit_board(
     board: BoardId,
     settings: BoardSettings,
 ) -> Result<BoardSummary, KanbanError> {
-    let settings = checked(core, settings)?;
     let mut tx = core.write().await?;
     let found = board_store::by_id(&mut tx, board).await?;
+    let before = board_store::settings(&mut tx, board).await?;
+    let settings = checked(core, &before, settings)?;
     board_store::set_settings(&mut tx, board, &settings).await?;
     told(core, &mut tx, actor, "board_edited", &found.slug).await?;
     let found = board_store::by_id(&mut tx, board).await?;
@@ -174,30 +198,34 @@ pub async fn edit_board(
     Ok(found)
 }
 
-fn checked(core: &Core, mut settings: BoardSettings) -> Result<BoardSettings, KanbanError> {
-    settings.name = board_name(&settings.name)?;
-    if settings.description.len() > MAX_DESCRIPTION_BYTES {
+/// Checks what changes. What stays is not looked at: it may be older than a rule, and a directory may be gone.
+fn checked(core: &Core, before: &BoardSettings, mut settings: BoardSettings) -> Result<BoardSettings, KanbanError> {
+    if settings.name != before.name {
+        settings.name = board_name(&settings.name)?;
+    }
+    if settings.description != before.description && settings.description.len() > MAX_DESCRIPTION_BYTES {
         return Err(KanbanError::Invalid(format!(
             "the description has more than {MAX_DESCRIPTION_BYTES} bytes; shorten it"
         )));
     }
-    settings.icon = settings.icon.trim().to_owned();
-    if settings.icon.chars().count() > MAX_ICON_CHARS || settings.icon.contains(char::is_control) {
-        return Err(KanbanError::Invalid("the icon is one emoji or a short sign".into()));
+    if settings.icon != before.icon {
+        settings.icon = board_icon(&settings.icon)?;
     }
-    if !settings.color.is_empty() && !BOARD_COLORS.contains(&settings.color.as_str()) {
-        return Err(KanbanError::Invalid(format!(
-            "the colour \"{}\" is not one of {}",
-            crate::text::excerpt(&settings.color, 60),
-            BOARD_COLORS.join(", ")
-        )));
+    if settings.color != before.color {
+        settings.color = board_color(&settings.color)?;
     }
     settings.default_dir = settings.default_dir.as_deref().map(str::trim).filter(|dir| !dir.is_empty()).map(Into::into);
-    if let Some(dir) = &settings.default_dir {
+    if settings.default_dir != before.default_dir
+        && let Some(dir) = &settings.default_dir
+    {
         settings.default_dir = Some(input::directory(core, dir)?);
     }
-    settings.orchestrator = input::assignee(settings.orchestrator.as_deref().unwrap_or_default())?;
-    if settings.review_limit == Some(0) || settings.blocked_limit == Some(0) {
+    if settings.orchestrator != before.orchestrator {
+        settings.orchestrator = input::assignee(settings.orchestrator.as_deref().unwrap_or_default())?;
+    }
+    let is_nothing = |limit: Option<u32>, before: Option<u32>| limit == Some(0) && limit != before;
+    if is_nothing(settings.review_limit, before.review_limit) || is_nothing(settings.blocked_limit, before.blocked_limit)
+    {
         return Err(KanbanError::Invalid("a limit is at least 1; leave it empty for none".into()));
     }
     Ok(settings)

@@ -66,6 +66,7 @@ pub use view::{
 };
 
 // What decisions need to move a card inside their own transaction.
+pub(crate) use boards::{MAX_DESCRIPTION_BYTES, board_color, board_icon, board_name};
 pub(crate) use card_row::{CardRow, load as load_card, word};
 pub(crate) use comments::comment_in;
 pub(crate) use input::{long_text, slug as checked_slug};

@@ -242,6 +242,38 @@ async fn a_pause_that_no_pause_is_as_long_as_is_not_found_as_one() {
 }
 
 #[tokio::test]
+async fn a_board_whose_directory_is_gone_can_still_be_edited() {
+    let world = World::new().await;
+    world.create("on it").await;
+    let place = tempfile::tempdir().unwrap();
+    let (board, settings) = kanban::board_settings(&world.core, "").await.unwrap();
+    let dir = Some(place.path().to_string_lossy().into_owned());
+    kanban::edit_board(&world.core, &ada(), board.id, BoardSettings { default_dir: dir, ..settings }).await.unwrap();
+    // What an older rule let pass, or nobody looked at.
+    let mut tx = world.core.write().await.unwrap();
+    sqlx::query("UPDATE kanban_board SET color = '#ff0000', icon = 'no emoji at all', name = '', review_limit = 0")
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    place.close().unwrap();
+    let (_, before) = kanban::board_settings(&world.core, "").await.unwrap();
+    let after = BoardSettings { description: "New".into(), ..before.clone() };
+    kanban::edit_board(&world.core, &ada(), board.id, after.clone()).await.unwrap();
+    assert_eq!(kanban::board_settings(&world.core, "").await.unwrap().1, after);
+    for wrong in [
+        BoardSettings { color: "#00ff00".into(), ..after.clone() },
+        BoardSettings { icon: "still no emoji".into(), ..after.clone() },
+        BoardSettings { name: "  ".into(), ..after.clone() },
+        BoardSettings { blocked_limit: Some(0), ..after.clone() },
+        BoardSettings { default_dir: Some("/gone/too".into()), ..after },
+    ] {
+        let refused = kanban::edit_board(&world.core, &ada(), board.id, wrong).await;
+        assert!(matches!(refused, Err(KanbanError::Invalid(_))), "{refused:?}");
+    }
+}
+
+#[tokio::test]
 async fn cards_moved_together_keep_their_order() {
     let world = World::new().await;
     let mut cards = Vec::new();
