@@ -3,6 +3,7 @@
 use protocol::{BoardId, BoardSettings, BoardSummary, CardTemplate, CreateCardParams, SavedView, TemplateId, ViewId};
 use sqlx::SqliteConnection;
 
+use super::create::Words;
 use super::{DEFAULT_BOARD, KanbanError, board_store, input};
 use crate::{Actor, Core, audit};
 
@@ -223,9 +224,7 @@ fn checked(core: &Core, before: &BoardSettings, mut settings: BoardSettings) -> 
     if settings.orchestrator != before.orchestrator {
         settings.orchestrator = input::assignee(settings.orchestrator.as_deref().unwrap_or_default())?;
     }
-    let is_nothing = |limit: Option<u32>, before: Option<u32>| limit == Some(0) && limit != before;
-    if is_nothing(settings.review_limit, before.review_limit) || is_nothing(settings.blocked_limit, before.blocked_limit)
-    {
+    if settings.review_limit == Some(0) || settings.blocked_limit == Some(0) {
         return Err(KanbanError::Invalid("a limit is at least 1; leave it empty for none".into()));
     }
     Ok(settings)
@@ -315,7 +314,7 @@ pub async fn save_view(
     }
     let mut tx = core.write().await?;
     let found = board_store::by_id(&mut tx, board).await?;
-    if board_store::count_views(&mut tx, board).await? >= MAX_SAVED {
+    if board_store::count_other_views(&mut tx, board, &name).await? >= MAX_SAVED {
         return Err(KanbanError::Conflict(format!("a board keeps {MAX_SAVED} views; delete one first")));
     }
     let id = board_store::save_view(&mut tx, board, &name, &query, core.now_ms()).await?;
@@ -339,10 +338,10 @@ pub async fn delete_view(core: &Core, actor: &Actor, board: BoardId, id: ViewId)
     Ok(())
 }
 
-/// Saves what new cards can start from; the same name is overwritten.
+/// Saves what new cards can start from; the same name is overwritten. It need not have a title yet.
 ///
 /// # Errors
-/// `Invalid` for a blank name, `Conflict` when the board has too many.
+/// `Invalid` for a blank name and for what no card could be given, `Conflict` when the board has too many.
 pub async fn save_template(
     core: &Core,
     actor: &Actor,
@@ -351,7 +350,10 @@ pub async fn save_template(
     params: CreateCardParams,
 ) -> Result<CardTemplate, KanbanError> {
     let name = saved_name("template", name)?;
-    input::long_text("description", &params.body)?;
+    if !params.title.trim().is_empty() {
+        input::title(&params.title)?;
+    }
+    Words::checked(&params, core.now_ms())?;
     // A template says what to do, not when and after what.
     let params = CreateCardParams {
         board: String::new(),
@@ -364,7 +366,7 @@ pub async fn save_template(
         .map_err(|error| KanbanError::Invalid(format!("this card cannot be kept as a template: {error}")))?;
     let mut tx = core.write().await?;
     let found = board_store::by_id(&mut tx, board).await?;
-    if board_store::count_templates(&mut tx, board).await? >= MAX_SAVED {
+    if board_store::count_other_templates(&mut tx, board, &name).await? >= MAX_SAVED {
         return Err(KanbanError::Conflict(format!("a board keeps {MAX_SAVED} templates; delete one first")));
     }
     let id = board_store::save_template(&mut tx, board, &name, &json, core.now_ms()).await?;
