@@ -180,8 +180,11 @@ impl Tool for Create {
             Ok(params) => params,
             Err(outcome) => return outcome,
         };
-        match worker::create(&cx.core, cx.ticket, params).await {
-            Ok(made) => ToolOutcome::done(format!("T-{} is {}: {}", made.number, made.state, made.title)),
+        match worker::create_or_find(&cx.core, cx.ticket, params).await {
+            Ok((made, is_new)) => {
+                let found = if is_new { "" } else { " exists already, with this idempotency_key; nothing was made. It" };
+                ToolOutcome::done(format!("T-{}{found} is {}: {}", made.number, made.state, made.title))
+            }
             Err(error) => failed(cx, error),
         }
     }
