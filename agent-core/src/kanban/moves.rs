@@ -77,10 +77,6 @@ async fn with_parents(tx: &mut SqliteConnection, card: &CardRow, to: CardState) 
     let waits = store::has_unfinished_parent(tx, card.id).await?;
     match (to, waits) {
         (CardState::Ready, true) if card.state == CardState::Todo => Err(waits_for_parents(tx, card).await?),
-        (CardState::Todo, false) if card.state == CardState::Ready => Err(KanbanError::Conflict(format!(
-            "{} waits for no other card, so it stays ready; move it to triage to keep it from starting",
-            card.label()
-        ))),
         (_, true) => Ok(CardState::Todo),
         (_, false) => Ok(CardState::Ready),
     }

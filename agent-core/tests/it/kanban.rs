@@ -441,6 +441,16 @@ async fn illegal_moves_say_what_is_legal_and_stale_ones_what_changed() {
         let error = kanban::move_card(&world.core, &ada(), move_to(&card, to)).await.unwrap_err();
         assert!(error.to_string().contains("possible:"), "{error}");
     }
+    // A ready card waits for none, also one that came after another; no menu offers what is always refused.
+    let parent = world.create("before").await;
+    let after = CreateCardParams { parents: vec![CardRef::Id(parent.id)], ..CreateCardParams::default() };
+    let child = world.create_with(CreateCardParams { title: "after".into(), ..after }).await;
+    kanban::complete_card(&world.core, &ada(), CardRef::Id(parent.id), "").await.unwrap();
+    for ready in [&card, &world.card(&child).await] {
+        assert!(ready.state == CardState::Ready && !ready.may_go_to(CardState::Todo));
+        let error = kanban::move_card(&world.core, &ada(), move_to(ready, CardState::Todo)).await.unwrap_err();
+        assert!(error.to_string().ends_with("possible: Triage, Done, Archived"), "{error}");
+    }
     let stale = MoveCardParams { revision: Some(card.revision), ..move_to(&card, CardState::Done) };
     kanban::move_card(&world.core, &ada(), move_to(&card, CardState::Triage)).await.unwrap();
     let error = kanban::move_card(&world.core, &bob(), stale).await.unwrap_err();
