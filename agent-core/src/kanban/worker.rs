@@ -19,7 +19,7 @@ use crate::{Actor, Core, ModelConfig, text};
 
 pub use ending::{BlockWords, Handover, block, block_with, complete, complete_with, fail};
 pub use files::{attach, detach};
-pub use planning::{create, create_or_find, link, list, unlink};
+pub use planning::{MAX_LISTED, create, create_or_find, link, list, unlink};
 pub use start::{OutsideWork, start, start_outside};
 
 /// Longest entry of a run's activity, in bytes.
