@@ -165,3 +165,53 @@ fn reports_tell_what_there_is() {
     let refused = home.run(&["kanban", "create", "x", "--workspace", "worktree:/nowhere"]);
     assert!(refused.code == 1 && refused.stderr.contains("/nowhere"), "{refused:?}");
 }
+
+#[tokio::test]
+async fn who_follows_a_board_misses_nothing_of_a_burst() {
+    use std::io::BufRead;
+    let home = Home::new();
+    let card = home.card("busy");
+    let core = home.core().await;
+    let mut child = home.command().args(["kanban", "watch", "--json"]).spawn().unwrap();
+    let mut lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
+    let burst = async |events: i64, kind: &str| {
+        let mut tx = core.write().await.unwrap();
+        sqlx::query(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
+             INSERT INTO kanban_event (board_id, card_id, kind, actor, detail, at)
+             SELECT c.board_id, c.id, ?2, 'system', '{}', 1 FROM kanban_card c, n WHERE c.number = ?3",
+        )
+        .bind(events)
+        .bind(kind)
+        .bind(card.parse::<i64>().unwrap())
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+        tx.commit().await.unwrap();
+    };
+    // It follows from when it has begun to, which is seen by the first line it prints.
+    let (sender, began) = std::sync::mpsc::channel();
+    let reader = std::thread::spawn(move || {
+        let mut seen = 0;
+        while let Some(Ok(line)) = lines.next() {
+            if line.contains("\"burst\"") {
+                seen += 1;
+            }
+            if seen == 1300 {
+                break;
+            }
+            let _ = sender.send(());
+        }
+        seen
+    });
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while began.try_recv().is_err() && std::time::Instant::now() < deadline {
+        burst(1, "begin").await;
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    burst(1300, "burst").await;
+    tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(reader.join().unwrap(), 1300);
+}
