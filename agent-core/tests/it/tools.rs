@@ -265,9 +265,9 @@ async fn wrong_calls_are_answered_not_crashed() {
         ("nothing", "{}", "there is no tool"),
         ("terminal", "{\"command\":", "not valid JSON"),
         ("terminal", "[]", "one JSON object"),
-        ("terminal", "", "missing field `command`"),
-        ("terminal", "{\"command\":7}", "wrong arguments"),
-        ("kanban_block", "{\"reason\":\"x\",\"kind\":\"whim\"}", "unknown variant"),
+        ("terminal", "", "wrong arguments: \"command\" is missing; nothing"),
+        ("terminal", "{\"command\":7}", "\"command\" is 7, but must be text"),
+        ("kanban_block", "{\"reason\":\"x\",\"kind\":\"whim\"}", "\"kind\" is \"whim\", but must be one of review"),
         ("kanban_show", "{\"task_id\":\"T-99999\"}", "T-99999"),
         ("kanban_complete", "{\"summary\":\"  \"}", "summary"),
     ] {

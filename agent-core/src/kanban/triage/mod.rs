@@ -159,7 +159,7 @@ pub(super) async fn view_in(
 ) -> Result<Option<ProposalView>, KanbanError> {
     let Some(row) = store::of_card(db, card).await? else { return Ok(None) };
     let state = match row.state.as_str() {
-        "ready" => match serde_json::from_str::<Proposal>(&row.detail) {
+        "ready" => match crate::text::read_json::<Proposal>(row.detail.as_bytes()) {
             Ok(proposal) => ProposalState::Ready(proposal),
             Err(error) => ProposalState::Failed(format!("the proposal cannot be read: {error}; ask again")),
         },

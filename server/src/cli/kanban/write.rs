@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use agent_core::kanban::worker::{self, BlockWords, Handover, Holder, RunTicket};
+use agent_core::text::read_json;
 use agent_core::{decisions, kanban};
 use protocol::{
     AddCommentParams, BlockKind, CardRef, CardState, CardWritten, MoveCardParams, RetryCardParams, RunEventKind,
@@ -215,9 +216,9 @@ async fn complete_own(
         Caller::check_own(&cx.core, holder, Some(*card)).await?;
     }
     let metadata = metadata
-        .map(serde_json::from_str)
+        .map(|metadata| read_json(metadata.as_bytes()))
         .transpose()
-        .map_err(|error| CliError::failed("invalid", format!("--metadata is not JSON: {error}")))?;
+        .map_err(|error| CliError::failed("invalid", format!("--metadata: {error}")))?;
     worker::complete_with(&cx.core, ticket, summary, metadata, handover).await?;
     done(cx, CardRef::Id(holder.card), "Completed").await
 }
