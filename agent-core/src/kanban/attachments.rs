@@ -15,6 +15,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::boards::load_for_write;
 use super::card_row::{CardRow, load};
 use super::event::{self, NewEvent};
 use super::undo::{self, Inverse};
@@ -354,7 +355,7 @@ async fn say(
 /// `NotFound` for an unknown card, `Invalid` when it has too many files.
 pub async fn add(core: &Core, actor: &Actor, card: CardRef, file: Staged) -> Result<AttachmentWritten, KanbanError> {
     let mut tx = core.write().await?;
-    let card = load(&mut tx, card).await?;
+    let card = load_for_write(&mut tx, card).await?;
     let mut kept = Kept::default();
     let id = keep_in(core, &mut tx, actor, &card, file, &mut kept).await?;
     let undo = undo::offer(core, &mut tx, actor, &card, &Inverse::Detach { attachment: id }).await?;
@@ -418,7 +419,7 @@ pub(super) async fn find_in(
 pub async fn remove(core: &Core, actor: &Actor, id: AttachmentId) -> Result<AttachmentWritten, KanbanError> {
     let mut tx = core.write().await?;
     let (card, attachment) = find_in(&mut tx, id).await?;
-    let card = load(&mut tx, CardRef::Id(card)).await?;
+    let card = load_for_write(&mut tx, CardRef::Id(card)).await?;
     set_removed(core, &mut tx, actor, &card, &attachment, true).await?;
     let undo = undo::offer(core, &mut tx, actor, &card, &Inverse::Attach { attachment: id }).await?;
     tx.commit().await?;

@@ -1,8 +1,9 @@
 //! Boards, their saved views and their templates. A board is a hard boundary: links, claims and lists stay within one.
 
-use protocol::{BoardId, BoardSettings, BoardSummary, CardTemplate, CreateCardParams, SavedView, TemplateId, ViewId};
+use protocol::{BoardId, BoardSettings, BoardSummary, CardRef, CardTemplate, CreateCardParams, SavedView, TemplateId, ViewId};
 use sqlx::SqliteConnection;
 
+use super::card_row::{CardRow, load};
 use super::create::Words;
 use super::{DEFAULT_BOARD, KanbanError, board_store, input};
 use crate::{Actor, Core, audit};
@@ -51,6 +52,14 @@ fn archived(board: &BoardSummary) -> KanbanError {
         "the board \"{0}\" is archived; `hermes kanban boards restore {0}` brings it back",
         board.slug
     ))
+}
+
+/// The card, to be changed by a person: on a board that was put away nothing is changed any more. What does not ask here
+/// is done there, too: stopping a worker, answering a decision, taking back a write, and whatever the core does by itself.
+pub(super) async fn load_for_write(tx: &mut SqliteConnection, card: CardRef) -> Result<CardRow, KanbanError> {
+    let card = load(tx, card).await?;
+    require_open(tx, card.board_id).await?;
+    Ok(card)
 }
 
 /// Refuses a change of a card whose board was put away.

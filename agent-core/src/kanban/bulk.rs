@@ -3,6 +3,7 @@
 use protocol::{BulkChange, BulkParams, BulkRefusal, BulkResult, CardId, CardRef, EditCardParams, MAX_BULK, UndoId};
 use sqlx::{Connection, SqliteConnection};
 
+use super::boards::load_for_write;
 use super::card_row::{CardRow, load};
 use super::moves::Neighbours;
 use super::undo::{self, Inverse};
@@ -83,7 +84,7 @@ async fn change_in(
     id: CardId,
     change: &BulkChange,
 ) -> Result<Option<(CardRow, Inverse)>, KanbanError> {
-    let card = load(tx, CardRef::Id(id)).await?;
+    let card = load_for_write(tx, CardRef::Id(id)).await?;
     let none = EditCardParams::of(id, card.revision);
     let params = match change {
         BulkChange::Move { to, after, before } => {

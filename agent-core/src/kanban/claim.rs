@@ -7,6 +7,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, Row, SqliteConnection};
 use uuid::Uuid;
 
+use super::boards::load_for_write;
 use super::card_row::{CardRow, card_columns, load};
 use super::readiness::Readiness;
 use super::transition::{self, Cause, Place, Transition};
@@ -180,11 +181,10 @@ pub async fn claim_ready(core: &Core, owner: &str, limit: usize) -> Result<Vec<C
 /// another card works in its directory.
 pub async fn claim_card_for(core: &Core, card: CardRef, owner: &str) -> Result<Claim, KanbanError> {
     let mut tx = core.write().await?;
-    let card = load(&mut tx, card).await?;
+    let card = load_for_write(&mut tx, card).await?;
     if card.state != CardState::Ready {
         return Err(KanbanError::Conflict(format!("{} is {}; only a ready card is claimed", card.label(), card.state)));
     }
-    super::boards::require_open(&mut tx, card.board_id).await?;
     let readiness = Readiness::read(core, &mut tx).await?;
     if card.hold_until.is_some_and(|until| readiness.is_pause(until)) {
         return Err(KanbanError::Conflict(format!("{} can still be taken back; try again in 5 s", card.label())));

@@ -4,12 +4,13 @@ use protocol::{BoardId, CardId, CardRef, CardState, CardWritten, MoveCardParams}
 use sqlx::SqliteConnection;
 
 use super::card_row::{self, CardRow, load};
+use super::boards::load_for_write;
 use super::create::open_question;
 use super::edit::{changed_meanwhile, require_revision, written};
 use super::event::{self, NewEvent};
 use super::transition::{self, Cause, Failures, Place, RunEnd, Transition};
 use super::undo::{self, Inverse};
-use super::{KanbanError, boards, input, rank, store, view};
+use super::{KanbanError, input, rank, store, view};
 use crate::{Actor, Core, audit};
 
 /// The furthest a card can be scheduled ahead: five years.
@@ -21,7 +22,7 @@ pub(crate) const MAX_AHEAD_MS: i64 = 5 * 366 * 24 * 3_600_000;
 /// `Conflict` for an illegal move, with the legal ones, and for a stale revision.
 pub async fn move_card(core: &Core, actor: &Actor, params: MoveCardParams) -> Result<CardWritten, KanbanError> {
     let mut tx = core.write().await?;
-    let before = load(&mut tx, CardRef::Id(params.id)).await?;
+    let before = load_for_write(&mut tx, CardRef::Id(params.id)).await?;
     require_revision(&before, params.revision)?;
     let neighbours = Neighbours { after: params.after, before: params.before };
     let Some((card, inverse)) = move_in(core, &mut tx, actor, &before, params.to, neighbours).await? else {
@@ -48,7 +49,6 @@ pub(super) async fn move_in(
     to: CardState,
     neighbours: Neighbours,
 ) -> Result<Option<(CardRow, Inverse)>, KanbanError> {
-    boards::require_open(tx, before.board_id).await?;
     let inverse = Inverse::restore(tx, before).await?;
     let place = wanted_place(tx, before.id, before.board_id, to, neighbours).await?;
     if to == before.state {
@@ -143,7 +143,7 @@ async fn wanted_place(
 /// `Invalid` for a time that is past or more than five years ahead; `Conflict` for a finished or asking card.
 pub async fn schedule_card(core: &Core, actor: &Actor, card: CardRef, at: i64) -> Result<CardWritten, KanbanError> {
     let mut tx = core.write().await?;
-    let before = load(&mut tx, card).await?;
+    let before = load_for_write(&mut tx, card).await?;
     let (card, inverse) = schedule_in(core, &mut tx, actor, &before, at).await?;
     let undo = undo::offer(core, &mut tx, actor, &card, &inverse).await?;
     tx.commit().await?;
@@ -161,7 +161,6 @@ pub(super) async fn schedule_in(
     if at <= now || at > now + MAX_AHEAD_MS {
         return Err(KanbanError::Invalid("choose a time in the future, at most five years ahead".into()));
     }
-    boards::require_open(tx, before.board_id).await?;
     let inverse = Inverse::restore(tx, before).await?;
     if before.state == CardState::Scheduled {
         if !store::set_scheduled(tx, before, Some(at), now).await? {
@@ -188,8 +187,7 @@ pub(super) async fn schedule_in(
 pub async fn block_card(core: &Core, actor: &Actor, card: CardRef, reason: &str) -> Result<CardWritten, KanbanError> {
     let reason = input::needed_text("reason", reason)?;
     let mut tx = core.write().await?;
-    let before = load(&mut tx, card).await?;
-    boards::require_open(&mut tx, before.board_id).await?;
+    let before = load_for_write(&mut tx, card).await?;
     let inverse = Inverse::restore(&mut tx, &before).await?;
     let mut transition = Transition::new(Cause::AskInput, CardState::Blocked, "blocked");
     transition.detail = serde_json::json!({ "reason": crate::text::excerpt(reason, 400) });
@@ -213,8 +211,7 @@ pub async fn complete_card(
 ) -> Result<CardWritten, KanbanError> {
     let summary = input::long_text("summary", summary)?.trim();
     let mut tx = core.write().await?;
-    let before = load(&mut tx, card).await?;
-    boards::require_open(&mut tx, before.board_id).await?;
+    let before = load_for_write(&mut tx, card).await?;
     let inverse = Inverse::restore(&mut tx, &before).await?;
     let mut transition = Transition::new(Cause::Person, CardState::Done, "completed");
     transition.failures = Failures::Reset;
@@ -233,8 +230,7 @@ pub async fn complete_card(
 pub async fn edit_result(core: &Core, actor: &Actor, card: CardRef, summary: &str) -> Result<CardWritten, KanbanError> {
     let summary = input::needed_text("summary", summary)?.trim();
     let mut tx = core.write().await?;
-    let before = load(&mut tx, card).await?;
-    boards::require_open(&mut tx, before.board_id).await?;
+    let before = load_for_write(&mut tx, card).await?;
     if before.state != CardState::Done {
         return Err(KanbanError::Conflict(format!(
             "{} is in {}; only a finished card has a result to rewrite",
@@ -263,6 +259,7 @@ pub async fn edit_result(core: &Core, actor: &Actor, card: CardRef, summary: &st
 pub async fn reclaim_card(core: &Core, actor: &Actor, card: CardRef, reason: &str) -> Result<CardWritten, KanbanError> {
     let reason = input::long_text("reason", reason)?.trim();
     let mut tx = core.write().await?;
+    // Also on a board that was put away: no worker is kept because of it.
     let before = load(&mut tx, card).await?;
     if before.state != CardState::Running {
         return Err(KanbanError::Conflict(format!(
@@ -292,7 +289,7 @@ pub async fn reclaim_card(core: &Core, actor: &Actor, card: CardRef, reason: &st
 /// `NotFound` when it is deleted already.
 pub async fn delete_card(core: &Core, actor: &Actor, card: CardRef) -> Result<CardWritten, KanbanError> {
     let mut tx = core.write().await?;
-    let before = load(&mut tx, card).await?;
+    let before = load_for_write(&mut tx, card).await?;
     let (deleted, inverse) = delete_in(core, &mut tx, actor, &before).await?;
     let undo = undo::offer(core, &mut tx, actor, &deleted, &inverse).await?;
     tx.commit().await?;
