@@ -434,6 +434,29 @@ async fn a_run_that_fails_under_a_parent_brought_back_waits_for_it() {
 }
 
 #[tokio::test]
+async fn how_a_run_ended_is_the_last_of_its_activity_however_long_that_is() {
+    let world = World::new().await;
+    for is_failure in [false, true] {
+        world.create("endless").await;
+        let ticket = world.claim_and_start().await;
+        let mut tx = world.core.write().await.unwrap();
+        sqlx::query("UPDATE kanban_run SET events = 20000 WHERE ended_at IS NULL").execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+        let why = "x".repeat(40_000);
+        if is_failure {
+            worker::fail(&world.core, ticket, RunOutcome::Crashed, &why, None).await.unwrap();
+        } else {
+            worker::block(&world.core, ticket, Some(BlockKind::NeedsInput), &why, "", vec![]).await.unwrap();
+        }
+        let events = kanban::run_events(&world.core, ticket.run, 0).await.unwrap();
+        let last = events.last().unwrap();
+        assert_eq!((last.kind, last.seq), (protocol::RunEventKind::Ended, 20_001), "{is_failure}");
+        assert!(last.detail.len() <= 16 * 1024, "{}", last.detail.len());
+    }
+    world.check_invariants().await;
+}
+
+#[tokio::test]
 async fn illegal_moves_say_what_is_legal_and_stale_ones_what_changed() {
     let world = World::new().await;
     let card = world.create("stay").await;
