@@ -132,13 +132,14 @@ pub async fn claim_next(core: &Core, owner: &str) -> Result<Option<Claim>, Kanba
 pub async fn claim_ready(core: &Core, owner: &str, limit: usize) -> Result<Vec<Claim>, KanbanError> {
     // Looked at on a reader first: while nothing can start, commits of others cost no write lock.
     let mut reader = core.store().reader().acquire().await.map_err(crate::store::StoreError::from)?;
-    let readiness = Readiness::read(core, &mut reader).await?;
+    let mut readiness = Readiness::read(core, &mut reader).await?;
     if readiness.is_full() || candidates(&mut reader, &readiness, 1).await?.is_empty() {
         return Ok(Vec::new());
     }
     drop(reader);
     let mut tx = core.write().await?;
-    let mut readiness = Readiness::read(core, &mut tx).await?;
+    // Slots and pauses count as they are under the lock; the profiles have just been read.
+    readiness.look(core, &mut tx).await?;
     let mut claims = Vec::new();
     let mut demoted = false;
     while claims.len() < limit && !readiness.is_full() {
@@ -180,12 +181,13 @@ pub async fn claim_ready(core: &Core, owner: &str, limit: usize) -> Result<Vec<C
 /// `Conflict` when it is not ready, is still being held back, its budget is spent, an earlier worker has not ended, or
 /// another card works in its directory.
 pub async fn claim_card_for(core: &Core, card: CardRef, owner: &str) -> Result<Claim, KanbanError> {
+    let mut readiness = Readiness::of_files(core);
     let mut tx = core.write().await?;
     let card = load_for_write(&mut tx, card).await?;
     if card.state != CardState::Ready {
         return Err(KanbanError::Conflict(format!("{} is {}; only a ready card is claimed", card.label(), card.state)));
     }
-    let readiness = Readiness::read(core, &mut tx).await?;
+    readiness.look(core, &mut tx).await?;
     if card.hold_until.is_some_and(|until| readiness.is_pause(until)) {
         return Err(KanbanError::Conflict(format!("{} can still be taken back; try again in 5 s", card.label())));
     }
