@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use protocol::{BoardId, CardRef, CardState, ExecutorKind, RunId, WorkspaceKind};
+use protocol::{BoardId, CardRef, CardState, ExecutorKind, RunId, TaskCard, WorkspaceKind};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, Row, SqliteConnection};
 use uuid::Uuid;
@@ -12,7 +12,7 @@ use super::card_row::{CardRow, card_columns, load};
 use super::readiness::Readiness;
 use super::transition::{self, Cause, Place, Transition};
 use super::worker::RunTicket;
-use super::{KanbanError, rank, store};
+use super::{KanbanError, rank, store, view};
 use crate::process::Identity;
 use crate::{Actor, Core};
 
@@ -104,6 +104,9 @@ const INSERT_PROCESS: &str = "INSERT INTO kanban_process (run_id, card_id, host,
     ON CONFLICT (run_id) DO UPDATE SET host = ?3, pid = ?4, pid_started = ?5";
 const SET_PID: &str = "UPDATE kanban_run SET pid = ?2, pid_started = ?3 WHERE id = ?1";
 
+/// Cards that are looked at to say which start next.
+const MAX_LOOKED_AHEAD: usize = 1_000;
+
 /// A claimed card, for which a worker must be started now.
 #[derive(Debug, Clone)]
 pub struct Claim {
@@ -156,12 +159,9 @@ pub async fn claim_ready(core: &Core, owner: &str, limit: usize) -> Result<Vec<C
                 demoted = true;
                 continue;
             }
-            // Those before it may have taken the last slot, or its directory. Whoever is left out now is found again.
-            let profile = card.profile(&readiness).to_owned();
-            let directory = card.workspace_path.clone().filter(|_| card.workspace_kind == WorkspaceKind::Dir);
-            let is_free = |path| directories.insert(path) || card.shared_dir;
-            if readiness.has_room(card.board_id, &profile) && directory.is_none_or(is_free) {
-                readiness.taken(card.board_id, &profile);
+            // Whoever is left out now is found again.
+            if may_start(&card, &mut readiness, &mut directories) {
+                let profile = card.profile(&readiness).to_owned();
                 chosen.push((card, profile));
             }
         }
@@ -172,6 +172,52 @@ pub async fn claim_ready(core: &Core, owner: &str, limit: usize) -> Result<Vec<C
         tx.commit().await?;
     }
     Ok(claims)
+}
+
+/// The cards of a board that a dispatcher would start now, in the order in which it would. What it starts on other boards
+/// takes slots, too, and so do those that come before.
+///
+/// # Errors
+/// `NotFound` for an unknown board.
+pub async fn starting_next(core: &Core, board: &str) -> Result<Vec<TaskCard>, KanbanError> {
+    let board = view::find_board(core, board).await?;
+    let mut reader = core.store().reader().begin().await?;
+    let mut readiness = Readiness::read(core, &mut reader).await?;
+    let (mut chosen, mut shown, mut directories) = (HashSet::new(), Vec::new(), HashSet::new());
+    loop {
+        let before = chosen.len();
+        if readiness.is_full() || before >= MAX_LOOKED_AHEAD {
+            break;
+        }
+        // Profiles and boards that are full by now are left out, so others move up.
+        for Candidate { card, waits } in candidates(&mut reader, &readiness, MAX_LOOKED_AHEAD).await? {
+            if waits || chosen.contains(&card.id) || !may_start(&card, &mut readiness, &mut directories) {
+                continue;
+            }
+            chosen.insert(card.id);
+            if card.board_id == board.id {
+                shown.push(card.id);
+            }
+        }
+        if chosen.len() == before {
+            break;
+        }
+    }
+    reader.rollback().await?;
+    view::cards(core, &shown).await
+}
+
+/// Whether it can start beside those that were chosen before it, which may have taken the last slot, or its directory.
+/// Then it takes its own.
+fn may_start(card: &CardRow, readiness: &mut Readiness, directories: &mut HashSet<String>) -> bool {
+    let profile = card.profile(readiness).to_owned();
+    let directory = card.workspace_path.clone().filter(|_| card.workspace_kind == WorkspaceKind::Dir);
+    let mut is_free = |path| directories.insert(path) || card.shared_dir;
+    let may = readiness.has_room(card.board_id, &profile) && directory.is_none_or(&mut is_free);
+    if may {
+        readiness.taken(card.board_id, &profile);
+    }
+    may
 }
 
 /// Claims one card by name, for somebody who works outside of Hermes. Its assignee need not be a profile here, and what

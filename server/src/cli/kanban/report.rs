@@ -1,7 +1,7 @@
 //! The verbs that only tell: stats, assignees, runs, context, diagnostics, dispatch.
 
 use agent_core::kanban::{self, dispatcher};
-use protocol::{BoardView, CardRef, CardState, Severity};
+use protocol::{BoardView, CardRef, CardSort, CardState, Severity, TaskCard};
 
 use super::Cx;
 use super::wording::{age, card_label, cost, waits};
@@ -113,12 +113,23 @@ pub(super) async fn diagnostics(cx: &Cx, severity: Option<Severity>, card: Optio
     Ok(())
 }
 
-/// What would start next, and why the others wait. Starting is the server's work.
+/// Ready cards that are shown beside those that start.
+const WAITING: u32 = 200;
+
+/// What would start next, in its order, and why the others wait. Starting is the server's work.
 pub(super) async fn dispatch(cx: &Cx) -> Result<(), CliError> {
-    let cards = kanban::list_cards(&cx.core, &cx.board, &BoardView::default(), Some(CardState::Ready), 200).await?;
+    let next = kanban::starting_next(&cx.core, &cx.board).await?;
+    let asked = WAITING.saturating_add(u32::try_from(next.len()).unwrap_or(u32::MAX)).saturating_add(1);
+    let view = BoardView { sort: CardSort::Priority, ..BoardView::default() };
+    let mut waiting = kanban::list_cards(&cx.core, &cx.board, &view, Some(CardState::Ready), asked).await?;
+    waiting.retain(|card| !next.iter().any(|starts| starts.id == card.id));
+    let cut = waiting.len() > WAITING as usize;
+    waiting.truncate(WAITING as usize);
     let running = dispatcher::is_running(&cx.core);
+    if cut {
+        cx.out.warning("more", &format!("There are more; these are the first {WAITING} that wait."));
+    }
     if cx.out.is_json() {
-        let (next, waiting): (Vec<_>, Vec<_>) = cards.into_iter().partition(|card| card.wait.is_none());
         return cx.out.json(&serde_json::json!({ "server": running, "next": next, "waiting": waiting }));
     }
     let now = cx.core.now_ms();
