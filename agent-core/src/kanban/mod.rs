@@ -54,7 +54,7 @@ pub use error::KanbanError;
 pub use event::EVENT_KINDS;
 pub use links::{link, unlink};
 pub use moves::{
-    block_card, complete_card, delete_card, edit_result, move_card, reclaim_card, schedule_card,
+    block_card, complete_card, delete_card, edit_result, move_card, reassign_card, reclaim_card, schedule_card,
 };
 pub use recovery::{reap, sweep_runs};
 pub use report::{events, newest_event, stats, worker_context};

@@ -1,12 +1,12 @@
 //! What people do with cards: move, schedule, block, finish, take back from a worker, delete.
 
-use protocol::{BoardId, CardId, CardRef, CardState, CardWritten, MoveCardParams};
+use protocol::{BoardId, CardId, CardRef, CardState, CardWritten, EditCardParams, MoveCardParams};
 use sqlx::SqliteConnection;
 
-use super::card_row::{self, CardRow, load};
 use super::boards::load_for_write;
+use super::card_row::{self, CardRow, load};
 use super::create::open_question;
-use super::edit::{changed_meanwhile, require_revision, written};
+use super::edit::{changed_meanwhile, edit_in, require_revision, written};
 use super::event::{self, NewEvent};
 use super::transition::{self, Cause, Failures, Place, RunEnd, Transition};
 use super::undo::{self, Inverse};
@@ -269,7 +269,20 @@ pub async fn reclaim_card(core: &Core, actor: &Actor, card: CardRef, reason: &st
         )));
     }
     let inverse = Inverse::restore(&mut tx, &before).await?;
-    let waits = store::has_unfinished_parent(&mut tx, before.id).await?;
+    let after = reclaim_in(core, &mut tx, actor, &before, reason).await?;
+    let undo = undo::offer(core, &mut tx, actor, &after, &inverse).await?;
+    tx.commit().await?;
+    written(core, after.id, undo).await
+}
+
+async fn reclaim_in(
+    core: &Core,
+    tx: &mut SqliteConnection,
+    actor: &Actor,
+    before: &CardRow,
+    reason: &str,
+) -> Result<CardRow, KanbanError> {
+    let waits = store::has_unfinished_parent(tx, before.id).await?;
     let to = if waits { CardState::Todo } else { CardState::Ready };
     let mut transition = Transition::new(Cause::Person, to, "reclaimed");
     transition.failures = Failures::Reset;
@@ -277,7 +290,34 @@ pub async fn reclaim_card(core: &Core, actor: &Actor, card: CardRef, reason: &st
     let said = if reason.is_empty() { String::new() } else { format!(": {}", crate::text::excerpt(reason, 400)) };
     transition.detail = serde_json::json!({ "manual": true, "reason": crate::text::excerpt(reason, 400) });
     transition.run_end = Some(RunEnd::reclaimed(format!("{} took the card back{said}", actor.name())));
-    let after = transition::apply(core, &mut tx, actor, &before, transition).await?;
+    transition::apply(core, tx, actor, before, transition).await
+}
+
+/// Gives a card to another profile; with a reason to reclaim it, also one that a worker has, which is ended then. Both
+/// happen, or neither, and both are taken back together.
+///
+/// # Errors
+/// `Invalid` for what can be no profile, `Conflict` while a worker has it and there is no reason to reclaim it.
+pub async fn reassign_card(
+    core: &Core,
+    actor: &Actor,
+    card: CardRef,
+    profile: &str,
+    reclaim: Option<&str>,
+) -> Result<CardWritten, KanbanError> {
+    let reason = reclaim.map(|reason| input::long_text("reason", reason)).transpose()?.map(str::trim);
+    let mut tx = core.write().await?;
+    let before = load_for_write(&mut tx, card).await?;
+    let inverse = Inverse::restore(&mut tx, &before).await?;
+    let taken = match reason.filter(|_| before.state == CardState::Running) {
+        Some(reason) => Some(reclaim_in(core, &mut tx, actor, &before, reason).await?),
+        None => None,
+    };
+    let now_is = taken.as_ref().unwrap_or(&before);
+    let params =
+        EditCardParams { assignee: Some(profile.to_owned()), ..EditCardParams::of(now_is.id, now_is.revision) };
+    let edited = edit_in(core, &mut tx, actor, now_is, &params).await?.map(|(card, _)| card);
+    let Some(after) = edited.or(taken) else { return written(core, before.id, None).await };
     let undo = undo::offer(core, &mut tx, actor, &after, &inverse).await?;
     tx.commit().await?;
     written(core, after.id, undo).await

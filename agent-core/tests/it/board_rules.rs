@@ -242,68 +242,66 @@ async fn a_pause_that_no_pause_is_as_long_as_is_not_found_as_one() {
 }
 
 #[tokio::test]
-async fn a_board_whose_directory_is_gone_can_still_be_edited() {
+async fn a_card_is_taken_back_and_given_away_together_or_not_at_all() {
     let world = World::new().await;
-    world.create("on it").await;
-    let place = tempfile::tempdir().unwrap();
-    let (board, settings) = kanban::board_settings(&world.core, "").await.unwrap();
-    let dir = Some(place.path().to_string_lossy().into_owned());
-    kanban::edit_board(&world.core, &ada(), board.id, BoardSettings { default_dir: dir, ..settings }).await.unwrap();
-    // What an older rule let pass, or nobody looked at.
-    let mut tx = world.core.write().await.unwrap();
-    sqlx::query("UPDATE kanban_board SET color = '#ff0000', icon = 'no emoji at all', name = ''")
-        .execute(&mut *tx)
-        .await
-        .unwrap();
-    tx.commit().await.unwrap();
-    place.close().unwrap();
-    let (_, before) = kanban::board_settings(&world.core, "").await.unwrap();
-    let after = BoardSettings { description: "New".into(), ..before.clone() };
-    kanban::edit_board(&world.core, &ada(), board.id, after.clone()).await.unwrap();
-    assert_eq!(kanban::board_settings(&world.core, "").await.unwrap().1, after);
-    for wrong in [
-        BoardSettings { color: "#00ff00".into(), ..after.clone() },
-        BoardSettings { icon: "still no emoji".into(), ..after.clone() },
-        BoardSettings { name: "  ".into(), ..after.clone() },
-        BoardSettings { blocked_limit: Some(0), ..after.clone() },
-        BoardSettings { default_dir: Some("/gone/too".into()), ..after },
-    ] {
-        let refused = kanban::edit_board(&world.core, &ada(), board.id, wrong).await;
-        assert!(matches!(refused, Err(KanbanError::Invalid(_))), "{refused:?}");
+    let card = world.create("mine").await;
+    let by = CardRef::Id(card.id);
+    let ticket = started(&world).await;
+    for (profile, reclaim) in [("no/profile", Some("slow")), ("coder", None)] {
+        kanban::reassign_card(&world.core, &ada(), by, profile, reclaim).await.unwrap_err();
+        assert!(worker::owns(&world.core, ticket).await.unwrap(), "its worker goes on");
     }
+    let given = kanban::reassign_card(&world.core, &ada(), by, "coder", Some("slow")).await.unwrap();
+    assert_eq!((given.card.state, given.card.assignee.as_deref()), (CardState::Ready, Some("coder")));
+    assert!(!worker::owns(&world.core, ticket).await.unwrap());
+    let back = undo(&world, given.undo).await;
+    assert_eq!((back.cards[0].state, back.cards[0].assignee.as_deref()), (CardState::Ready, None));
+    // One that no worker has is given away, reason or not.
+    let given = kanban::reassign_card(&world.core, &ada(), by, "coder", Some("slow")).await.unwrap();
+    assert_eq!(given.card.assignee.as_deref(), Some("coder"));
+    world.check_invariants().await;
 }
 
 #[tokio::test]
-async fn a_template_is_what_a_card_can_be_made_from_and_can_be_saved_again_when_there_are_many() {
-    let world = World::new().await;
-    world.create("on it").await;
-    let board = kanban::board_settings(&world.core, "").await.unwrap().0.id;
-    let save = async |name: &str, params| kanban::save_template(&world.core, &ada(), board, name, params).await;
-    for wrong in [
-        CreateCardParams { repeat: Some("sometimes".into()), ..params("x") },
-        CreateCardParams { labels: vec!["x".repeat(60)], ..params("x") },
-        CreateCardParams { skills: vec!["a,b".into()], ..params("x") },
-        CreateCardParams { model: Some("two words".into()), ..params("x") },
-        CreateCardParams { max_attempts: Some(0), ..params("x") },
-        CreateCardParams { max_tokens: Some(-1), ..params("x") },
-        CreateCardParams { assignee: Some("a/b".into()), ..params("x") },
-        params("two\nlines"),
-    ] {
-        let refused = save("bad", wrong.clone()).await;
-        assert!(matches!(refused, Err(KanbanError::Invalid(_))), "{wrong:?}: {refused:?}");
+async fn what_starts_next_is_what_the_dispatcher_takes() {
+    let config = "kanban:\n  max_in_progress: 4\n  max_in_progress_per_profile: 3";
+    let world = World::with_config(config).await;
+    let other = world.dir.path().join("profiles/other");
+    std::fs::create_dir_all(&other).unwrap();
+    std::fs::write(other.join("config.yaml"), "executor: command\ncommand: [\"true\"]\n").unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().canonicalize().unwrap().to_string_lossy().into_owned();
+    kanban::create_board(&world.core, &ada(), "side", "").await.unwrap();
+    for index in 0..300 {
+        world.create_with(CreateCardParams { priority: -1, ..params(&format!("many {index}")) }).await;
     }
-    for index in 0..100 {
-        save(&format!("template {index}"), params("")).await.unwrap();
-        kanban::save_view(&world.core, &ada(), board, &format!("view {index}"), "").await.unwrap();
-    }
-    let again = CreateCardParams { body: "new".into(), ..params("") };
-    save("template 7", again).await.unwrap();
-    kanban::save_view(&world.core, &ada(), board, "view 7", "text=new").await.unwrap();
-    assert!(matches!(save("one more", params("")).await, Err(KanbanError::Conflict(_))));
-    let more = kanban::save_view(&world.core, &ada(), board, "one more", "").await;
-    assert!(matches!(more, Err(KanbanError::Conflict(_))));
-    let kept = kanban::templates(&world.core, "").await.unwrap();
-    assert_eq!((kept.len(), kept.iter().filter(|kept| kept.params.body == "new").count()), (100, 1));
+    let here = |title: &str| CreateCardParams {
+        workspace: WorkspaceKind::Dir,
+        workspace_path: Some(path.clone()),
+        ..params(title)
+    };
+    world.create_with(here("one writes")).await;
+    world.create_with(here("the other waits")).await;
+    world.create_with(CreateCardParams { board: "side".into(), ..params("elsewhere") }).await;
+    world.create_with(CreateCardParams { priority: 2, ..params("urgent") }).await;
+    world.create_with(CreateCardParams { priority: -2, assignee: Some("other".into()), ..params("last") }).await;
+    let next = kanban::starting_next(&world.core, "").await.unwrap();
+    let names: Vec<&str> = next.iter().map(|card| card.title.as_str()).collect();
+    assert_eq!(names, ["urgent", "one writes", "last"], "the runner's third run is on the other board");
+    let claims = kanban::claim_ready(&world.core, "test", 16).await.unwrap();
+    let mut claimed: Vec<i64> = claims.iter().map(|claim| claim.number).collect();
+    let mut said: Vec<i64> = next.iter().map(|card| card.number).collect();
+    said.extend(
+        kanban::list_cards(&world.core, "side", &BoardView::default(), None, 9)
+            .await
+            .unwrap()
+            .iter()
+            .map(|card| card.number),
+    );
+    claimed.sort_unstable();
+    said.sort_unstable();
+    assert_eq!(claimed, said);
+    assert!(kanban::starting_next(&world.core, "").await.unwrap().is_empty(), "no slot is free");
 }
 
 #[tokio::test]

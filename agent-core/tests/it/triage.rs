@@ -244,7 +244,10 @@ async fn a_swarm_is_made_whole_or_not_at_all() {
     };
     let late = world.create_with(late).await;
     let again = triage::create_swarm(&world.core, &ada(), swarm()).await.unwrap();
-    assert_eq!((again.workers.len(), again.verifier.id, again.synthesizer.id), (2, made.verifier.id, made.synthesizer.id));
+    assert_eq!(
+        (again.workers.len(), again.verifier.id, again.synthesizer.id),
+        (2, made.verifier.id, made.synthesizer.id)
+    );
     kanban::delete_card(&world.core, &ada(), CardRef::Id(late.id)).await.unwrap();
     let plain = CreateCardParams { title: "plain".into(), idempotency_key: Some("k".into()), ..Default::default() };
     let plain = world.create_with(CreateCardParams { triage: true, ..plain }).await;
