@@ -42,16 +42,30 @@ pub(super) async fn assignees(cx: &Cx) -> Result<(), CliError> {
     cx.out.table(&["ASSIGNEE", "CARDS"], &rows)
 }
 
+/// Runs that are told at once.
+const RUNS: usize = 200;
+
 pub(super) async fn runs(cx: &Cx, card: CardRef) -> Result<(), CliError> {
-    let detail = kanban::card_detail(&cx.core, card).await?;
-    if cx.out.is_json() {
-        return cx.out.json(&detail.runs);
+    let mut page = kanban::earlier_runs(&cx.core, card, u32::MAX).await?;
+    let mut runs = std::mem::take(&mut page.runs);
+    while page.more
+        && runs.len() < RUNS
+        && let Some(last) = runs.last()
+    {
+        page = kanban::earlier_runs(&cx.core, card, last.attempt).await?;
+        runs.append(&mut page.runs);
     }
-    if detail.runs.is_empty() {
+    if page.more {
+        cx.out.warning("more", &format!("There are earlier runs; these are the last {}.", runs.len()));
+    }
+    if cx.out.is_json() {
+        return cx.out.json(&runs);
+    }
+    if runs.is_empty() {
         return cx.out.line("No runs yet.");
     }
-    let rows: Vec<_> = detail
-        .runs
+    let now = cx.core.now_ms();
+    let rows: Vec<_> = runs
         .iter()
         .map(|run| {
             let outcome = run.outcome.map_or_else(|| "under way".to_owned(), |outcome| outcome.to_string());
@@ -60,7 +74,7 @@ pub(super) async fn runs(cx: &Cx, card: CardRef) -> Result<(), CliError> {
                 (Style::Bold, format!("#{}", run.attempt)),
                 (Style::Plain, run.profile.clone()),
                 (Style::Plain, outcome),
-                (Style::Dim, age(run.ended_at.unwrap_or(detail.now) - run.claimed_at)),
+                (Style::Dim, age(run.ended_at.unwrap_or(now) - run.claimed_at)),
                 (Style::Dim, (run.tokens_in + run.tokens_out).to_string()),
                 (Style::Dim, run.cost_micros.map(cost).unwrap_or_default()),
                 (Style::Plain, one_line(said)),
@@ -134,11 +148,16 @@ pub(super) async fn dispatch(cx: &Cx) -> Result<(), CliError> {
     }
     let now = cx.core.now_ms();
     let (board, _) = kanban::board_settings(&cx.core, &cx.board).await?;
-    for card in &cards {
-        let what = waits(card, &board, now).unwrap_or_else(|| "starts next".to_owned());
-        cx.out.line(&format!("{}  {what}  {}", card_label(card), one_line(&card.title)))?;
+    let line =
+        |card: &TaskCard, what: &str| cx.out.line(&format!("{}  {what}  {}", card_label(card), one_line(&card.title)));
+    for card in &next {
+        line(card, "starts next")?;
     }
-    if cards.is_empty() {
+    for card in &waiting {
+        let what = waits(card, &board, now);
+        line(card, what.as_deref().unwrap_or("starts when one before it has ended"))?;
+    }
+    if next.is_empty() && waiting.is_empty() {
         cx.out.line("No card is ready.")?;
     }
     if !running {
