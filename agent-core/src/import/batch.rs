@@ -279,7 +279,8 @@ impl Work<'_> {
             }
             if bytes > MAX_ATTACHMENT_BYTES {
                 let most = MAX_ATTACHMENT_BYTES / (1024 * 1024);
-                let why = format!("it is larger than the {most} MiB that a file may have here; it was taken all the same");
+                let why =
+                    format!("it is larger than the {most} MiB that a file may have here; it was taken all the same");
                 self.report.changed.add(self.label, what, why);
             }
             batch.refs.push(NewRef { kind: "attachment", key, id, held: false });
@@ -305,7 +306,9 @@ impl Work<'_> {
         let shown = from.display().to_string();
         let kept = tokio::task::spawn_blocking(move || match mode {
             Mode::Write => shelf.keep(&from, id),
-            Mode::DryRun => from.metadata().map(|meta| Kept { bytes: meta.len(), sha256: Vec::new(), head: Vec::new() }),
+            Mode::DryRun => {
+                from.metadata().map(|meta| Kept { bytes: meta.len(), sha256: Vec::new(), head: Vec::new() })
+            }
         });
         match kept.await {
             Ok(Ok(kept)) => Ok(kept),

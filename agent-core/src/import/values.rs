@@ -153,7 +153,11 @@ impl BoardLook {
                 String::new()
             })
         };
-        let said = if name.trim().is_empty() { String::new() } else { keep("name", &name, kanban::board_name(&name), remarks) };
+        let said = if name.trim().is_empty() {
+            String::new()
+        } else {
+            keep("name", &name, kanban::board_name(&name), remarks)
+        };
         if description.len() > kanban::MAX_DESCRIPTION_BYTES {
             remarks.push(format!(
                 "its description has {} bytes; the first {} were kept",

@@ -1,6 +1,8 @@
 //! Boards, their saved views and their templates. A board is a hard boundary: links, claims and lists stay within one.
 
-use protocol::{BoardId, BoardSettings, BoardSummary, CardRef, CardTemplate, CreateCardParams, SavedView, TemplateId, ViewId};
+use protocol::{
+    BoardId, BoardSettings, BoardSummary, CardRef, CardTemplate, CreateCardParams, SavedView, TemplateId, ViewId,
+};
 use sqlx::SqliteConnection;
 
 use super::card_row::{CardRow, load};

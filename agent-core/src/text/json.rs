@@ -178,7 +178,10 @@ mod tests {
             (r#"{"params": {"title": null }}"#, "\"params.title\" is empty, but must be text"),
             (r#"{"params":{"title":{"a":[1]}}}"#, "\"params.title\" is an object, but must be text"),
             (r#"{"params":{"title":["a"]}}"#, "\"params.title\" is a list, but must be text"),
-            (r#"{"params":{"title":"a\"}","priority":"b"}}"#, "\"params.priority\" is \"b\", but must be a whole number"),
+            (
+                r#"{"params":{"title":"a\"}","priority":"b"}}"#,
+                "\"params.priority\" is \"b\", but must be a whole number",
+            ),
             (r#"{"params":{"title":"x","priority":2147483648}}"#, "from -2147483648 to 2147483647"),
             (r#"{"params":{"title":"x","priority":1.5}}"#, "\"params.priority\" is 1.5"),
             (r#"{"params":{"title":"x","triage":1}}"#, "\"params.triage\" is 1, but must be true or false"),

@@ -15,8 +15,8 @@ use std::collections::HashSet;
 
 use agent_core::kanban::{self, KanbanError, worker};
 use protocol::{
-    AddCommentParams, BlockKind, BoardView, CardRef, CardState, CreateCardParams, DecisionKind, DecisionVerb, EditCardParams, RunOutcome,
-    WaitReason,
+    AddCommentParams, BlockKind, BoardView, CardRef, CardState, CreateCardParams, DecisionKind, DecisionVerb,
+    EditCardParams, RunOutcome, WaitReason,
 };
 use serde_json::json;
 

@@ -4,8 +4,8 @@ use protocol::{CardId, ProposalKind};
 use sqlx::{Row, SqliteConnection};
 use uuid::Uuid;
 
-use crate::kanban::card_row::word;
 use crate::kanban::KanbanError;
+use crate::kanban::card_row::word;
 
 const PUT: &str = "INSERT INTO kanban_proposal (card_id, kind, revision, state, detail, asked_at, token)
     VALUES (?1, ?2, ?3, 'working', '', ?4, ?5)

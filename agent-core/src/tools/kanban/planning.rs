@@ -179,7 +179,8 @@ impl Tool for Create {
         };
         match worker::create_or_find(&cx.core, cx.ticket, params).await {
             Ok((made, is_new)) => {
-                let found = if is_new { "" } else { " exists already, with this idempotency_key; nothing was made. It" };
+                let found =
+                    if is_new { "" } else { " exists already, with this idempotency_key; nothing was made. It" };
                 ToolOutcome::done(format!("T-{}{found} is {}: {}", made.number, made.state, made.title))
             }
             Err(error) => failed(cx, error),
