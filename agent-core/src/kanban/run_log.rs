@@ -10,6 +10,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use protocol::{ExecutorKind, LogPart, LogSource, RunEventKind, RunEventView, RunId, RunLog, RunLogParams};
 use sqlx::{Row, SqliteConnection};
@@ -176,23 +177,28 @@ struct Log {
 
 impl Log {
     fn open(path: &Path) -> io::Result<Self> {
-        let mut newer = File::open(path)?;
-        let older = path.with_extension("log.1");
-        // Between the two a new file may be begun, and the same file be met twice.
-        for _ in 0..5 {
-            let older = match File::open(&older) {
-                Ok(older) => older,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => break,
-                Err(error) => return Err(error),
+        let older_path = path.with_extension("log.1");
+        for _ in 0..20 {
+            let newer = match File::open(path) {
+                // The next file is begun just now.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && older_path.exists() => {
+                    std::thread::sleep(Duration::from_millis(1));
+                    continue;
+                }
+                newer => newer?,
             };
+            let older = match File::open(&older_path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Self::of(newer, None),
+                older => older?,
+            };
+            // Begun between the two, so that the same file is met twice.
             let (a, b) = (newer.metadata()?, older.metadata()?);
-            if (a.dev(), a.ino()) == (b.dev(), b.ino()) {
-                newer = File::open(path)?;
-                continue;
+            if (a.dev(), a.ino()) != (b.dev(), b.ino()) {
+                return Self::of(newer, Some(older));
             }
-            return Self::of(newer, Some(older));
         }
-        Self::of(newer, None)
+        // A worker died while it began the next one.
+        Self::of(File::open(&older_path)?, None)
     }
 
     fn of(mut newer: File, older: Option<File>) -> io::Result<Self> {

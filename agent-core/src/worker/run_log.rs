@@ -60,10 +60,13 @@ impl RunLog {
         if self.written + clean.len() as u64 > MAX_FILE_BYTES {
             let (_, marked) = begin_of(&mut File::open(&self.path)?)?;
             self.before += self.written - marked.min(self.written);
-            std::fs::rename(&self.path, self.path.with_extension("log.1"))?;
-            self.file = Self::append(&self.path)?;
-            let mark = mark(self.before);
+            // Put into its place with its first line, so that nobody meets it without.
+            let (new, mark) = (self.path.with_extension("log.new"), mark(self.before));
+            self.file = Self::append(&new)?;
+            self.file.set_len(0)?;
             self.file.write_all(mark.as_bytes())?;
+            std::fs::rename(&self.path, self.path.with_extension("log.1"))?;
+            std::fs::rename(&new, &self.path)?;
             self.written = mark.len() as u64;
         }
         self.written += clean.len() as u64;
