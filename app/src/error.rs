@@ -86,16 +86,15 @@ mod from_core {
 
     impl From<StoreError> for ApiError {
         fn from(error: StoreError) -> Self {
-            match error {
-                StoreError::DiskFull | StoreError::Busy => {
+            match error.code() {
+                ErrorCode::Unavailable => {
+                    if !matches!(error, StoreError::DiskFull | StoreError::Busy) {
+                        tracing::error!(%error, "the database cannot be used");
+                    }
                     Self::new(ErrorCode::Unavailable, sentence(&error.to_string()))
                 }
-                StoreError::ReadOnly | StoreError::Disk(_) | StoreError::Damaged | StoreError::CannotOpen => {
-                    tracing::error!(%error, "the database cannot be used");
-                    Self::new(ErrorCode::Unavailable, sentence(&error.to_string()))
-                }
-                other => {
-                    tracing::error!(error = %other, "the database failed");
+                _ => {
+                    tracing::error!(%error, "the database failed");
                     Self::new(ErrorCode::Internal, t::error_internal())
                 }
             }
@@ -104,14 +103,10 @@ mod from_core {
 
     impl From<KanbanError> for ApiError {
         fn from(error: KanbanError) -> Self {
-            let code = match error {
-                KanbanError::NotFound(_) => ErrorCode::NotFound,
-                KanbanError::Conflict(_) | KanbanError::Fenced(_) => ErrorCode::Conflict,
-                KanbanError::Invalid(_) => ErrorCode::Invalid,
-                KanbanError::Denied(_) => ErrorCode::Denied,
-                KanbanError::Internal(source) => return source.into(),
-            };
-            Self::new(code, sentence(without_command(&error.to_string())))
+            match error {
+                KanbanError::Internal(source) => source.into(),
+                refused => Self::new(refused.code(), sentence(without_command(&refused.to_string()))),
+            }
         }
     }
 

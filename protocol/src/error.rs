@@ -25,3 +25,21 @@ pub enum ErrorCode {
     /// A fault of ours. HTTP 500.
     Internal,
 }
+
+impl ErrorCode {
+    /// The word for it, as it travels.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "unauthenticated",
+            Self::Denied => "denied",
+            Self::NotFound => "not_found",
+            Self::Conflict => "conflict",
+            Self::Invalid => "invalid",
+            Self::TooMany => "too_many",
+            Self::Unavailable => "unavailable",
+            Self::Network => "network",
+            Self::Internal => "internal",
+        }
+    }
+}

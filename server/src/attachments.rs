@@ -17,7 +17,7 @@ use serde::Deserialize;
 use tokio::io::AsyncReadExt;
 
 use crate::guard::SignedIn;
-use crate::reply::{Asked, fault, problem};
+use crate::reply::{Asked, fault, problem, status_of};
 use crate::router::AppState;
 
 /// Where files are sent to.
@@ -29,14 +29,15 @@ const INLINE: &[&str] =
 const CHUNK: usize = 64 * 1024;
 
 fn refused(error: KanbanError) -> Response {
-    let (status, code) = match &error {
-        KanbanError::NotFound(_) => (StatusCode::NOT_FOUND, ErrorCode::NotFound),
-        KanbanError::Conflict(_) | KanbanError::Fenced(_) => (StatusCode::CONFLICT, ErrorCode::Conflict),
-        KanbanError::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::Invalid),
-        KanbanError::Denied(_) => (StatusCode::FORBIDDEN, ErrorCode::Denied),
-        KanbanError::Internal(error) => return fault("a file of a card cannot be used", error),
-    };
-    problem(status, code, &error.to_string())
+    match error.code() {
+        ErrorCode::Internal => fault("a file of a card cannot be used", &error),
+        code => {
+            if code == ErrorCode::Unavailable {
+                tracing::error!(%error, "a file of a card cannot be used");
+            }
+            problem(status_of(code), code, &error.to_string())
+        }
+    }
 }
 
 /// A file's bytes.

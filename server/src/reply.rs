@@ -80,7 +80,8 @@ struct Refusal {
     retry_after_s: Option<u32>,
 }
 
-const fn status_of(code: ErrorCode) -> StatusCode {
+/// The status of each kind of failure.
+pub(crate) const fn status_of(code: ErrorCode) -> StatusCode {
     match code {
         ErrorCode::Unauthenticated => StatusCode::UNAUTHORIZED,
         ErrorCode::Denied => StatusCode::FORBIDDEN,

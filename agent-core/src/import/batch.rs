@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use protocol::{CardId, CardRef, CardState};
+use protocol::{CardId, CardRef, CardState, MAX_ATTACHMENT_BYTES, MAX_ATTACHMENTS};
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
@@ -14,6 +14,7 @@ use super::plan::{Known, Placed};
 use super::report::{BoardReport, Counts, ImportError, Report};
 use super::source::{Bone, RawAttachment, RawComment, RawEvent, RawRun, SourceDb};
 use super::store::{self, KnownRow, NewRef};
+use crate::kanban::attachments::media_type;
 use crate::kanban::import_rows::{self, NewAttachment, NewComment, NewRun, PastEvent};
 use crate::kanban::{self, Cause, KanbanError, Transition};
 use crate::{Actor, Core, audit};
@@ -245,15 +246,23 @@ impl Work<'_> {
 
     async fn read_files(&mut self, batch: &mut Batch, raw: &[RawAttachment]) -> Result<(), ImportError> {
         let known = self.known_of("attachment", raw.iter().map(|file| (file.card, file.rowid))).await?;
+        let mut of_card: HashMap<usize, usize> = HashMap::new();
         for row in raw {
             let (Some(index), Some(key)) = (self.index(row.card), self.key(row.card, row.rowid)) else { continue };
             let Some(card) = self.ids[index] else { continue };
+            let count = of_card.entry(index).or_default();
+            *count += 1;
             if known.contains_key(&key) {
                 self.part.known.attachments += 1;
                 continue;
             }
             let name = files::plain_name(row);
             let what = format!("attachment {name} of {}", self.bones[index].id);
+            if *count > MAX_ATTACHMENTS {
+                let why = format!("a card has at most {MAX_ATTACHMENTS} files; attach it to another one by hand");
+                self.report.left_out.add(self.label, what, why);
+                continue;
+            }
             let at = row.created_at.unwrap_or(self.setting.now).min(self.setting.now);
             let id = map::stable_id(self.setting.source, "attachment", &key, at, row.rowid);
             let kept = match self.keep(row, &self.bones[index].id, id).await {
@@ -266,14 +275,20 @@ impl Work<'_> {
             let bytes = i64::try_from(kept.bytes).unwrap_or(i64::MAX);
             if let Some(said) = row.bytes.filter(|said| *said != bytes) {
                 let why = format!("the file has {bytes} bytes, the old board says {said}; it was taken as it is");
+                self.report.changed.add(self.label, &*what, why);
+            }
+            if bytes > MAX_ATTACHMENT_BYTES {
+                let most = MAX_ATTACHMENT_BYTES / (1024 * 1024);
+                let why =
+                    format!("it is larger than the {most} MiB that a file may have here; it was taken all the same");
                 self.report.changed.add(self.label, what, why);
             }
             batch.refs.push(NewRef { kind: "attachment", key, id, held: false });
             batch.attachments.push(NewAttachment {
                 id,
                 card,
+                media_type: media_type(&kept.head, &name).to_owned(),
                 name,
-                media_type: files::media_type(row),
                 bytes,
                 sha256: kept.sha256,
                 author: row.author.clone().unwrap_or_else(|| "unknown".to_owned()),
@@ -291,7 +306,9 @@ impl Work<'_> {
         let shown = from.display().to_string();
         let kept = tokio::task::spawn_blocking(move || match mode {
             Mode::Write => shelf.keep(&from, id),
-            Mode::DryRun => from.metadata().map(|meta| Kept { bytes: meta.len(), sha256: Vec::new() }),
+            Mode::DryRun => {
+                from.metadata().map(|meta| Kept { bytes: meta.len(), sha256: Vec::new(), head: Vec::new() })
+            }
         });
         match kept.await {
             Ok(Ok(kept)) => Ok(kept),

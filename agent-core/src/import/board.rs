@@ -66,7 +66,7 @@ impl Import<'_> {
         part: &mut BoardReport,
         report: &mut Report,
     ) -> Result<(), ImportError> {
-        if let Some(problem) = &board.problem {
+        for problem in &board.problems {
             report.changed.add(&board.label, "board.json", problem);
         }
         let mut db = None;
@@ -237,7 +237,7 @@ impl Import<'_> {
                 now: self.core.now_ms(),
                 start: self.start,
                 home: self.core.home().root(),
-                default_dir: board.default_dir.as_deref(),
+                default_dir: board.look.default_dir.as_deref(),
             },
             shelf: Shelf {
                 root: self.home.root.clone(),
@@ -359,15 +359,16 @@ async fn free_place(tx: &mut SqliteConnection, board: &SourceBoard) -> Result<Pl
 
 fn new_board(board: &SourceBoard, bones: &[Bone], slug: String, now: i64) -> NewBoard {
     let first_card = bones.iter().map(|bone| bone.created_at).filter(|at| *at > 0).min();
-    let unnamed = board.slug == kanban::DEFAULT_BOARD && board.name == "Default";
+    let look = &board.look;
+    let unnamed = board.slug == kanban::DEFAULT_BOARD && look.name == "Default";
     NewBoard {
         id: BoardId(kanban::new_id()),
         slug,
-        name: if unnamed { "Home".to_owned() } else { board.name.clone() },
-        description: board.description.clone(),
-        icon: board.icon.clone(),
-        color: board.color.clone(),
-        default_dir: board.default_dir.clone(),
+        name: if unnamed { "Home".to_owned() } else { look.name.clone() },
+        description: look.description.clone(),
+        icon: look.icon.clone(),
+        color: look.color.clone(),
+        default_dir: look.default_dir.clone(),
         created_at: board.created_at.or(first_card).unwrap_or(now).min(now),
         archived_at: board.archived.then(|| board.archived_at.unwrap_or(now).min(now)),
     }

@@ -10,12 +10,15 @@ use uuid::Uuid;
 
 use super::place::file_name;
 use super::source::RawAttachment;
+use crate::kanban::attachments::{MAX_HEAD_BYTES, safe_name};
 
 /// A file in its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Kept {
     pub(super) bytes: u64,
     pub(super) sha256: Vec<u8>,
+    /// Its first bytes, which say what it is.
+    pub(super) head: Vec<u8>,
 }
 
 /// Where files may come from and go to.
@@ -80,6 +83,7 @@ fn copy_into(from: &Path, part: &Path) -> io::Result<Kept> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
     let mut bytes = 0_u64;
+    let mut head = Vec::new();
     loop {
         let read = match source.read(&mut buffer) {
             Ok(0) => break,
@@ -90,13 +94,15 @@ fn copy_into(from: &Path, part: &Path) -> io::Result<Kept> {
         hasher.update(&buffer[..read]);
         copy.write_all(&buffer[..read])?;
         bytes += read as u64;
+        let room = MAX_HEAD_BYTES - head.len();
+        head.extend_from_slice(&buffer[..read.min(room)]);
     }
     copy.sync_all()?;
     let sha256 = hasher.finalize().to_vec();
     if digest(part)? != sha256 {
         return Err(io::Error::other("the copy is not what was read"));
     }
-    Ok(Kept { bytes, sha256 })
+    Ok(Kept { bytes, sha256, head })
 }
 
 fn digest(path: &Path) -> io::Result<Vec<u8>> {
@@ -113,32 +119,19 @@ fn digest(path: &Path) -> io::Result<Vec<u8>> {
     }
 }
 
-/// A name without a path, white space around it, or characters that steer something.
+/// A name that is safe to show and to save under.
 pub(super) fn plain_name(row: &RawAttachment) -> String {
-    let given = row.name.as_deref().or(row.path.as_deref()).unwrap_or_default();
-    let leaf = given.rsplit(['/', '\\']).next().unwrap_or_default();
-    let name: String = leaf.chars().filter(|c| !c.is_control()).take(200).collect();
-    let name = name.trim().trim_start_matches('.');
-    if name.is_empty() { "file".to_owned() } else { name.to_owned() }
-}
-
-/// A media type, or the one that says nothing.
-pub(super) fn media_type(row: &RawAttachment) -> String {
-    let lawful = |text: &&str| {
-        text.len() <= 100
-            && text.split_once('/').is_some_and(|(kind, rest)| !kind.is_empty() && !rest.is_empty())
-            && text.chars().all(|c| c.is_ascii_graphic() || c == ' ')
-    };
-    row.media_type.as_deref().filter(lawful).unwrap_or("application/octet-stream").to_owned()
+    safe_name(row.name.as_deref().or(row.path.as_deref()).unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{media_type, plain_name};
+    use super::{Shelf, plain_name};
     use crate::import::source::RawAttachment;
+    use crate::kanban::attachments::media_type;
 
     #[test]
-    fn names_and_types_are_made_harmless() {
+    fn names_are_as_safe_as_those_of_uploads() {
         for (name, wanted) in [
             ("note.txt", "note.txt"),
             ("../../etc/passwd", "passwd"),
@@ -146,18 +139,26 @@ mod tests {
             (".bashrc", "bashrc"),
             ("  ", "file"),
             ("a\0\u{1b}b", "ab"),
+            ("invoice\u{202e}fdp.exe", "invoicefdp.exe"),
+            ("a\u{200b}b\u{feff}.txt", "ab.txt"),
         ] {
             let row = RawAttachment { name: Some(name.into()), ..RawAttachment::default() };
             assert_eq!(plain_name(&row), wanted);
         }
-        for (given, wanted) in [
-            ("text/plain", "text/plain"),
-            ("text/plain; charset=utf-8", "text/plain; charset=utf-8"),
-            ("text", "application/octet-stream"),
-            ("a/b\r\nX: y", "application/octet-stream"),
-        ] {
-            let row = RawAttachment { media_type: Some(given.into()), ..RawAttachment::default() };
-            assert_eq!(media_type(&row), wanted);
+    }
+
+    #[test]
+    fn what_a_file_is_its_bytes_say() {
+        let dir = tempfile::tempdir().unwrap();
+        let from = dir.path().join("from");
+        let shelf =
+            Shelf { root: dir.path().into(), attachments: dir.path().into(), target: dir.path().join("attachments") };
+        let text = "<script>alert(1)</script>".repeat(10_000);
+        for (bytes, wanted) in [(text.as_bytes(), "text/plain"), (b"\x89PNG\r\n\x1a\n", "image/png")] {
+            std::fs::write(&from, bytes).unwrap();
+            let kept = shelf.keep(&from, uuid::Uuid::nil()).unwrap();
+            assert_eq!((kept.bytes, media_type(&kept.head, "x.html")), (bytes.len() as u64, wanted));
+            assert!(kept.head.len() <= 8 * 1024);
         }
     }
 }

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::report::ImportError;
+use super::values::BoardLook;
 use crate::Home;
 use crate::kanban;
 
 /// `board.json` is a few lines; more than this is something else.
 const MAX_META_BYTES: u64 = 1 << 20;
-const MAX_NAME_CHARS: usize = 200;
 const MAX_BOARDS: usize = 10_000;
 
 /// The home of a Python hermes-agent.
@@ -36,15 +36,11 @@ pub(super) struct SourceBoard {
     pub(super) archived: bool,
     /// Unix ms, when the directory's name says so.
     pub(super) archived_at: Option<i64>,
-    pub(super) name: String,
-    pub(super) description: String,
-    pub(super) icon: String,
-    pub(super) color: String,
-    pub(super) default_dir: Option<String>,
+    pub(super) look: BoardLook,
     pub(super) created_at: Option<i64>,
     /// Whether there is a `board.json`, and what is wrong with it.
     described: bool,
-    pub(super) problem: Option<String>,
+    pub(super) problems: Vec<String>,
 }
 
 impl PythonHome {
@@ -98,7 +94,7 @@ impl PythonHome {
             };
             return Err(ImportError::NotPython { path: root, why: why.to_owned() });
         }
-        let boards = boards(&root)?;
+        let boards = boards(&root, &own)?;
         Ok(Self { root, boards })
     }
 
@@ -128,10 +124,10 @@ pub(super) fn real(path: &Path) -> PathBuf {
     }
 }
 
-fn boards(root: &Path) -> Result<Vec<SourceBoard>, ImportError> {
+fn boards(root: &Path, own: &Path) -> Result<Vec<SourceBoard>, ImportError> {
     let kanban = root.join("kanban");
     let mut found = Vec::new();
-    let default = board(&kanban.join("boards/default"), "default", false);
+    let default = board(&kanban.join("boards/default"), "default", false, own);
     found.push(SourceBoard {
         database: Some(root.join("kanban.db")).filter(|file| file.is_file()),
         attachments: kanban.join("attachments"),
@@ -141,11 +137,11 @@ fn boards(root: &Path) -> Result<Vec<SourceBoard>, ImportError> {
     });
     for name in directories(&kanban.join("boards"))? {
         if name != "default" && name != "_archived" {
-            found.push(board(&kanban.join("boards").join(&name), &name.to_string_lossy(), false));
+            found.push(board(&kanban.join("boards").join(&name), &name.to_string_lossy(), false, own));
         }
     }
     for name in directories(&kanban.join("boards/_archived"))? {
-        found.push(board(&kanban.join("boards/_archived").join(&name), &name.to_string_lossy(), true));
+        found.push(board(&kanban.join("boards/_archived").join(&name), &name.to_string_lossy(), true, own));
     }
     // A directory without database and description is no board.
     found.retain(|board| board.database.is_some() || board.described);
@@ -178,22 +174,21 @@ fn directories(dir: &Path) -> Result<Vec<std::ffi::OsString>, ImportError> {
     Ok(names)
 }
 
-fn board(dir: &Path, name: &str, archived: bool) -> SourceBoard {
-    let (meta, mut problem) = match meta(&dir.join("board.json")) {
-        Ok(meta) => (meta, None),
-        Err(problem) => (Value::Null, Some(problem)),
+fn board(dir: &Path, name: &str, archived: bool, own: &Path) -> SourceBoard {
+    let (meta, mut problems) = match meta(&dir.join("board.json")) {
+        Ok(meta) => (meta, Vec::new()),
+        Err(problem) => (Value::Null, vec![problem]),
     };
-    let text = |key: &str| {
-        let text = meta.get(key).and_then(Value::as_str).unwrap_or_default().trim();
-        text.chars().take(MAX_NAME_CHARS * 10).collect::<String>()
+    let text = |key: &str| meta.get(key).and_then(Value::as_str).unwrap_or_default().trim().to_owned();
+    let look = BoardLook {
+        name: text("name"),
+        description: text("description"),
+        icon: text("icon"),
+        color: text("color"),
+        default_dir: Some(text("default_workdir")).filter(|dir| !dir.is_empty()),
     };
-    let default_dir = Some(text("default_workdir")).filter(|dir| !dir.is_empty());
-    if let Some(dir) = default_dir.as_deref().filter(|dir| !dir.starts_with('/')) {
-        let dir = crate::text::excerpt(dir, 120);
-        problem = Some(format!("its default_workdir \"{dir}\" is not absolute and was left out"));
-    }
     let (base, stamp) = if archived { split_stamp(name) } else { (name, None) };
-    let title = crate::text::excerpt(&text("name"), MAX_NAME_CHARS);
+    let look = look.checked(title_case(base), own, &mut problems);
     let said = meta.get("archived").and_then(Value::as_bool).unwrap_or(false);
     let seconds = meta.get("created_at").and_then(|at| at.as_i64().or_else(|| at.as_f64().map(|at| at as i64)));
     SourceBoard {
@@ -203,14 +198,10 @@ fn board(dir: &Path, name: &str, archived: bool) -> SourceBoard {
         attachments: dir.join("attachments"),
         archived: archived || said,
         archived_at: stamp,
-        name: if title.is_empty() { title_case(base) } else { title },
-        description: text("description"),
-        icon: crate::text::excerpt(&text("icon"), 16),
-        color: crate::text::excerpt(&text("color"), 32),
-        default_dir: default_dir.filter(|dir| dir.starts_with('/')),
+        look,
         created_at: seconds.and_then(super::map::millis),
         described: dir.join("board.json").is_file(),
-        problem,
+        problems,
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::place::real;
-use crate::kanban::input;
+use crate::kanban::{self, KanbanError, input};
 use crate::text::excerpt;
 
 const MAX_NAME_CHARS: usize = 200;
@@ -133,11 +133,61 @@ pub(super) fn path<'a>(path: &'a str, home: &Path) -> Result<&'a str, String> {
     Ok(path)
 }
 
+/// What a board looks like, of which each value is held to the rule for boards made here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct BoardLook {
+    pub(super) name: String,
+    pub(super) description: String,
+    pub(super) icon: String,
+    pub(super) color: String,
+    pub(super) default_dir: Option<String>,
+}
+
+impl BoardLook {
+    /// `otherwise` is the name of a board that says none that can be used.
+    pub(super) fn checked(self, otherwise: String, home: &Path, remarks: &mut Vec<String>) -> Self {
+        let Self { name, mut description, icon, color, default_dir } = self;
+        let keep = |what: &str, value: &str, checked: Result<String, KanbanError>, remarks: &mut Vec<String>| {
+            checked.unwrap_or_else(|error| {
+                remarks.push(left_out(what, value, &error.to_string()));
+                String::new()
+            })
+        };
+        let said = if name.trim().is_empty() {
+            String::new()
+        } else {
+            keep("name", &name, kanban::board_name(&name), remarks)
+        };
+        if description.len() > kanban::MAX_DESCRIPTION_BYTES {
+            remarks.push(format!(
+                "its description has {} bytes; the first {} were kept",
+                description.len(),
+                kanban::MAX_DESCRIPTION_BYTES
+            ));
+            description.truncate(description.floor_char_boundary(kanban::MAX_DESCRIPTION_BYTES));
+        }
+        let default_dir = default_dir.filter(|dir| match path(dir, home) {
+            Ok(_) => true,
+            Err(why) => {
+                remarks.push(format!("{why}; it has no default directory now"));
+                false
+            }
+        });
+        Self {
+            name: if said.is_empty() { otherwise } else { said },
+            description,
+            icon: keep("icon", &icon, kanban::board_icon(&icon), remarks),
+            color: keep("colour", &color, kanban::board_color(&color), remarks),
+            default_dir,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
-    use super::{branch, key, limit, model, path, priority, skills, tenant};
+    use super::{BoardLook, branch, key, limit, model, path, priority, skills, tenant};
 
     #[test]
     fn what_breaks_a_rule_is_bent_or_left_out_and_said() {
@@ -169,6 +219,29 @@ mod tests {
         assert_eq!(limit("longest run", Some(0), &mut remarks), None);
         assert_eq!(priority(-3, &mut remarks), -3);
         assert_eq!(remarks, Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_board_looks_as_boards_here_may() {
+        let look = |name: &str, icon: &str, color: &str, dir: &str| {
+            let mut remarks = Vec::new();
+            let look = BoardLook {
+                name: name.into(),
+                description: "é".repeat(6_000),
+                icon: icon.into(),
+                color: color.into(),
+                default_dir: Some(dir.into()),
+            };
+            let look = look.checked("Work".into(), Path::new("/home/x/.hermes"), &mut remarks);
+            assert_eq!(look.description.len(), 10_000);
+            assert!(remarks.pop_if(|last| last.contains("description")).is_some() || remarks.len() > 1);
+            (look.name, look.icon, look.color, look.default_dir, remarks.len())
+        };
+        let kept = ("Mine".to_owned(), "🏠".to_owned(), "teal".to_owned(), Some("/gone".to_owned()), 0);
+        assert_eq!(look(" Mine ", "🏠", "teal", "/gone"), kept);
+        let left = look(&"x".repeat(101), "no emoji at all", "#ff0000", "../x");
+        assert_eq!(left, ("Work".to_owned(), String::new(), String::new(), None, 5));
+        assert_eq!(look("\u{200b}", "", "", "/home/x/.hermes/keys").0, "Work");
     }
 
     #[test]

@@ -15,6 +15,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::boards::load_for_write;
 use super::card_row::{CardRow, load};
 use super::event::{self, NewEvent};
 use super::undo::{self, Inverse};
@@ -24,7 +25,7 @@ use crate::{Actor, Core, audit};
 /// Longest name, in characters.
 const MAX_NAME_CHARS: usize = 200;
 /// What of a file decides its media type.
-const MAX_HEAD_BYTES: usize = 8 * 1024;
+pub(crate) const MAX_HEAD_BYTES: usize = 8 * 1024;
 /// A file that was taken away is kept this long, for Undo.
 pub(super) const REMOVED_KEPT_MS: i64 = 3_600_000;
 
@@ -166,7 +167,7 @@ impl Incoming {
         self.file.flush().await.map_err(cannot)?;
         self.file.sync_all().await.map_err(cannot)?;
         self.staged.sha256 = self.hash.finalize().to_vec();
-        self.staged.media_type = as_named(sniff(&self.head), &self.staged.name);
+        self.staged.media_type = media_type(&self.head, &self.staged.name);
         Ok(self.staged)
     }
 }
@@ -354,7 +355,7 @@ async fn say(
 /// `NotFound` for an unknown card, `Invalid` when it has too many files.
 pub async fn add(core: &Core, actor: &Actor, card: CardRef, file: Staged) -> Result<AttachmentWritten, KanbanError> {
     let mut tx = core.write().await?;
-    let card = load(&mut tx, card).await?;
+    let card = load_for_write(&mut tx, card).await?;
     let mut kept = Kept::default();
     let id = keep_in(core, &mut tx, actor, &card, file, &mut kept).await?;
     let undo = undo::offer(core, &mut tx, actor, &card, &Inverse::Detach { attachment: id }).await?;
@@ -418,7 +419,7 @@ pub(super) async fn find_in(
 pub async fn remove(core: &Core, actor: &Actor, id: AttachmentId) -> Result<AttachmentWritten, KanbanError> {
     let mut tx = core.write().await?;
     let (card, attachment) = find_in(&mut tx, id).await?;
-    let card = load(&mut tx, CardRef::Id(card)).await?;
+    let card = load_for_write(&mut tx, CardRef::Id(card)).await?;
     set_removed(core, &mut tx, actor, &card, &attachment, true).await?;
     let undo = undo::offer(core, &mut tx, actor, &card, &Inverse::Attach { attachment: id }).await?;
     tx.commit().await?;
@@ -471,7 +472,7 @@ fn view_of(row: &SqliteRow) -> Result<AttachmentView, sqlx::Error> {
 
 /// A name that can be shown and saved under: the last part of a path, printable, without leading dots, at most 200
 /// characters.
-fn safe_name(name: &str) -> String {
+pub(crate) fn safe_name(name: &str) -> String {
     let leaf = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let invisible =
         |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
@@ -508,6 +509,11 @@ fn free_name(name: &str, taken: &[String]) -> String {
         .map(|count| shortened(stem, &format!(" ({count})"), extension))
         .find(|candidate| !taken.contains(candidate))
         .unwrap_or_else(|| name.to_owned())
+}
+
+/// The media type of a file that begins so and has that name. What others say of it counts for nothing.
+pub(crate) fn media_type(head: &[u8], name: &str) -> &'static str {
+    as_named(sniff(head), name)
 }
 
 /// The media type that the first bytes show. Whatever a browser could run is plain text or plain bytes.

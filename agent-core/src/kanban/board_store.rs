@@ -24,13 +24,13 @@ const SET_SETTINGS: &str = "UPDATE kanban_board
 const SET_ARCHIVED: &str = "UPDATE kanban_board SET archived_at = ?2 WHERE id = ?1";
 const RUNNING: &str = "SELECT cards FROM kanban_column_count WHERE board_id = ?1 AND state = 'running'";
 const VIEWS: &str = "SELECT id, name, query FROM kanban_view WHERE board_id = ?1 ORDER BY created_at, id LIMIT 100";
-const COUNT_VIEWS: &str = "SELECT count(*) FROM kanban_view WHERE board_id = ?1";
+const COUNT_OTHER_VIEWS: &str = "SELECT count(*) FROM kanban_view WHERE board_id = ?1 AND name <> ?2";
 const SAVE_VIEW: &str = "INSERT INTO kanban_view (id, board_id, name, query, created_at) VALUES (?1, ?2, ?3, ?4, ?5)
     ON CONFLICT (board_id, name) DO UPDATE SET query = ?4 RETURNING id";
 const DELETE_VIEW: &str = "DELETE FROM kanban_view WHERE id = ?1 AND board_id = ?2 RETURNING name";
 const TEMPLATES: &str =
     "SELECT id, name, params FROM kanban_template WHERE board_id = ?1 ORDER BY name COLLATE NOCASE, id LIMIT 100";
-const COUNT_TEMPLATES: &str = "SELECT count(*) FROM kanban_template WHERE board_id = ?1";
+const COUNT_OTHER_TEMPLATES: &str = "SELECT count(*) FROM kanban_template WHERE board_id = ?1 AND name <> ?2";
 const SAVE_TEMPLATE: &str = "INSERT INTO kanban_template (id, board_id, name, params, created_at)
     VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (board_id, name) DO UPDATE SET params = ?4 RETURNING id";
 const DELETE_TEMPLATE: &str = "DELETE FROM kanban_template WHERE id = ?1 AND board_id = ?2 RETURNING name";
@@ -141,8 +141,13 @@ pub(super) async fn views(db: &mut SqliteConnection, board: BoardId) -> Result<V
     Ok(rows.into_iter().map(|(id, name, query)| SavedView { id: ViewId(id), name, query }).collect())
 }
 
-pub(super) async fn count_views(db: &mut SqliteConnection, board: BoardId) -> Result<i64, KanbanError> {
-    Ok(sqlx::query_scalar(COUNT_VIEWS).bind(board.0).fetch_one(db).await?)
+/// Those of another name, because the same name is overwritten.
+pub(super) async fn count_other_views(
+    db: &mut SqliteConnection,
+    board: BoardId,
+    name: &str,
+) -> Result<i64, KanbanError> {
+    Ok(sqlx::query_scalar(COUNT_OTHER_VIEWS).bind(board.0).bind(name).fetch_one(db).await?)
 }
 
 pub(super) async fn save_view(
@@ -178,8 +183,13 @@ pub(super) async fn templates(db: &mut SqliteConnection, board: BoardId) -> Resu
     Ok(templates.collect())
 }
 
-pub(super) async fn count_templates(db: &mut SqliteConnection, board: BoardId) -> Result<i64, KanbanError> {
-    Ok(sqlx::query_scalar(COUNT_TEMPLATES).bind(board.0).fetch_one(db).await?)
+/// Those of another name, because the same name is overwritten.
+pub(super) async fn count_other_templates(
+    db: &mut SqliteConnection,
+    board: BoardId,
+    name: &str,
+) -> Result<i64, KanbanError> {
+    Ok(sqlx::query_scalar(COUNT_OTHER_TEMPLATES).bind(board.0).bind(name).fetch_one(db).await?)
 }
 
 pub(super) async fn save_template(
@@ -222,11 +232,11 @@ pub(super) const ALL_SQL: &[&str] = &[
     SET_ARCHIVED,
     RUNNING,
     VIEWS,
-    COUNT_VIEWS,
+    COUNT_OTHER_VIEWS,
     SAVE_VIEW,
     DELETE_VIEW,
     TEMPLATES,
-    COUNT_TEMPLATES,
+    COUNT_OTHER_TEMPLATES,
     SAVE_TEMPLATE,
     DELETE_TEMPLATE,
     LABELS,

@@ -1,14 +1,19 @@
 //! Boards, their saved views and their templates. A board is a hard boundary: links, claims and lists stay within one.
 
-use protocol::{BoardId, BoardSettings, BoardSummary, CardTemplate, CreateCardParams, SavedView, TemplateId, ViewId};
+use protocol::{
+    BoardId, BoardSettings, BoardSummary, CardRef, CardTemplate, CreateCardParams, SavedView, TemplateId, ViewId,
+};
 use sqlx::SqliteConnection;
 
+use super::card_row::{CardRow, load};
+use super::create::Words;
 use super::{DEFAULT_BOARD, KanbanError, board_store, input};
 use crate::{Actor, Core, audit};
 
 const DEFAULT_NAME: &str = "Home";
 const MAX_NAME_CHARS: usize = 100;
-const MAX_DESCRIPTION_BYTES: usize = 10_000;
+/// Of a board.
+pub(crate) const MAX_DESCRIPTION_BYTES: usize = 10_000;
 const MAX_ICON_CHARS: usize = 8;
 /// Views and templates of one board.
 const MAX_SAVED: i64 = 100;
@@ -49,6 +54,14 @@ fn archived(board: &BoardSummary) -> KanbanError {
         "the board \"{0}\" is archived; `hermes kanban boards restore {0}` brings it back",
         board.slug
     ))
+}
+
+/// The card, to be changed by a person: on a board that was put away nothing is changed any more. What does not ask here
+/// is done there, too: stopping a worker, answering a decision, taking back a write, and whatever the core does by itself.
+pub(super) async fn load_for_write(tx: &mut SqliteConnection, card: CardRef) -> Result<CardRow, KanbanError> {
+    let card = load(tx, card).await?;
+    require_open(tx, card.board_id).await?;
+    Ok(card)
 }
 
 /// Refuses a change of a card whose board was put away.
@@ -98,7 +111,7 @@ pub async fn ensure_board(
     let mut after = before.clone();
     set(&mut after);
     if after != before {
-        board_store::set_settings(&mut tx, board.id, &checked(core, after)?).await?;
+        board_store::set_settings(&mut tx, board.id, &checked(core, &before, after)?).await?;
     } else if !is_new {
         return Ok((board, false));
     }
@@ -117,7 +130,8 @@ fn title_case(slug: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-fn board_name(name: &str) -> Result<String, KanbanError> {
+/// A board's name: trimmed, not blank, one line.
+pub(crate) fn board_name(name: &str) -> Result<String, KanbanError> {
     let name = name.trim();
     let problem = if input::is_blank(name) {
         "a board needs a name; say in a word or two what it is for".to_owned()
@@ -129,6 +143,27 @@ fn board_name(name: &str) -> Result<String, KanbanError> {
         return Ok(name.to_owned());
     };
     Err(KanbanError::Invalid(problem))
+}
+
+/// A board's sign: trimmed, short; empty for none.
+pub(crate) fn board_icon(icon: &str) -> Result<String, KanbanError> {
+    let icon = icon.trim();
+    if icon.chars().count() > MAX_ICON_CHARS || icon.contains(char::is_control) {
+        return Err(KanbanError::Invalid("the icon is one emoji or a short sign".into()));
+    }
+    Ok(icon.to_owned())
+}
+
+/// One of [`BOARD_COLORS`]; empty for none.
+pub(crate) fn board_color(color: &str) -> Result<String, KanbanError> {
+    if color.is_empty() || BOARD_COLORS.contains(&color) {
+        return Ok(color.to_owned());
+    }
+    Err(KanbanError::Invalid(format!(
+        "the colour \"{}\" is not one of {}",
+        crate::text::excerpt(color, 60),
+        BOARD_COLORS.join(", ")
+    )))
 }
 
 async fn told(
@@ -154,7 +189,7 @@ pub async fn board_settings(core: &Core, slug: &str) -> Result<(BoardSummary, Bo
     Ok((board, settings))
 }
 
-/// Changes what is set on a board.
+/// Changes what is set on a board. Only what changes is checked.
 ///
 /// # Errors
 /// `Invalid` names the field that cannot be used.
@@ -164,9 +199,10 @@ pub async fn edit_board(
     board: BoardId,
     settings: BoardSettings,
 ) -> Result<BoardSummary, KanbanError> {
-    let settings = checked(core, settings)?;
     let mut tx = core.write().await?;
     let found = board_store::by_id(&mut tx, board).await?;
+    let before = board_store::settings(&mut tx, board).await?;
+    let settings = checked(core, &before, settings)?;
     board_store::set_settings(&mut tx, board, &settings).await?;
     told(core, &mut tx, actor, "board_edited", &found.slug).await?;
     let found = board_store::by_id(&mut tx, board).await?;
@@ -174,29 +210,31 @@ pub async fn edit_board(
     Ok(found)
 }
 
-fn checked(core: &Core, mut settings: BoardSettings) -> Result<BoardSettings, KanbanError> {
-    settings.name = board_name(&settings.name)?;
-    if settings.description.len() > MAX_DESCRIPTION_BYTES {
+/// Checks what changes. What stays is not looked at: it may be older than a rule, and a directory may be gone.
+fn checked(core: &Core, before: &BoardSettings, mut settings: BoardSettings) -> Result<BoardSettings, KanbanError> {
+    if settings.name != before.name {
+        settings.name = board_name(&settings.name)?;
+    }
+    if settings.description != before.description && settings.description.len() > MAX_DESCRIPTION_BYTES {
         return Err(KanbanError::Invalid(format!(
             "the description has more than {MAX_DESCRIPTION_BYTES} bytes; shorten it"
         )));
     }
-    settings.icon = settings.icon.trim().to_owned();
-    if settings.icon.chars().count() > MAX_ICON_CHARS || settings.icon.contains(char::is_control) {
-        return Err(KanbanError::Invalid("the icon is one emoji or a short sign".into()));
+    if settings.icon != before.icon {
+        settings.icon = board_icon(&settings.icon)?;
     }
-    if !settings.color.is_empty() && !BOARD_COLORS.contains(&settings.color.as_str()) {
-        return Err(KanbanError::Invalid(format!(
-            "the colour \"{}\" is not one of {}",
-            crate::text::excerpt(&settings.color, 60),
-            BOARD_COLORS.join(", ")
-        )));
+    if settings.color != before.color {
+        settings.color = board_color(&settings.color)?;
     }
     settings.default_dir = settings.default_dir.as_deref().map(str::trim).filter(|dir| !dir.is_empty()).map(Into::into);
-    if let Some(dir) = &settings.default_dir {
+    if settings.default_dir != before.default_dir
+        && let Some(dir) = &settings.default_dir
+    {
         settings.default_dir = Some(input::directory(core, dir)?);
     }
-    settings.orchestrator = input::assignee(settings.orchestrator.as_deref().unwrap_or_default())?;
+    if settings.orchestrator != before.orchestrator {
+        settings.orchestrator = input::assignee(settings.orchestrator.as_deref().unwrap_or_default())?;
+    }
     if settings.review_limit == Some(0) || settings.blocked_limit == Some(0) {
         return Err(KanbanError::Invalid("a limit is at least 1; leave it empty for none".into()));
     }
@@ -287,7 +325,7 @@ pub async fn save_view(
     }
     let mut tx = core.write().await?;
     let found = board_store::by_id(&mut tx, board).await?;
-    if board_store::count_views(&mut tx, board).await? >= MAX_SAVED {
+    if board_store::count_other_views(&mut tx, board, &name).await? >= MAX_SAVED {
         return Err(KanbanError::Conflict(format!("a board keeps {MAX_SAVED} views; delete one first")));
     }
     let id = board_store::save_view(&mut tx, board, &name, &query, core.now_ms()).await?;
@@ -311,10 +349,10 @@ pub async fn delete_view(core: &Core, actor: &Actor, board: BoardId, id: ViewId)
     Ok(())
 }
 
-/// Saves what new cards can start from; the same name is overwritten.
+/// Saves what new cards can start from; the same name is overwritten. It need not have a title yet.
 ///
 /// # Errors
-/// `Invalid` for a blank name, `Conflict` when the board has too many.
+/// `Invalid` for a blank name and for what no card could be given, `Conflict` when the board has too many.
 pub async fn save_template(
     core: &Core,
     actor: &Actor,
@@ -323,7 +361,10 @@ pub async fn save_template(
     params: CreateCardParams,
 ) -> Result<CardTemplate, KanbanError> {
     let name = saved_name("template", name)?;
-    input::long_text("description", &params.body)?;
+    if !params.title.trim().is_empty() {
+        input::title(&params.title)?;
+    }
+    Words::checked(&params, core.now_ms())?;
     // A template says what to do, not when and after what.
     let params = CreateCardParams {
         board: String::new(),
@@ -336,7 +377,7 @@ pub async fn save_template(
         .map_err(|error| KanbanError::Invalid(format!("this card cannot be kept as a template: {error}")))?;
     let mut tx = core.write().await?;
     let found = board_store::by_id(&mut tx, board).await?;
-    if board_store::count_templates(&mut tx, board).await? >= MAX_SAVED {
+    if board_store::count_other_templates(&mut tx, board, &name).await? >= MAX_SAVED {
         return Err(KanbanError::Conflict(format!("a board keeps {MAX_SAVED} templates; delete one first")));
     }
     let id = board_store::save_template(&mut tx, board, &name, &json, core.now_ms()).await?;

@@ -3,6 +3,7 @@
 use protocol::{BulkChange, BulkParams, BulkRefusal, BulkResult, CardId, CardRef, EditCardParams, MAX_BULK, UndoId};
 use sqlx::{Connection, SqliteConnection};
 
+use super::boards::load_for_write;
 use super::card_row::{CardRow, load};
 use super::moves::Neighbours;
 use super::undo::{self, Inverse};
@@ -15,7 +16,8 @@ const CHUNK: usize = 100;
 /// Changes many cards.
 ///
 /// # Errors
-/// `Invalid` for too many; what goes wrong with a single card is in the result.
+/// `Invalid` for too many; what is refused of a single card is in the result. When the database fails, nothing of that
+/// hundred is changed; hundreds before it are, and can be taken back.
 pub async fn change_cards(core: &Core, actor: &Actor, params: BulkParams) -> Result<BulkResult, KanbanError> {
     if params.cards.len() > MAX_BULK {
         return Err(KanbanError::Invalid(format!("at most {MAX_BULK} cards can be changed at once; select fewer")));
@@ -44,9 +46,14 @@ pub async fn change_cards(core: &Core, actor: &Actor, params: BulkParams) -> Res
                     changed.push(*id);
                     continue;
                 }
+                Err(error @ KanbanError::Internal(_)) => return Err(error),
                 Err(error) => {
                     step.rollback().await?;
-                    let number = load(&mut tx, CardRef::Id(*id)).await.ok().map(|card| card.number); // silent-ok: gone
+                    let number = match load(&mut tx, CardRef::Id(*id)).await {
+                        Ok(card) => Some(card.number),
+                        Err(error @ KanbanError::Internal(_)) => return Err(error),
+                        Err(_) => None, // gone
+                    };
                     refused.push(BulkRefusal { id: *id, number, reason: error.to_string() });
                     continue;
                 }
@@ -77,7 +84,7 @@ async fn change_in(
     id: CardId,
     change: &BulkChange,
 ) -> Result<Option<(CardRow, Inverse)>, KanbanError> {
-    let card = load(tx, CardRef::Id(id)).await?;
+    let card = load_for_write(tx, CardRef::Id(id)).await?;
     let none = EditCardParams::of(id, card.revision);
     let params = match change {
         BulkChange::Move { to, after, before } => {

@@ -2,16 +2,17 @@
 
 use std::collections::{HashMap, HashSet};
 
-use protocol::{BoardId, CardRef, CardState, ExecutorKind, RunId, WorkspaceKind};
+use protocol::{BoardId, CardRef, CardState, ExecutorKind, RunId, TaskCard, WorkspaceKind};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, Row, SqliteConnection};
 use uuid::Uuid;
 
+use super::boards::load_for_write;
 use super::card_row::{CardRow, card_columns, load};
 use super::readiness::Readiness;
 use super::transition::{self, Cause, Place, Transition};
 use super::worker::RunTicket;
-use super::{KanbanError, rank, store};
+use super::{KanbanError, rank, store, view};
 use crate::process::Identity;
 use crate::{Actor, Core};
 
@@ -88,11 +89,23 @@ const ANY_READY: &str = concat!(
     ")"
 );
 const HAS_WORKER: &str = "SELECT EXISTS (SELECT 1 FROM kanban_process WHERE card_id = ?1)";
+const BUSY_DIRECTORY: &str = concat!(
+    "SELECT c.workspace_path, COALESCE(
+        (SELECT o.number FROM kanban_card o
+          WHERE o.state = 'running' AND o.workspace_path = c.workspace_path AND o.workspace_kind = 'dir'),
+        (SELECT o.number FROM kanban_process q CROSS JOIN kanban_card o ON o.id = q.card_id
+          WHERE o.workspace_path = c.workspace_path AND o.workspace_kind = 'dir' AND o.id <> c.id))
+       FROM kanban_card c WHERE c.id = ?1 AND NOT ",
+    dir_is_free!()
+);
 const CARD_OF_RUN: &str = "SELECT card_id FROM kanban_run WHERE id = ?1";
 const INSERT_PROCESS: &str = "INSERT INTO kanban_process (run_id, card_id, host, pid, pid_started)
     VALUES (?1, ?2, ?3, ?4, ?5)
     ON CONFLICT (run_id) DO UPDATE SET host = ?3, pid = ?4, pid_started = ?5";
 const SET_PID: &str = "UPDATE kanban_run SET pid = ?2, pid_started = ?3 WHERE id = ?1";
+
+/// Cards that are looked at to say which start next.
+const MAX_LOOKED_AHEAD: usize = 1_000;
 
 /// A claimed card, for which a worker must be started now.
 #[derive(Debug, Clone)]
@@ -122,13 +135,14 @@ pub async fn claim_next(core: &Core, owner: &str) -> Result<Option<Claim>, Kanba
 pub async fn claim_ready(core: &Core, owner: &str, limit: usize) -> Result<Vec<Claim>, KanbanError> {
     // Looked at on a reader first: while nothing can start, commits of others cost no write lock.
     let mut reader = core.store().reader().acquire().await.map_err(crate::store::StoreError::from)?;
-    let readiness = Readiness::read(core, &mut reader).await?;
+    let mut readiness = Readiness::read(core, &mut reader).await?;
     if readiness.is_full() || candidates(&mut reader, &readiness, 1).await?.is_empty() {
         return Ok(Vec::new());
     }
     drop(reader);
     let mut tx = core.write().await?;
-    let mut readiness = Readiness::read(core, &mut tx).await?;
+    // Slots and pauses count as they are under the lock; the profiles have just been read.
+    readiness.look(core, &mut tx).await?;
     let mut claims = Vec::new();
     let mut demoted = false;
     while claims.len() < limit && !readiness.is_full() {
@@ -145,12 +159,9 @@ pub async fn claim_ready(core: &Core, owner: &str, limit: usize) -> Result<Vec<C
                 demoted = true;
                 continue;
             }
-            // Those before it may have taken the last slot, or its directory. Whoever is left out now is found again.
-            let profile = card.profile(&readiness).to_owned();
-            let directory = card.workspace_path.clone().filter(|_| card.workspace_kind == WorkspaceKind::Dir);
-            let is_free = |path| directories.insert(path) || card.shared_dir;
-            if readiness.has_room(card.board_id, &profile) && directory.is_none_or(is_free) {
-                readiness.taken(card.board_id, &profile);
+            // Whoever is left out now is found again.
+            if may_start(&card, &mut readiness, &mut directories) {
+                let profile = card.profile(&readiness).to_owned();
                 chosen.push((card, profile));
             }
         }
@@ -163,18 +174,66 @@ pub async fn claim_ready(core: &Core, owner: &str, limit: usize) -> Result<Vec<C
     Ok(claims)
 }
 
-/// Claims one card by name, for somebody who works outside of Hermes. Its assignee need not be a profile here.
+/// The cards of a board that a dispatcher would start now, in the order in which it would. What it starts on other boards
+/// takes slots, too, and so do those that come before.
 ///
 /// # Errors
-/// `Conflict` when it is not ready, is still being held back, or its budget is spent.
+/// `NotFound` for an unknown board.
+pub async fn starting_next(core: &Core, board: &str) -> Result<Vec<TaskCard>, KanbanError> {
+    let board = view::find_board(core, board).await?;
+    let mut reader = core.store().reader().begin().await?;
+    let mut readiness = Readiness::read(core, &mut reader).await?;
+    let (mut chosen, mut shown, mut directories) = (HashSet::new(), Vec::new(), HashSet::new());
+    loop {
+        let before = chosen.len();
+        if readiness.is_full() || before >= MAX_LOOKED_AHEAD {
+            break;
+        }
+        // Profiles and boards that are full by now are left out, so others move up.
+        for Candidate { card, waits } in candidates(&mut reader, &readiness, MAX_LOOKED_AHEAD).await? {
+            if waits || chosen.contains(&card.id) || !may_start(&card, &mut readiness, &mut directories) {
+                continue;
+            }
+            chosen.insert(card.id);
+            if card.board_id == board.id {
+                shown.push(card.id);
+            }
+        }
+        if chosen.len() == before {
+            break;
+        }
+    }
+    reader.rollback().await?;
+    view::cards(core, &shown).await
+}
+
+/// Whether it can start beside those that were chosen before it, which may have taken the last slot, or its directory.
+/// Then it takes its own.
+fn may_start(card: &CardRow, readiness: &mut Readiness, directories: &mut HashSet<String>) -> bool {
+    let profile = card.profile(readiness).to_owned();
+    let directory = card.workspace_path.clone().filter(|_| card.workspace_kind == WorkspaceKind::Dir);
+    let mut is_free = |path| directories.insert(path) || card.shared_dir;
+    let may = readiness.has_room(card.board_id, &profile) && directory.is_none_or(&mut is_free);
+    if may {
+        readiness.taken(card.board_id, &profile);
+    }
+    may
+}
+
+/// Claims one card by name, for somebody who works outside of Hermes. Its assignee need not be a profile here, and what
+/// only spreads the work passes: slots, pauses after failures, a profile that rests.
+///
+/// # Errors
+/// `Conflict` when it is not ready, is still being held back, its budget is spent, an earlier worker has not ended, or
+/// another card works in its directory.
 pub async fn claim_card_for(core: &Core, card: CardRef, owner: &str) -> Result<Claim, KanbanError> {
+    let mut readiness = Readiness::of_files(core);
     let mut tx = core.write().await?;
-    let card = load(&mut tx, card).await?;
+    let card = load_for_write(&mut tx, card).await?;
     if card.state != CardState::Ready {
         return Err(KanbanError::Conflict(format!("{} is {}; only a ready card is claimed", card.label(), card.state)));
     }
-    super::boards::require_open(&mut tx, card.board_id).await?;
-    let readiness = Readiness::read(core, &mut tx).await?;
+    readiness.look(core, &mut tx).await?;
     if card.hold_until.is_some_and(|until| readiness.is_pause(until)) {
         return Err(KanbanError::Conflict(format!("{} can still be taken back; try again in 5 s", card.label())));
     }
@@ -184,6 +243,16 @@ pub async fn claim_card_for(core: &Core, card: CardRef, owner: &str) -> Result<C
     let busy: bool = sqlx::query_scalar(HAS_WORKER).bind(card.id.0).fetch_one(&mut *tx).await?;
     if busy {
         return Err(KanbanError::Conflict(format!("an earlier worker of {} is still ending; try again", card.label())));
+    }
+    let directory: Option<(Option<String>, Option<i64>)> =
+        sqlx::query_as(BUSY_DIRECTORY).bind(card.id.0).fetch_optional(&mut *tx).await?;
+    if let Some((path, other)) = directory {
+        return Err(KanbanError::Conflict(format!(
+            "{} works in {}; claim {} when that has ended",
+            other.map_or_else(|| "another card".to_owned(), |number| format!("T-{number}")),
+            path.unwrap_or_default(),
+            card.label()
+        )));
     }
     if store::has_unfinished_parent(&mut tx, card.id).await? {
         let transition = Transition::new(Cause::Demote, CardState::Todo, "demoted");
@@ -320,7 +389,11 @@ pub async fn release_due(core: &Core) -> Result<(), KanbanError> {
     drop(reader);
     for card in due {
         let mut tx = core.write().await?;
-        let card = load(&mut tx, CardRef::Id(card.id)).await?;
+        let card = match load(&mut tx, CardRef::Id(card.id)).await {
+            // Deleted meanwhile; the others are as due as before.
+            Err(KanbanError::NotFound(_)) => continue,
+            found => found?,
+        };
         if card.state == CardState::Scheduled && card.scheduled_at.is_none_or(|at| at <= now) {
             let waits = store::has_unfinished_parent(&mut tx, card.id).await?;
             let to = if waits { CardState::Todo } else { CardState::Ready };
@@ -338,4 +411,4 @@ pub(super) async fn next_wake(core: &Core) -> Result<Option<i64>, KanbanError> {
 
 #[cfg(test)]
 pub(super) const ALL_SQL: &[&str] =
-    &[CANDIDATES, NEXT_WAKE, DUE, ANY_READY, HAS_WORKER, CARD_OF_RUN, INSERT_PROCESS, SET_PID];
+    &[CANDIDATES, NEXT_WAKE, DUE, ANY_READY, HAS_WORKER, BUSY_DIRECTORY, CARD_OF_RUN, INSERT_PROCESS, SET_PID];

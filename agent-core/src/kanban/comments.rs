@@ -3,7 +3,8 @@
 use protocol::{AddCommentParams, CardRef, CommentAdded, CommentId, CommentView, LineAnchor};
 use sqlx::SqliteConnection;
 
-use super::card_row::{CardRow, load};
+use super::boards::load_for_write;
+use super::card_row::CardRow;
 use super::event::{self, NewEvent};
 use super::undo::{self, Inverse};
 use super::{KanbanError, input, store};
@@ -21,7 +22,7 @@ pub async fn add_comment(core: &Core, actor: &Actor, params: AddCommentParams) -
         return Err(KanbanError::Invalid("the comment names no file that there can be".into()));
     }
     let mut tx = core.write().await?;
-    let card = load(&mut tx, CardRef::Id(params.id)).await?;
+    let card = load_for_write(&mut tx, CardRef::Id(params.id)).await?;
     let now = core.now_ms();
     let id = comment_in(&mut tx, actor, &card, body, params.anchor.as_ref(), now).await?;
     let undo = undo::offer(core, &mut tx, actor, &card, &Inverse::Uncomment { comment: id }).await?;

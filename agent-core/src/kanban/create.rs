@@ -38,6 +38,35 @@ pub async fn create_or_find(
     Ok((written(core, card.id, undo).await?, is_new))
 }
 
+/// What of a new card can be judged without looking at a board.
+pub(super) struct Words<'a> {
+    body: &'a str,
+    assignee: Option<String>,
+    limits: input::Limits,
+    labels: Vec<String>,
+    skills: String,
+    tenant: Option<String>,
+    model: Option<String>,
+    due_at: Option<i64>,
+    repeats: Option<String>,
+}
+
+impl<'a> Words<'a> {
+    pub(super) fn checked(params: &'a CreateCardParams, now: i64) -> Result<Self, KanbanError> {
+        Ok(Self {
+            body: input::long_text("description", &params.body)?,
+            assignee: input::assignee(params.assignee.as_deref().unwrap_or_default())?,
+            limits: input::Limits::checked(params)?,
+            labels: input::labels(&params.labels)?,
+            skills: input::skills(&params.skills)?,
+            tenant: input::tenant(params.tenant.as_deref().unwrap_or_default())?,
+            model: input::model(params.model.as_deref().unwrap_or_default())?,
+            due_at: params.due_at.map(|at| input::moment("the due time", at)).transpose()?.filter(|at| *at > 0),
+            repeats: repeat::checked(params.repeat.as_deref().unwrap_or_default(), now)?,
+        })
+    }
+}
+
 /// Creates a card inside a transaction; also says whether it is new or was found by its idempotency key.
 pub(super) async fn create_in(
     core: &Core,
@@ -47,15 +76,7 @@ pub(super) async fn create_in(
 ) -> Result<(CardRow, bool), KanbanError> {
     let now = core.now_ms();
     let title = input::title(&params.title)?;
-    let body = input::long_text("description", &params.body)?;
-    let assignee = input::assignee(params.assignee.as_deref().unwrap_or_default())?;
-    let limits = input::Limits::checked(params)?;
-    let labels = input::labels(&params.labels)?;
-    let skills = input::skills(&params.skills)?;
-    let tenant = input::tenant(params.tenant.as_deref().unwrap_or_default())?;
-    let model = input::model(params.model.as_deref().unwrap_or_default())?;
-    let due_at = params.due_at.map(|at| input::moment("the due time", at)).transpose()?.filter(|at| *at > 0);
-    let repeats = repeat::checked(params.repeat.as_deref().unwrap_or_default(), now)?;
+    let Words { body, assignee, limits, labels, skills, tenant, model, due_at, repeats } = Words::checked(params, now)?;
     let board = boards::for_write(tx, &params.board, now).await?;
     let key = input::key(params.idempotency_key.as_deref().unwrap_or_default())?;
     if let Some(key) = key

@@ -23,11 +23,12 @@ const SWEEP: Duration = Duration::from_secs(1);
 const CLAIMED_AT_ONCE: usize = 16;
 /// While something is being ended, it is looked at more often.
 const SWEEP_WHILE_ENDING: Duration = Duration::from_millis(200);
+/// What is due and could not be started is tried again after this long, not at once and for ever.
+const OVERDUE: Duration = Duration::from_millis(50);
 /// A gap between the two clocks that is no correction of one of them.
 const SLEPT_MS: i64 = 10_000;
 /// Bytes of a dead worker's log that become its error.
 const LOG_TAIL_BYTES: usize = 2_000;
-const MAX_LOG_BYTES: u64 = 2 * 1024 * 1024;
 /// What a worker inherits from the server: nothing secret, nothing that changes what it does.
 const INHERITED: &[&str] = &["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "RUST_LOG"];
 
@@ -103,10 +104,13 @@ struct Dispatcher {
 }
 
 impl Dispatcher {
-    /// One look: start what can start, and once a second take back what is lost. Returns how long to sleep at most.
+    /// One look: start what is due or ready, and once a second take back what is lost. Returns how long to sleep at most.
     /// Leases are judged by `now`, when the machine was known to be awake: it may fall asleep in the middle of a look.
     async fn look(&self, next_sweep: &mut tokio::time::Instant, now: i64) -> Duration {
         let mut pause = SWEEP;
+        if let Err(error) = claim::release_due(&self.core).await {
+            tracing::error!(%error, "a scheduled card whose time has come cannot be released; trying again");
+        }
         if tokio::time::Instant::now() >= *next_sweep {
             match self.sweep(now).await {
                 Ok(true) => pause = SWEEP_WHILE_ENDING,
@@ -119,10 +123,7 @@ impl Dispatcher {
             tracing::error!(%error, "starting ready cards failed; trying again");
         }
         match claim::next_wake(&self.core).await {
-            Ok(Some(at)) => {
-                let wait = u64::try_from(at - self.core.now_ms()).unwrap_or(0);
-                pause.min(Duration::from_millis(wait.max(1)))
-            }
+            Ok(Some(at)) => pause.min(until(at - self.core.now_ms())),
             Ok(None) => pause,
             Err(error) => {
                 tracing::error!(%error, "cannot tell when the next card is due");
@@ -132,7 +133,6 @@ impl Dispatcher {
     }
 
     async fn sweep(&self, now: i64) -> Result<bool, KanbanError> {
-        claim::release_due(&self.core).await?;
         recovery::sweep_runs_at(&self.core, now).await?;
         recovery::reap(&self.core).await
     }
@@ -224,6 +224,11 @@ impl Dispatcher {
     }
 }
 
+/// How long to sleep until a moment that is so many milliseconds ahead.
+fn until(ahead_ms: i64) -> Duration {
+    u64::try_from(ahead_ms).ok().filter(|ahead| *ahead > 0).map_or(OVERDUE, Duration::from_millis)
+}
+
 async fn note_process(core: &Core, claim: &Claim, process: Identity) {
     if let Err(error) = claim::remember_claimed(core, claim.ticket, process).await {
         tracing::error!(%error, pid = process.pid, "a worker's process cannot be recorded");
@@ -271,11 +276,8 @@ fn log_tail(path: &std::path::Path) -> String {
     })
 }
 
-/// Opens a worker's log for appending; an overlong one of an earlier attempt makes room.
+/// Opens a worker's log for appending. Every attempt has its own.
 fn open_log(path: &std::path::Path) -> std::io::Result<std::fs::File> {
     use std::os::unix::fs::OpenOptionsExt;
-    if std::fs::metadata(path).is_ok_and(|meta| meta.len() > MAX_LOG_BYTES) {
-        std::fs::rename(path, path.with_extension("log.1"))?;
-    }
     std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path)
 }

@@ -4,10 +4,11 @@ use protocol::{CardId, CardRef, CardState, CardWritten, EditCardParams};
 use serde_json::json;
 use sqlx::SqliteConnection;
 
+use super::boards::load_for_write;
 use super::card_row::{CardRow, load};
 use super::event::{self, NewEvent};
 use super::undo::{self, Inverse};
-use super::{KanbanError, boards, input, repeat, store, view};
+use super::{KanbanError, input, repeat, store, view};
 use crate::{Actor, Core, audit};
 
 /// Changes what a card says.
@@ -16,7 +17,7 @@ use crate::{Actor, Core, audit};
 /// `Conflict` when the card changed since `revision`.
 pub async fn edit_card(core: &Core, actor: &Actor, params: EditCardParams) -> Result<CardWritten, KanbanError> {
     let mut tx = core.write().await?;
-    let before = load(&mut tx, CardRef::Id(params.id)).await?;
+    let before = load_for_write(&mut tx, CardRef::Id(params.id)).await?;
     require_revision(&before, Some(params.revision))?;
     let Some((card, inverse)) = edit_in(core, &mut tx, actor, &before, &params).await? else {
         return written(core, before.id, None).await;
@@ -34,7 +35,6 @@ pub(super) async fn edit_in(
     before: &CardRow,
     params: &EditCardParams,
 ) -> Result<Option<(CardRow, Inverse)>, KanbanError> {
-    boards::require_open(tx, before.board_id).await?;
     let mut after = before.clone();
     if let Some(title) = &params.title {
         input::title(title)?.clone_into(&mut after.title);

@@ -1,5 +1,7 @@
 //! What can go wrong with a card, in sentences for people.
 
+use protocol::ErrorCode;
+
 use crate::store::StoreError;
 
 /// A refusal or a fault. Every text says what is wrong and, where there is one, the next step.
@@ -23,6 +25,20 @@ pub enum KanbanError {
     /// The database failed.
     #[error(transparent)]
     Internal(#[from] StoreError),
+}
+
+impl KanbanError {
+    /// What kind of failure it is, for programs.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::NotFound(_) => ErrorCode::NotFound,
+            Self::Conflict(_) | Self::Fenced(_) => ErrorCode::Conflict,
+            Self::Invalid(_) => ErrorCode::Invalid,
+            Self::Denied(_) => ErrorCode::Denied,
+            Self::Internal(error) => error.code(),
+        }
+    }
 }
 
 impl From<sqlx::Error> for KanbanError {

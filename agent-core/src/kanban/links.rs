@@ -3,11 +3,12 @@
 use protocol::{CardRef, CardState, LinkWritten};
 use sqlx::SqliteConnection;
 
+use super::boards::load_for_write;
 use super::card_row::{CardRow, load};
 use super::event::{self, NewEvent};
 use super::transition::{self, Cause, Transition};
 use super::undo::{self, Inverse};
-use super::{KanbanError, boards, store};
+use super::{KanbanError, store};
 use crate::{Actor, Core, audit};
 
 /// Makes `child` wait for `parent`.
@@ -17,7 +18,7 @@ use crate::{Actor, Core, audit};
 pub async fn link(core: &Core, actor: &Actor, parent: CardRef, child: CardRef) -> Result<LinkWritten, KanbanError> {
     let mut tx = core.write().await?;
     let parent = load(&mut tx, parent).await?;
-    let child = load(&mut tx, child).await?;
+    let child = load_for_write(&mut tx, child).await?;
     let is_new = link_in(core, &mut tx, actor, &parent, &child).await?;
     let inverse = Inverse::Unlink { parent: parent.id, child: child.id };
     let undo = if is_new { undo::offer(core, &mut tx, actor, &child, &inverse).await? } else { None };
@@ -39,7 +40,6 @@ pub(super) async fn link_in(
     if parent.board_id != child.board_id {
         return Err(KanbanError::Invalid("the cards are on different boards; links stay within one".into()));
     }
-    boards::require_open(tx, parent.board_id).await?;
     if store::is_reachable(tx, child.id, parent.id).await? {
         return Err(KanbanError::Invalid(format!(
             "{} already waits for {}, so this link would close a circle and neither could start",
@@ -65,7 +65,7 @@ pub(super) async fn link_in(
 pub async fn unlink(core: &Core, actor: &Actor, parent: CardRef, child: CardRef) -> Result<LinkWritten, KanbanError> {
     let mut tx = core.write().await?;
     let parent = load(&mut tx, parent).await?;
-    let child = load(&mut tx, child).await?;
+    let child = load_for_write(&mut tx, child).await?;
     unlink_in(core, &mut tx, actor, &parent, &child).await?;
     let inverse = Inverse::Link { parent: parent.id, child: child.id };
     let undo = undo::offer(core, &mut tx, actor, &child, &inverse).await?;

@@ -29,7 +29,7 @@ mod repeat;
 mod report;
 mod retry;
 mod review;
-mod run_log;
+pub(crate) mod run_log;
 mod store;
 mod transition;
 pub mod triage;
@@ -45,7 +45,7 @@ pub use boards::{
     ensure_board, restore_board, save_template, save_view, templates,
 };
 pub use bulk::change_cards;
-pub use claim::{Claim, claim_card_for, claim_next, claim_ready, release_due};
+pub use claim::{Claim, claim_card_for, claim_next, claim_ready, release_due, starting_next};
 pub use comments::add_comment;
 pub use create::{create_card, create_or_find};
 pub use diagnose::{attention, diagnostics};
@@ -53,7 +53,9 @@ pub use edit::edit_card;
 pub use error::KanbanError;
 pub use event::EVENT_KINDS;
 pub use links::{link, unlink};
-pub use moves::{block_card, complete_card, delete_card, edit_result, move_card, reclaim_card, schedule_card};
+pub use moves::{
+    block_card, complete_card, delete_card, edit_result, move_card, reassign_card, reclaim_card, schedule_card,
+};
 pub use recovery::{reap, sweep_runs};
 pub use report::{events, newest_event, stats, worker_context};
 pub use retry::retry_card;
@@ -66,6 +68,7 @@ pub use view::{
 };
 
 // What decisions need to move a card inside their own transaction.
+pub(crate) use boards::{MAX_DESCRIPTION_BYTES, board_color, board_icon, board_name};
 pub(crate) use card_row::{CardRow, load as load_card, word};
 pub(crate) use comments::comment_in;
 pub(crate) use input::{long_text, slug as checked_slug};

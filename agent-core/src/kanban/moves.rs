@@ -1,15 +1,16 @@
 //! What people do with cards: move, schedule, block, finish, take back from a worker, delete.
 
-use protocol::{BoardId, CardId, CardRef, CardState, CardWritten, MoveCardParams};
+use protocol::{BoardId, CardId, CardRef, CardState, CardWritten, EditCardParams, MoveCardParams};
 use sqlx::SqliteConnection;
 
+use super::boards::load_for_write;
 use super::card_row::{self, CardRow, load};
 use super::create::open_question;
-use super::edit::{changed_meanwhile, require_revision, written};
+use super::edit::{changed_meanwhile, edit_in, require_revision, written};
 use super::event::{self, NewEvent};
 use super::transition::{self, Cause, Failures, Place, RunEnd, Transition};
 use super::undo::{self, Inverse};
-use super::{KanbanError, boards, input, rank, store, view};
+use super::{KanbanError, input, rank, store, view};
 use crate::{Actor, Core, audit};
 
 /// The furthest a card can be scheduled ahead: five years.
@@ -21,7 +22,7 @@ pub(crate) const MAX_AHEAD_MS: i64 = 5 * 366 * 24 * 3_600_000;
 /// `Conflict` for an illegal move, with the legal ones, and for a stale revision.
 pub async fn move_card(core: &Core, actor: &Actor, params: MoveCardParams) -> Result<CardWritten, KanbanError> {
     let mut tx = core.write().await?;
-    let before = load(&mut tx, CardRef::Id(params.id)).await?;
+    let before = load_for_write(&mut tx, CardRef::Id(params.id)).await?;
     require_revision(&before, params.revision)?;
     let neighbours = Neighbours { after: params.after, before: params.before };
     let Some((card, inverse)) = move_in(core, &mut tx, actor, &before, params.to, neighbours).await? else {
@@ -48,7 +49,6 @@ pub(super) async fn move_in(
     to: CardState,
     neighbours: Neighbours,
 ) -> Result<Option<(CardRow, Inverse)>, KanbanError> {
-    boards::require_open(tx, before.board_id).await?;
     let inverse = Inverse::restore(tx, before).await?;
     let place = wanted_place(tx, before.id, before.board_id, to, neighbours).await?;
     if to == before.state {
@@ -77,10 +77,6 @@ async fn with_parents(tx: &mut SqliteConnection, card: &CardRow, to: CardState) 
     let waits = store::has_unfinished_parent(tx, card.id).await?;
     match (to, waits) {
         (CardState::Ready, true) if card.state == CardState::Todo => Err(waits_for_parents(tx, card).await?),
-        (CardState::Todo, false) if card.state == CardState::Ready => Err(KanbanError::Conflict(format!(
-            "{} waits for no other card, so it stays ready; move it to triage to keep it from starting",
-            card.label()
-        ))),
         (_, true) => Ok(CardState::Todo),
         (_, false) => Ok(CardState::Ready),
     }
@@ -147,7 +143,7 @@ async fn wanted_place(
 /// `Invalid` for a time that is past or more than five years ahead; `Conflict` for a finished or asking card.
 pub async fn schedule_card(core: &Core, actor: &Actor, card: CardRef, at: i64) -> Result<CardWritten, KanbanError> {
     let mut tx = core.write().await?;
-    let before = load(&mut tx, card).await?;
+    let before = load_for_write(&mut tx, card).await?;
     let (card, inverse) = schedule_in(core, &mut tx, actor, &before, at).await?;
     let undo = undo::offer(core, &mut tx, actor, &card, &inverse).await?;
     tx.commit().await?;
@@ -165,7 +161,6 @@ pub(super) async fn schedule_in(
     if at <= now || at > now + MAX_AHEAD_MS {
         return Err(KanbanError::Invalid("choose a time in the future, at most five years ahead".into()));
     }
-    boards::require_open(tx, before.board_id).await?;
     let inverse = Inverse::restore(tx, before).await?;
     if before.state == CardState::Scheduled {
         if !store::set_scheduled(tx, before, Some(at), now).await? {
@@ -192,8 +187,7 @@ pub(super) async fn schedule_in(
 pub async fn block_card(core: &Core, actor: &Actor, card: CardRef, reason: &str) -> Result<CardWritten, KanbanError> {
     let reason = input::needed_text("reason", reason)?;
     let mut tx = core.write().await?;
-    let before = load(&mut tx, card).await?;
-    boards::require_open(&mut tx, before.board_id).await?;
+    let before = load_for_write(&mut tx, card).await?;
     let inverse = Inverse::restore(&mut tx, &before).await?;
     let mut transition = Transition::new(Cause::AskInput, CardState::Blocked, "blocked");
     transition.detail = serde_json::json!({ "reason": crate::text::excerpt(reason, 400) });
@@ -217,8 +211,7 @@ pub async fn complete_card(
 ) -> Result<CardWritten, KanbanError> {
     let summary = input::long_text("summary", summary)?.trim();
     let mut tx = core.write().await?;
-    let before = load(&mut tx, card).await?;
-    boards::require_open(&mut tx, before.board_id).await?;
+    let before = load_for_write(&mut tx, card).await?;
     let inverse = Inverse::restore(&mut tx, &before).await?;
     let mut transition = Transition::new(Cause::Person, CardState::Done, "completed");
     transition.failures = Failures::Reset;
@@ -237,8 +230,7 @@ pub async fn complete_card(
 pub async fn edit_result(core: &Core, actor: &Actor, card: CardRef, summary: &str) -> Result<CardWritten, KanbanError> {
     let summary = input::needed_text("summary", summary)?.trim();
     let mut tx = core.write().await?;
-    let before = load(&mut tx, card).await?;
-    boards::require_open(&mut tx, before.board_id).await?;
+    let before = load_for_write(&mut tx, card).await?;
     if before.state != CardState::Done {
         return Err(KanbanError::Conflict(format!(
             "{} is in {}; only a finished card has a result to rewrite",
@@ -267,6 +259,7 @@ pub async fn edit_result(core: &Core, actor: &Actor, card: CardRef, summary: &st
 pub async fn reclaim_card(core: &Core, actor: &Actor, card: CardRef, reason: &str) -> Result<CardWritten, KanbanError> {
     let reason = input::long_text("reason", reason)?.trim();
     let mut tx = core.write().await?;
+    // Also on a board that was put away: no worker is kept because of it.
     let before = load(&mut tx, card).await?;
     if before.state != CardState::Running {
         return Err(KanbanError::Conflict(format!(
@@ -276,7 +269,20 @@ pub async fn reclaim_card(core: &Core, actor: &Actor, card: CardRef, reason: &st
         )));
     }
     let inverse = Inverse::restore(&mut tx, &before).await?;
-    let waits = store::has_unfinished_parent(&mut tx, before.id).await?;
+    let after = reclaim_in(core, &mut tx, actor, &before, reason).await?;
+    let undo = undo::offer(core, &mut tx, actor, &after, &inverse).await?;
+    tx.commit().await?;
+    written(core, after.id, undo).await
+}
+
+async fn reclaim_in(
+    core: &Core,
+    tx: &mut SqliteConnection,
+    actor: &Actor,
+    before: &CardRow,
+    reason: &str,
+) -> Result<CardRow, KanbanError> {
+    let waits = store::has_unfinished_parent(tx, before.id).await?;
     let to = if waits { CardState::Todo } else { CardState::Ready };
     let mut transition = Transition::new(Cause::Person, to, "reclaimed");
     transition.failures = Failures::Reset;
@@ -284,7 +290,34 @@ pub async fn reclaim_card(core: &Core, actor: &Actor, card: CardRef, reason: &st
     let said = if reason.is_empty() { String::new() } else { format!(": {}", crate::text::excerpt(reason, 400)) };
     transition.detail = serde_json::json!({ "manual": true, "reason": crate::text::excerpt(reason, 400) });
     transition.run_end = Some(RunEnd::reclaimed(format!("{} took the card back{said}", actor.name())));
-    let after = transition::apply(core, &mut tx, actor, &before, transition).await?;
+    transition::apply(core, tx, actor, before, transition).await
+}
+
+/// Gives a card to another profile; with a reason to reclaim it, also one that a worker has, which is ended then. Both
+/// happen, or neither, and both are taken back together.
+///
+/// # Errors
+/// `Invalid` for what can be no profile, `Conflict` while a worker has it and there is no reason to reclaim it.
+pub async fn reassign_card(
+    core: &Core,
+    actor: &Actor,
+    card: CardRef,
+    profile: &str,
+    reclaim: Option<&str>,
+) -> Result<CardWritten, KanbanError> {
+    let reason = reclaim.map(|reason| input::long_text("reason", reason)).transpose()?.map(str::trim);
+    let mut tx = core.write().await?;
+    let before = load_for_write(&mut tx, card).await?;
+    let inverse = Inverse::restore(&mut tx, &before).await?;
+    let taken = match reason.filter(|_| before.state == CardState::Running) {
+        Some(reason) => Some(reclaim_in(core, &mut tx, actor, &before, reason).await?),
+        None => None,
+    };
+    let now_is = taken.as_ref().unwrap_or(&before);
+    let params =
+        EditCardParams { assignee: Some(profile.to_owned()), ..EditCardParams::of(now_is.id, now_is.revision) };
+    let edited = edit_in(core, &mut tx, actor, now_is, &params).await?.map(|(card, _)| card);
+    let Some(after) = edited.or(taken) else { return written(core, before.id, None).await };
     let undo = undo::offer(core, &mut tx, actor, &after, &inverse).await?;
     tx.commit().await?;
     written(core, after.id, undo).await
@@ -296,7 +329,7 @@ pub async fn reclaim_card(core: &Core, actor: &Actor, card: CardRef, reason: &st
 /// `NotFound` when it is deleted already.
 pub async fn delete_card(core: &Core, actor: &Actor, card: CardRef) -> Result<CardWritten, KanbanError> {
     let mut tx = core.write().await?;
-    let before = load(&mut tx, card).await?;
+    let before = load_for_write(&mut tx, card).await?;
     let (deleted, inverse) = delete_in(core, &mut tx, actor, &before).await?;
     let undo = undo::offer(core, &mut tx, actor, &deleted, &inverse).await?;
     tx.commit().await?;

@@ -25,7 +25,7 @@ const FACTS: &str = concat!(
 );
 
 /// No pause lasts longer: a provider's own word counts up to a day. The SQL of `claim` says the same.
-const LONGEST_PAUSE_MS: i64 = 90_000_000;
+pub(super) const LONGEST_PAUSE_MS: i64 = 90_000_000;
 
 /// Kind, board, profile, number.
 type Fact = (String, Option<Uuid>, Option<String>, i64);
@@ -66,6 +66,14 @@ pub(super) struct Candidate<'a> {
 
 impl Readiness {
     pub(super) async fn read(core: &Core, connection: &mut SqliteConnection) -> Result<Self, KanbanError> {
+        let mut this = Self::of_files(core);
+        this.look(core, connection).await?;
+        Ok(this)
+    }
+
+    /// What the files say, which is read before a write begins: nobody waits for a disk then. What the database says is
+    /// to be added with [`Self::look`].
+    pub(super) fn of_files(core: &Core) -> Self {
         let config = core.config();
         let profiles = match profiles::list(core.home()) {
             Ok(found) => found
@@ -78,7 +86,7 @@ impl Readiness {
                 HashMap::from([("default".to_owned(), ExecutorKind::Agent)])
             }
         };
-        let mut this = Self {
+        Self {
             profiles,
             default_assignee: config.kanban.default_assignee.clone(),
             provider_ready: llm::is_ready(core),
@@ -89,26 +97,36 @@ impl Readiness {
             used_on_board: HashMap::new(),
             used_by_profile: HashMap::new(),
             paused: HashMap::new(),
-        };
-        let facts: Vec<Fact> = sqlx::query_as(FACTS).bind(this.now).fetch_all(connection).await?;
+        }
+    }
+
+    /// What the database says now, in place of what it said before.
+    pub(super) async fn look(&mut self, core: &Core, connection: &mut SqliteConnection) -> Result<(), KanbanError> {
+        self.now = core.now_ms();
+        self.slots.used = 0;
+        self.boards.clear();
+        self.used_on_board.clear();
+        self.used_by_profile.clear();
+        self.paused.clear();
+        let facts: Vec<Fact> = sqlx::query_as(FACTS).bind(self.now).fetch_all(connection).await?;
         for (kind, board, profile, number) in facts {
             match (kind.as_str(), board.map(BoardId), profile) {
                 ("run", Some(board), Some(profile)) => {
                     let count = u32::try_from(number).unwrap_or(u32::MAX);
-                    this.slots.used += count;
-                    *this.used_on_board.entry(board).or_default() += count;
-                    *this.used_by_profile.entry(profile).or_default() += count;
+                    self.slots.used += count;
+                    *self.used_on_board.entry(board).or_default() += count;
+                    *self.used_by_profile.entry(profile).or_default() += count;
                 }
                 ("board", Some(board), _) => {
-                    this.boards.insert(board, u32::try_from(number).unwrap_or(u32::MAX));
+                    self.boards.insert(board, u32::try_from(number).unwrap_or(u32::MAX));
                 }
                 (_, _, Some(profile)) => {
-                    this.paused.insert(profile, number);
+                    self.paused.insert(profile, number);
                 }
                 _ => {}
             }
         }
-        Ok(this)
+        Ok(())
     }
 
     /// The profile that would work on a card with that assignee.

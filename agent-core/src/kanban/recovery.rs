@@ -1,6 +1,6 @@
 //! Taking cards back from workers that died, went quiet or ran too long, and making sure that they are gone.
 
-use protocol::{CardId, CardRef, CardState, DecisionKind, RunEventKind, RunId, RunOutcome};
+use protocol::{CardId, CardRef, CardState, DecisionKind, RunId, RunOutcome};
 use rustix::process::Signal;
 use sqlx::{Row, SqliteConnection};
 use uuid::Uuid;
@@ -36,7 +36,6 @@ const LEFT_OVER: &str = "SELECT p.run_id, p.pid, p.pid_started, p.asked_at, p.ho
     WHERE r.ended_at IS NOT NULL LIMIT 1000";
 const ASKED: &str = "UPDATE kanban_process SET asked_at = ?2 WHERE run_id = ?1";
 const FORGET: &str = "DELETE FROM kanban_process WHERE run_id = ?1";
-const COUNT_EVENTS: &str = "UPDATE kanban_run SET events = ?2 WHERE id = ?1";
 
 /// An open run that failed.
 pub(super) struct FailedRun<'a> {
@@ -79,9 +78,7 @@ pub(super) async fn fail_in(
     let failures = card.failures + u32::from(counted);
     let systemic = matches!(verdict, Verdict::PausesProfile { .. });
     let gives_up = outcome == RunOutcome::Budget || systemic || (counted && failures >= limit);
-    let seq = failed.events + 1;
-    worker::insert_event(tx, failed.run, seq, RunEventKind::Ended, outcome.as_str(), error, false, now).await?;
-    sqlx::query(COUNT_EVENTS).bind(failed.run.0).bind(seq).execute(&mut *tx).await?;
+    worker::end_activity(tx, failed.run, failed.events, outcome, (false, error), now).await?;
 
     let (cause, to) = if gives_up {
         (Cause::GiveUp, CardState::Blocked)
@@ -330,7 +327,7 @@ async fn forget(core: &Core, runs: &[RunId]) -> Result<(), KanbanError> {
 }
 
 #[cfg(test)]
-pub(super) const ALL_SQL: &[&str] = &[OVERDUE, EXTEND, OPEN_RUN, LEFT_OVER, ASKED, FORGET, COUNT_EVENTS];
+pub(super) const ALL_SQL: &[&str] = &[OVERDUE, EXTEND, OPEN_RUN, LEFT_OVER, ASKED, FORGET];
 
 #[cfg(test)]
 mod tests {

@@ -4,6 +4,7 @@ use protocol::{CardRef, CardState, CardWritten, RetryCardParams};
 
 use sqlx::SqliteConnection;
 
+use super::boards::load_for_write;
 use super::card_row::{CardRow, load};
 use super::comments::comment_in;
 use super::edit::{write_fields, written};
@@ -11,7 +12,7 @@ use super::event::{self, NewEvent};
 use super::pause;
 use super::transition::{self, Cause, Failures, RunEnd, Transition};
 use super::undo::{self, Inverse};
-use super::{KanbanError, boards, input, store};
+use super::{KanbanError, input, store};
 use crate::{Actor, Core, audit, decisions};
 
 /// Lets a card run again, with another profile, another model or a comment. A running card is taken back from its
@@ -25,8 +26,7 @@ pub async fn retry_card(core: &Core, actor: &Actor, params: RetryCardParams) -> 
     }
     let comment = input::long_text("comment", &params.comment)?.trim();
     let mut tx = core.write().await?;
-    let found = load(&mut tx, CardRef::Id(params.id)).await?;
-    boards::require_open(&mut tx, found.board_id).await?;
+    let found = load_for_write(&mut tx, CardRef::Id(params.id)).await?;
     if !matches!(found.state, CardState::Running | CardState::Blocked | CardState::Done | CardState::Ready) {
         return Err(KanbanError::Conflict(format!(
             "{} is in {}; only a ready, running, blocked or finished card can be tried again",

@@ -2,10 +2,15 @@
 //!
 //! A part is bounded, whatever the log's size. What leaves here has no terminal codes and no secrets, also not those
 //! that begin before the part. It must never read anything but the log files of the run that was named.
+//!
+//! A log that was full went on in a new file, and the one before it is kept (`.log.1`). Both are read as one, and a
+//! place in it counts all that was ever written, so that it stays the same when the next file is begun.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use protocol::{ExecutorKind, LogPart, LogSource, RunEventKind, RunEventView, RunId, RunLog, RunLogParams};
 use sqlx::{Row, SqliteConnection};
@@ -53,13 +58,12 @@ pub async fn run_log(core: &Core, params: RunLogParams) -> Result<RunLog, Kanban
     let source = chosen(&logged, params.source)?;
     if source == LogSource::Activity {
         let (text, from, to) = activity(&mut reader, logged.run, params.part, PART_EVENTS).await?;
-        let text = clean(core, &text, false)?;
-        return Ok(answer(logged, source, text, (from, to)));
+        let part = Part { text, from, to, earlier: from > 0, inside_key: false };
+        return answer(core, logged, source, part);
     }
     drop(reader);
     let part = read_part(&path(core, &logged, source), params.part, logged.live).map_err(unreadable)?;
-    let text = clean(core, &part.text, part.inside_key)?;
-    Ok(answer(logged, source, text, (part.from, part.to)))
+    answer(core, logged, source, part)
 }
 
 /// The end of a run's log as a file: its name and its text, at most 4 MB.
@@ -76,18 +80,20 @@ pub async fn run_log_file(core: &Core, run: RunId, source: Option<LogSource>) ->
         return Ok((name, clean(core, &text, false)?));
     }
     drop(reader);
-    let (bytes, start, inside_key) = match read_range(&path(core, &logged, source), FILE_BYTES) {
+    let (bytes, is_whole, inside_key) = match read_end(&path(core, &logged, source), FILE_BYTES) {
         // Its program has written nothing yet.
-        Err(error) if error.kind() == io::ErrorKind::NotFound && logged.live => (Vec::new(), 0, false),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && logged.live => (Vec::new(), true, false),
         read => read.map_err(unreadable)?,
     };
     let text = String::from_utf8_lossy(&bytes);
-    let whole = if start == 0 { text.as_ref() } else { text.split_once('\n').map_or("", |(_, rest)| rest) };
+    let whole = if is_whole { text.as_ref() } else { text.split_once('\n').map_or("", |(_, rest)| rest) };
     Ok((name, clean(core, whole, inside_key)?))
 }
 
-fn answer(logged: Logged, source: LogSource, text: String, (from, to): (u64, u64)) -> RunLog {
-    RunLog { source, sources: logged.sources, text, from, to, earlier: from > 0, live: logged.live }
+fn answer(core: &Core, logged: Logged, source: LogSource, part: Part) -> Result<RunLog, KanbanError> {
+    let text = clean(core, &part.text, part.inside_key)?;
+    let Part { from, to, earlier, .. } = part;
+    Ok(RunLog { source, sources: logged.sources, text, from, to, earlier, live: logged.live })
 }
 
 async fn logged(core: &Core, connection: &mut SqliteConnection, run: RunId) -> Result<Logged, KanbanError> {
@@ -146,41 +152,127 @@ fn clean(core: &Core, source: &str, inside_key: bool) -> Result<String, KanbanEr
     Ok(text::redact(&redactor.clean(&plain)))
 }
 
-struct Part {
-    text: String,
-    from: u64,
-    to: u64,
-    inside_key: bool,
+/// The beginning of the first line of a file that goes on where another one ended, and its end.
+const MARK: (&str, &str) = ("[hermes: ", " bytes were written before this]\n");
+
+/// The first line of a file before which so much was written.
+pub(crate) fn mark(before: u64) -> String {
+    format!("{}{before}{}", MARK.0, MARK.1)
+}
+
+/// How much was written before a file, and how long the line is that says so.
+pub(crate) fn begin_of(file: &mut File) -> io::Result<(u64, u64)> {
+    let line = read_between(file, 0, 80)?;
+    let line = line.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
+    let said = std::str::from_utf8(line).ok(); // silent-ok: what is no text is no such line
+    let before = said.and_then(|line| line.strip_prefix(MARK.0)?.strip_suffix(MARK.1)?.parse().ok()); // silent-ok: the same
+    Ok(before.map_or((0, 0), |before: u64| (before, line.len() as u64)))
+}
+
+/// A log as it is at this moment, in one file or in two.
+struct Log {
+    /// Each with the place of its first byte, the bytes that are skipped before that one, and the place of its end.
+    files: Vec<(File, u64, u64, u64)>,
+}
+
+impl Log {
+    fn open(path: &Path) -> io::Result<Self> {
+        let older_path = path.with_extension("log.1");
+        for _ in 0..20 {
+            let newer = match File::open(path) {
+                // The next file is begun just now.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && older_path.exists() => {
+                    std::thread::sleep(Duration::from_millis(1));
+                    continue;
+                }
+                newer => newer?,
+            };
+            let older = match File::open(&older_path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Self::of(newer, None),
+                older => older?,
+            };
+            // Begun between the two, so that the same file is met twice.
+            let (a, b) = (newer.metadata()?, older.metadata()?);
+            if (a.dev(), a.ino()) != (b.dev(), b.ino()) {
+                return Self::of(newer, Some(older));
+            }
+        }
+        // A worker died while it began the next one.
+        Self::of(File::open(&older_path)?, None)
+    }
+
+    fn of(mut newer: File, older: Option<File>) -> io::Result<Self> {
+        let mut files = Vec::new();
+        let (mut before, skip) = if older.is_some() { begin_of(&mut newer)? } else { (0, 0) };
+        if let Some(mut older) = older {
+            let (_, skip) = begin_of(&mut older)?;
+            let length = older.metadata()?.len().saturating_sub(skip);
+            before = before.max(length);
+            files.push((older, before - length, skip, before));
+        }
+        let length = newer.metadata()?.len().saturating_sub(skip);
+        files.push((newer, before, skip, before + length));
+        Ok(Self { files })
+    }
+
+    fn begin(&self) -> u64 {
+        self.files.first().map_or(0, |(_, begin, ..)| *begin)
+    }
+
+    fn end(&self) -> u64 {
+        self.files.last().map_or(0, |(.., end)| *end)
+    }
+
+    fn read(&mut self, from: u64, to: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        for (file, begin, skip, end) in &mut self.files {
+            let (from, to) = (from.max(*begin), to.min(*end));
+            if from < to {
+                bytes.extend(read_between(file, from - *begin + *skip, to - *begin + *skip)?);
+            }
+        }
+        Ok(bytes)
+    }
+}
+
+pub(crate) struct Part {
+    pub(crate) text: String,
+    pub(crate) from: u64,
+    pub(crate) to: u64,
+    /// Whether more is kept before it.
+    pub(crate) earlier: bool,
+    pub(crate) inside_key: bool,
 }
 
 /// Reads whole lines. What is still being written is left for the next time.
-fn read_part(path: &std::path::Path, part: LogPart, live: bool) -> io::Result<Part> {
-    let mut file = match File::open(path) {
-        Ok(file) => file,
+pub(crate) fn read_part(path: &Path, part: LogPart, live: bool) -> io::Result<Part> {
+    let mut log = match Log::open(path) {
+        Ok(log) => log,
         Err(error) if error.kind() == io::ErrorKind::NotFound && live => {
-            return Ok(Part { text: String::new(), from: 0, to: 0, inside_key: false });
+            return Ok(Part { text: String::new(), from: 0, to: 0, earlier: false, inside_key: false });
         }
         Err(error) => return Err(error),
     };
-    let size = file.metadata()?.len();
+    let (begin, end) = (log.begin(), log.end());
+    let back = |at: u64| (at.saturating_sub(PART_BYTES).max(begin), at);
     let (from, to) = match part {
-        LogPart::End => (size.saturating_sub(PART_BYTES), size),
-        LogPart::Before(at) => (at.min(size).saturating_sub(PART_BYTES), at.min(size)),
-        // The file was begun anew meanwhile: from its beginning.
-        LogPart::After(at) if at > size => (0, size.min(PART_BYTES)),
-        LogPart::After(at) => (at, size.min(at + PART_BYTES)),
+        LogPart::End => back(end),
+        LogPart::Before(at) => back(at.clamp(begin, end)),
+        // The file was begun anew meanwhile, or what followed was overwritten: from the beginning of what is there.
+        LogPart::After(at) if at > end || at < begin => (begin, end.min(begin + PART_BYTES)),
+        LogPart::After(at) => (at, end.min(at + PART_BYTES)),
     };
-    let mut bytes = read_between(&mut file, from, to)?;
+    let mut bytes = log.read(from, to)?;
     let (mut from, mut to) = (from, to);
     // What follows another part begins where that one ended: at the beginning of a line.
-    if from > 0
+    if from > begin
         && !matches!(part, LogPart::After(_))
         && let Some(end) = bytes.iter().position(|byte| *byte == b'\n')
     {
         bytes.drain(..=end);
         from += end as u64 + 1;
     }
-    if (live || to < size) && !matches!(part, LogPart::Before(_)) && bytes.last().is_some_and(|byte| *byte != b'\n') {
+    if (live || to < end) && !matches!(part, LogPart::Before(_)) && bytes.last().is_some_and(|byte| *byte != b'\n') {
         match bytes.iter().rposition(|byte| *byte == b'\n') {
             Some(last) => bytes.truncate(last + 1),
             // A line that fills a whole part is shown in pieces; any other one is waited for.
@@ -189,17 +281,18 @@ fn read_part(path: &std::path::Path, part: LogPart, live: bool) -> io::Result<Pa
         }
         to = from + bytes.len() as u64;
     }
-    let inside_key = begins_inside_key(&mut file, from)?;
-    Ok(Part { text: String::from_utf8_lossy(&bytes).into_owned(), from, to, inside_key })
+    let inside_key = begins_inside_key(&mut log, from)?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    Ok(Part { text, from, to, earlier: from > begin, inside_key })
 }
 
-/// The last bytes of a file, where they begin, and whether that is within a private key.
-fn read_range(path: &std::path::Path, most: u64) -> io::Result<(Vec<u8>, u64, bool)> {
-    let mut file = File::open(path)?;
-    let size = file.metadata()?.len();
-    let from = size.saturating_sub(most);
-    let bytes = read_between(&mut file, from, size)?;
-    Ok((bytes, from, begins_inside_key(&mut file, from)?))
+/// The last bytes of a log, whether that is all of it, and whether they begin within a private key.
+fn read_end(path: &Path, most: u64) -> io::Result<(Vec<u8>, bool, bool)> {
+    let mut log = Log::open(path)?;
+    let from = log.end().saturating_sub(most).max(log.begin());
+    let bytes = log.read(from, log.end())?;
+    let inside_key = begins_inside_key(&mut log, from)?;
+    Ok((bytes, from == log.begin(), inside_key))
 }
 
 fn read_between(file: &mut File, from: u64, to: u64) -> io::Result<Vec<u8>> {
@@ -209,11 +302,11 @@ fn read_between(file: &mut File, from: u64, to: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn begins_inside_key(file: &mut File, from: u64) -> io::Result<bool> {
-    if from == 0 {
+fn begins_inside_key(log: &mut Log, from: u64) -> io::Result<bool> {
+    if from == log.begin() {
         return Ok(false);
     }
-    let before = read_between(file, from.saturating_sub(LOOK_BACK_BYTES), from)?;
+    let before = log.read(from.saturating_sub(LOOK_BACK_BYTES), from)?;
     let before = text::plain(&String::from_utf8_lossy(&before));
     let Some(begin) = before.rfind("PRIVATE KEY-----").filter(|at| {
         let line = before[..*at].rfind("-----").map_or("", |dashes| &before[dashes..*at]);

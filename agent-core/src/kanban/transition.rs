@@ -265,13 +265,9 @@ fn refuse_illegal(card: &CardRow, transition: &Transition) -> Result<(), KanbanE
     if is_legal(transition.cause, card.state, transition.to) {
         return Ok(());
     }
-    // A ready card waits for nothing and one in todo does, so of the two only where it is can be had.
-    let beside = match card.state {
-        CardState::Ready => Some(CardState::Todo),
-        CardState::Todo => Some(CardState::Ready),
-        _ => None,
-    };
-    let targets = card.state.manual_targets().iter().filter(|state| Some(**state) != beside);
+    // A card in todo is ready as soon as what it waits for is done, and no sooner.
+    let in_vain = |to: CardState| (card.state, to) == (CardState::Todo, CardState::Ready);
+    let targets = card.state.manual_targets().iter().filter(|to| !in_vain(**to));
     let targets: Vec<&str> = targets.map(|state| state.title()).collect();
     Err(KanbanError::Conflict(format!(
         "{} is in {} and cannot go to {} now; possible: {}",

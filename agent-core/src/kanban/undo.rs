@@ -222,6 +222,8 @@ pub async fn undo(core: &Core, actor: &Actor, id: UndoId) -> Result<UndoResult, 
                     result.redo = Some(redo);
                 }
             }
+            // The whole is rolled back, and can be tried again.
+            Err(error @ KanbanError::Internal(_)) => return Err(error),
             Err(error) => {
                 step.rollback().await?;
                 let card = undo_store::card_of_undo(&mut tx, entry).await?;

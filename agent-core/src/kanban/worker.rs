@@ -8,7 +8,7 @@ mod start;
 
 use std::path::PathBuf;
 
-use protocol::{CardId, CardRef, ExecutorKind, RunEventKind, RunId, SessionId, WorkspaceKind};
+use protocol::{CardId, CardRef, ExecutorKind, RunEventKind, RunId, RunOutcome, SessionId, WorkspaceKind};
 use sqlx::{Row, SqliteConnection};
 use uuid::Uuid;
 
@@ -19,12 +19,12 @@ use crate::{Actor, Core, ModelConfig, text};
 
 pub use ending::{BlockWords, Handover, block, block_with, complete, complete_with, fail};
 pub use files::{attach, detach};
-pub use planning::{create, create_or_find, link, list, unlink};
+pub use planning::{MAX_LISTED, create, create_or_find, link, list, unlink};
 pub use start::{OutsideWork, start, start_outside};
 
 /// Longest entry of a run's activity, in bytes.
 const MAX_EVENT_BYTES: usize = 16 * 1024;
-/// Entries of one run that are kept; later ones are counted, not stored.
+/// Entries of one run that are kept; later ones are counted, not stored, except the last of all.
 const MAX_RUN_EVENTS: i64 = 20_000;
 
 /// How long after its end a run may still say what it did before.
@@ -264,8 +264,23 @@ async fn append(
     Ok(())
 }
 
+/// Writes the last entry of a run's activity: how it ended, and why. It is kept however long the activity is.
+pub(super) async fn end_activity(
+    tx: &mut SqliteConnection,
+    run: RunId,
+    already: i64,
+    outcome: RunOutcome,
+    (ok, why): (bool, &str),
+    now: i64,
+) -> Result<(), KanbanError> {
+    let seq = already + 1;
+    insert_event(tx, run, seq, RunEventKind::Ended, outcome.as_str(), &cut(why), ok, now).await?;
+    sqlx::query(COUNT_EVENTS).bind(run.0).bind(seq).execute(tx).await?;
+    Ok(())
+}
+
 #[allow(clippy::too_many_arguments, reason = "one column each, named at the only two call sites")]
-pub(super) async fn insert_event(
+async fn insert_event(
     tx: &mut SqliteConnection,
     run: RunId,
     seq: i64,

@@ -9,6 +9,7 @@ use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use protocol::ErrorCode;
 use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
@@ -114,6 +115,23 @@ pub enum StoreError {
     /// Anything else.
     #[error("the database failed: {0}")]
     Sql(#[source] sqlx::Error),
+}
+
+impl StoreError {
+    /// Whether a person can mend it: then its sentence says how.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::DiskFull
+            | Self::Busy
+            | Self::Flush(_)
+            | Self::ReadOnly
+            | Self::Disk(_)
+            | Self::Damaged
+            | Self::CannotOpen => ErrorCode::Unavailable,
+            _ => ErrorCode::Internal,
+        }
+    }
 }
 
 impl From<sqlx::Error> for StoreError {

@@ -3,11 +3,13 @@
 //! Everything here is a pure function of its input and costs no more than its input's length allows. It must never
 //! read a file, know a card, or let markup of the input reach the output as markup.
 
+mod json;
 mod markdown;
 mod misread;
 mod redact;
 mod terminal;
 
+pub use json::{JsonProblem, read_json};
 pub use markdown::{MAX_RENDERED_BYTES, markdown};
 pub use misread::{Notation, misread};
 pub use redact::redact;

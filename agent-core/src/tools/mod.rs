@@ -23,6 +23,7 @@ use serde::de::DeserializeOwned;
 use crate::Core;
 use crate::kanban::worker::{Assignment, RunTicket};
 use crate::llm::{Redactor, ToolSpec};
+use crate::text::read_json;
 use crate::worker::{Activity, Control};
 use places::Places;
 
@@ -147,12 +148,12 @@ impl ToolSet {
             return ToolOutcome::failed(format!("there is no tool \"{name}\"; use one of {}", names.join(", ")));
         };
         let text = if arguments.trim().is_empty() { "{}" } else { arguments };
-        let parsed = match serde_json::from_str::<serde_json::Value>(text) {
+        let parsed = match read_json::<serde_json::Value>(text.as_bytes()) {
             Ok(value @ serde_json::Value::Object(_)) => value,
             Ok(_) => return ToolOutcome::failed("the arguments must be one JSON object; nothing was done"),
             Err(error) => {
                 return ToolOutcome::failed(format!(
-                    "the arguments are not valid JSON ({error}); nothing was done. If they were cut off, send less at once"
+                    "the arguments are not valid JSON: {error}; nothing was done. If they were cut off, send less at once"
                 ));
             }
         };
@@ -164,6 +165,6 @@ impl ToolSet {
 
 /// Reads a tool's arguments.
 fn parse<T: DeserializeOwned>(arguments: serde_json::Value) -> Result<T, ToolOutcome> {
-    serde_json::from_value(arguments)
+    read_json(arguments.to_string().as_bytes())
         .map_err(|error| ToolOutcome::failed(format!("wrong arguments: {error}; nothing was done")))
 }

@@ -1,10 +1,13 @@
 //! The full output of a run in a file that cannot grow without end: two files of 2 MB, the older one is overwritten.
+//! The newer of the two begins with a line that says how much was written before it, so that `kanban::run_log`, which
+//! reads both as one, knows every byte's place.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
+use crate::kanban::run_log::{begin_of, mark};
 use crate::llm::Redactor;
 
 const MAX_FILE_BYTES: u64 = 2 * 1024 * 1024;
@@ -14,7 +17,9 @@ const MAX_LINE_BYTES: usize = 64 * 1024;
 pub(super) struct RunLog {
     path: PathBuf,
     file: File,
+    /// Bytes of the file, and of the output before it.
     written: u64,
+    before: u64,
     line: String,
     redactor: Redactor,
 }
@@ -23,7 +28,8 @@ impl RunLog {
     pub(super) fn open(path: PathBuf, redactor: Redactor) -> io::Result<Self> {
         let file = Self::append(&path)?;
         let written = file.metadata()?.len();
-        Ok(Self { path, file, written, line: String::new(), redactor })
+        let (before, _) = begin_of(&mut File::open(&path)?)?;
+        Ok(Self { path, file, written, before, line: String::new(), redactor })
     }
 
     fn append(path: &std::path::Path) -> io::Result<File> {
@@ -52,9 +58,16 @@ impl RunLog {
     fn write(&mut self, text: &str) -> io::Result<()> {
         let clean = self.redactor.clean(text);
         if self.written + clean.len() as u64 > MAX_FILE_BYTES {
+            let (_, marked) = begin_of(&mut File::open(&self.path)?)?;
+            self.before += self.written - marked.min(self.written);
+            // Put into its place with its first line, so that nobody meets it without.
+            let (new, mark) = (self.path.with_extension("log.new"), mark(self.before));
+            self.file = Self::append(&new)?;
+            self.file.set_len(0)?;
+            self.file.write_all(mark.as_bytes())?;
             std::fs::rename(&self.path, self.path.with_extension("log.1"))?;
-            self.file = Self::append(&self.path)?;
-            self.written = 0;
+            std::fs::rename(&new, &self.path)?;
+            self.written = mark.len() as u64;
         }
         self.written += clean.len() as u64;
         self.file.write_all(clean.as_bytes())
@@ -64,6 +77,7 @@ impl RunLog {
 #[cfg(test)]
 mod tests {
     use super::{MAX_FILE_BYTES, RunLog};
+    use crate::kanban::run_log::read_part;
     use crate::llm::Redactor;
 
     #[test]
@@ -83,5 +97,44 @@ mod tests {
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
         let end = std::fs::read_to_string(path).unwrap();
         assert!(end.ends_with("the key is [secret]\nlast"), "{}", &end[end.len() - 60..]);
+    }
+
+    #[test]
+    fn both_files_are_read_as_one_and_who_follows_misses_nothing() {
+        use protocol::LogPart;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("7-1.log");
+        let mut log = RunLog::open(path.clone(), Redactor::new([])).unwrap();
+        let line = |number: usize| format!("{number:>9}{}\n", "x".repeat(9_990));
+        let (mut at, mut seen) = (0, String::new());
+        for number in 0..1_000 {
+            log.push(&line(number)).unwrap();
+            if number % 5 == 4 {
+                let part = read_part(&path, LogPart::After(at), true).unwrap();
+                assert_eq!((part.from, part.to), (at, number as u64 * 10_000 + 10_000));
+                seen.push_str(&part.text);
+                at = part.to;
+            }
+        }
+        assert_eq!(seen.len(), 10_000_000);
+        assert!((0..1_000).all(|number| seen[number * 10_000..].starts_with(&line(number))));
+        // All that is kept, from the end to the beginning, right after a new file was begun and at any other time.
+        for number in 1_000..1_300 {
+            log.push(&line(number)).unwrap();
+            let last = read_part(&path, LogPart::End, false).unwrap();
+            assert!(last.text.ends_with(&line(number)) && last.text.len() > 50_000, "{}", last.text.len());
+            assert!(!last.text.contains("written before"));
+        }
+        let mut part = read_part(&path, LogPart::End, false).unwrap();
+        let mut bytes = part.text.len() as u64;
+        while part.earlier {
+            part = read_part(&path, LogPart::Before(part.from), false).unwrap();
+            bytes += part.text.len() as u64;
+        }
+        assert!((MAX_FILE_BYTES - 100_000..2 * MAX_FILE_BYTES).contains(&bytes), "{bytes}");
+        assert_eq!(part.from + bytes, 13_000_000);
+        // Who looks again much later goes on with what is left.
+        let late = read_part(&path, LogPart::After(5), true).unwrap();
+        assert_eq!(late.from, part.from);
     }
 }

@@ -477,6 +477,57 @@ async fn a_look_that_fails_does_not_stop_the_dispatcher() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scheduled_card_starts_when_its_time_comes_and_not_at_the_next_sweep() {
+    let world = World::new().await;
+    let core = Core::open(OpenOptions::new(Home::at(world.dir.path()))).await.unwrap();
+    let tasks = Tasks::default();
+    dispatcher::start(core.clone(), &tasks, DispatcherOptions { program: "true".into() });
+    // Spread over a second, so that a sweep a second would be far too late for one of them.
+    let begin = core.now_ms() + 800;
+    for index in 0..5 {
+        let params = CreateCardParams { scheduled_at: Some(begin + 210 * index), ..titled("later") };
+        kanban::create_card(&core, &ada(), params).await.unwrap();
+    }
+    let released = "SELECT count(*) FROM kanban_event WHERE kind = 'due'";
+    eventually(|| async { number(&world, released).await == 5 }).await;
+    let times: Vec<i64> = sqlx::query_scalar("SELECT at FROM kanban_event WHERE kind = 'due' ORDER BY at")
+        .fetch_all(world.core.store().reader())
+        .await
+        .unwrap();
+    tasks.shut_down().await;
+    for (index, at) in times.into_iter().enumerate() {
+        let late = at - begin - 210 * index as i64;
+        assert!((0..500).contains(&late), "card {index} was {late} ms late");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_card_that_cannot_be_released_neither_spins_nor_keeps_workers_from_being_looked_after() {
+    let world = World::new().await;
+    world.create_with(CreateCardParams { scheduled_at: Some(START_MS + 1), ..titled("stuck") }).await;
+    let lost = world.create("lost").await;
+    start(&world).await;
+    tamper(
+        &world,
+        "CREATE TRIGGER stuck BEFORE UPDATE ON kanban_card WHEN old.state = 'scheduled'
+         BEGIN SELECT RAISE(ABORT, 'stuck'); END",
+    )
+    .await;
+    let clock = Arc::new(CountingClock(AtomicI64::new(1000)));
+    let options = OpenOptions { home: Home::at(world.dir.path()), clock: Arc::<CountingClock>::clone(&clock) };
+    let core = Core::open(options).await.unwrap();
+    let tasks = Tasks::default();
+    dispatcher::start(core.clone(), &tasks, DispatcherOptions { program: "true".into() });
+    eventually(|| async { outcomes(&world, &lost).await.first() == Some(&Some(RunOutcome::Crashed)) }).await;
+    let before = clock.0.load(Ordering::SeqCst);
+    tokio::time::sleep(std::time::Duration::from_millis(600)).await;
+    let looks = clock.0.load(Ordering::SeqCst) - before;
+    tasks.shut_down().await;
+    // A look asks for the time a handful of times.
+    assert!(looks < 200, "the dispatcher asked for the time {looks} times in 600 ms");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_a_sleep_of_the_machine_workers_get_a_moment_and_the_quiet_ones_lose_their_cards() {
     let world = World::new().await;
     let card = world.create("slept").await;

@@ -15,8 +15,8 @@ use std::collections::HashSet;
 
 use agent_core::kanban::{self, KanbanError, worker};
 use protocol::{
-    BlockKind, BoardView, CardRef, CardState, CreateCardParams, DecisionKind, DecisionVerb, EditCardParams, RunOutcome,
-    WaitReason,
+    AddCommentParams, BlockKind, BoardView, CardRef, CardState, CreateCardParams, DecisionKind, DecisionVerb,
+    EditCardParams, RunOutcome, WaitReason,
 };
 use serde_json::json;
 
@@ -405,10 +405,16 @@ async fn nothing_of_a_card_changes_while_its_board_is_put_away() {
     let card = world.create_with(on_it("open")).await;
     let done = world.create_with(on_it("done")).await;
     finish(&world, &done).await;
+    let waiting = world.create_with(CreateCardParams { parents: vec![by(&card)], ..on_it("waiting") }).await;
+    let note = world.dir.path().join("note.txt");
+    std::fs::write(&note, "x").unwrap();
+    let staged = async || kanban::attachments::stage_file(&world.core, &note, None).await.unwrap();
+    let file = kanban::attachments::add(&world.core, &ada(), by(&card), staged().await).await.unwrap().attachment;
     let card = world.card(&card).await;
     kanban::archive_board(&world.core, &ada(), "old").await.unwrap();
     let before = fingerprint(&world).await;
     let edit = EditCardParams { priority: Some(1), ..EditCardParams::of(card.id, card.revision) };
+    let comment = AddCommentParams { id: card.id, body: "x".into(), anchor: None };
     for refused in [
         kanban::complete_card(&world.core, &ada(), by(&card), "").await.map(drop),
         kanban::block_card(&world.core, &ada(), by(&card), "why?").await.map(drop),
@@ -416,6 +422,11 @@ async fn nothing_of_a_card_changes_while_its_board_is_put_away() {
         kanban::edit_result(&world.core, &ada(), by(&done), "other").await.map(drop),
         kanban::edit_card(&world.core, &ada(), edit).await.map(drop),
         kanban::link(&world.core, &ada(), by(&done), by(&card)).await.map(drop),
+        kanban::unlink(&world.core, &ada(), by(&card), by(&waiting)).await.map(drop),
+        kanban::delete_card(&world.core, &ada(), by(&card)).await.map(drop),
+        kanban::add_comment(&world.core, &ada(), comment).await.map(drop),
+        kanban::attachments::add(&world.core, &ada(), by(&card), staged().await).await.map(drop),
+        kanban::attachments::remove(&world.core, &ada(), file.id).await.map(drop),
         shift(&world, &card, CardState::Triage).await.map(drop),
     ] {
         assert!(refused.unwrap_err().to_string().contains("is archived"));

@@ -184,6 +184,134 @@ async fn many_cards_change_at_once_each_by_itself_and_back_together() {
 }
 
 #[tokio::test]
+async fn a_fault_of_the_database_is_no_refusal_of_a_card() {
+    let world = World::new().await;
+    let (a, b) = (world.create("a").await, world.create("b").await);
+    let moved = bulk(&world, &[&a, &b], BulkChange::Priority(1)).await;
+    let mut tx = world.core.write().await.unwrap();
+    sqlx::query(
+        "CREATE TRIGGER broken BEFORE UPDATE ON kanban_card WHEN old.title = 'b' BEGIN SELECT RAISE(ABORT, 'no'); END",
+    )
+    .execute(&mut *tx)
+    .await
+    .unwrap();
+    tx.commit().await.unwrap();
+    let params = BulkParams { cards: vec![a.id, b.id], change: BulkChange::Priority(2) };
+    let failed = kanban::change_cards(&world.core, &ada(), params).await;
+    assert!(matches!(failed, Err(KanbanError::Internal(_))), "{failed:?}");
+    assert_eq!(world.card(&a).await.priority, 1, "nothing of it is changed");
+    let failed = kanban::undo(&world.core, &ada(), moved.undo.unwrap()).await;
+    assert!(matches!(failed, Err(KanbanError::Internal(_))), "{failed:?}");
+    assert_eq!(world.card(&a).await.priority, 1, "nothing is taken back");
+    let mut tx = world.core.write().await.unwrap();
+    sqlx::query("DROP TRIGGER broken").execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(undo(&world, moved.undo).await.cards.len(), 2);
+}
+
+#[tokio::test]
+async fn a_card_claimed_by_name_waits_for_the_directory_it_shares_with_nobody() {
+    let world = World::new().await;
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().canonicalize().unwrap().to_string_lossy().into_owned();
+    let here = |title: &str, shared_dir: bool| CreateCardParams {
+        workspace: WorkspaceKind::Dir,
+        workspace_path: Some(path.clone()),
+        shared_dir,
+        ..params(title)
+    };
+    let first = world.create_with(here("first", false)).await;
+    let second = world.create_with(here("second", false)).await;
+    let ticket = started(&world).await;
+    assert_eq!(world.state(&first).await, CardState::Running);
+    let refused = kanban::claim_card_for(&world.core, CardRef::Id(second.id), "me").await.unwrap_err().to_string();
+    assert_eq!(refused, format!("T-1 works in {path}; claim T-2 when that has ended"));
+    worker::complete(&world.core, ticket, "done", None).await.unwrap();
+    let refused = kanban::claim_card_for(&world.core, CardRef::Id(second.id), "me").await.unwrap_err().to_string();
+    assert!(refused.contains("T-1 works in"), "its worker is still ending: {refused}");
+    world.forget_processes().await;
+    kanban::claim_card_for(&world.core, CardRef::Id(second.id), "me").await.unwrap();
+    let third = world.create_with(here("third", true)).await;
+    kanban::claim_card_for(&world.core, CardRef::Id(third.id), "me").await.expect("it shares");
+}
+
+#[tokio::test]
+async fn a_pause_that_no_pause_is_as_long_as_is_not_found_as_one() {
+    let world = World::new().await;
+    world.create("held").await;
+    let view = BoardView { wait: Some(WaitKind::BackingOff), ..BoardView::default() };
+    for (until, found) in [(START_MS + HOUR, 1), (START_MS + 48 * HOUR, 0)] {
+        let mut tx = world.core.write().await.unwrap();
+        sqlx::query("UPDATE kanban_card SET backoff_until = ?1").bind(until).execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(titles(&world, &view).await.len(), found, "until {until}");
+    }
+}
+
+#[tokio::test]
+async fn a_card_is_taken_back_and_given_away_together_or_not_at_all() {
+    let world = World::new().await;
+    let card = world.create("mine").await;
+    let by = CardRef::Id(card.id);
+    let ticket = started(&world).await;
+    for (profile, reclaim) in [("no/profile", Some("slow")), ("coder", None)] {
+        kanban::reassign_card(&world.core, &ada(), by, profile, reclaim).await.unwrap_err();
+        assert!(worker::owns(&world.core, ticket).await.unwrap(), "its worker goes on");
+    }
+    let given = kanban::reassign_card(&world.core, &ada(), by, "coder", Some("slow")).await.unwrap();
+    assert_eq!((given.card.state, given.card.assignee.as_deref()), (CardState::Ready, Some("coder")));
+    assert!(!worker::owns(&world.core, ticket).await.unwrap());
+    let back = undo(&world, given.undo).await;
+    assert_eq!((back.cards[0].state, back.cards[0].assignee.as_deref()), (CardState::Ready, None));
+    // One that no worker has is given away, reason or not.
+    let given = kanban::reassign_card(&world.core, &ada(), by, "coder", Some("slow")).await.unwrap();
+    assert_eq!(given.card.assignee.as_deref(), Some("coder"));
+    world.check_invariants().await;
+}
+
+#[tokio::test]
+async fn what_starts_next_is_what_the_dispatcher_takes() {
+    let config = "kanban:\n  max_in_progress: 4\n  max_in_progress_per_profile: 3";
+    let world = World::with_config(config).await;
+    let other = world.dir.path().join("profiles/other");
+    std::fs::create_dir_all(&other).unwrap();
+    std::fs::write(other.join("config.yaml"), "executor: command\ncommand: [\"true\"]\n").unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().canonicalize().unwrap().to_string_lossy().into_owned();
+    kanban::create_board(&world.core, &ada(), "side", "").await.unwrap();
+    for index in 0..300 {
+        world.create_with(CreateCardParams { priority: -1, ..params(&format!("many {index}")) }).await;
+    }
+    let here = |title: &str| CreateCardParams {
+        workspace: WorkspaceKind::Dir,
+        workspace_path: Some(path.clone()),
+        ..params(title)
+    };
+    world.create_with(here("one writes")).await;
+    world.create_with(here("the other waits")).await;
+    world.create_with(CreateCardParams { board: "side".into(), ..params("elsewhere") }).await;
+    world.create_with(CreateCardParams { priority: 2, ..params("urgent") }).await;
+    world.create_with(CreateCardParams { priority: -2, assignee: Some("other".into()), ..params("last") }).await;
+    let next = kanban::starting_next(&world.core, "").await.unwrap();
+    let names: Vec<&str> = next.iter().map(|card| card.title.as_str()).collect();
+    assert_eq!(names, ["urgent", "one writes", "last"], "the runner's third run is on the other board");
+    let claims = kanban::claim_ready(&world.core, "test", 16).await.unwrap();
+    let mut claimed: Vec<i64> = claims.iter().map(|claim| claim.number).collect();
+    let mut said: Vec<i64> = next.iter().map(|card| card.number).collect();
+    said.extend(
+        kanban::list_cards(&world.core, "side", &BoardView::default(), None, 9)
+            .await
+            .unwrap()
+            .iter()
+            .map(|card| card.number),
+    );
+    claimed.sort_unstable();
+    said.sort_unstable();
+    assert_eq!(claimed, said);
+    assert!(kanban::starting_next(&world.core, "").await.unwrap().is_empty(), "no slot is free");
+}
+
+#[tokio::test]
 async fn cards_moved_together_keep_their_order() {
     let world = World::new().await;
     let mut cards = Vec::new();

@@ -434,12 +434,45 @@ async fn a_run_that_fails_under_a_parent_brought_back_waits_for_it() {
 }
 
 #[tokio::test]
+async fn how_a_run_ended_is_the_last_of_its_activity_however_long_that_is() {
+    let world = World::new().await;
+    for is_failure in [false, true] {
+        world.create("endless").await;
+        let ticket = world.claim_and_start().await;
+        let mut tx = world.core.write().await.unwrap();
+        sqlx::query("UPDATE kanban_run SET events = 20000 WHERE ended_at IS NULL").execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+        let why = "x".repeat(40_000);
+        if is_failure {
+            worker::fail(&world.core, ticket, RunOutcome::Crashed, &why, None).await.unwrap();
+        } else {
+            worker::block(&world.core, ticket, Some(BlockKind::NeedsInput), &why, "", vec![]).await.unwrap();
+        }
+        let events = kanban::run_events(&world.core, ticket.run, 0).await.unwrap();
+        let last = events.last().unwrap();
+        assert_eq!((last.kind, last.seq), (protocol::RunEventKind::Ended, 20_001), "{is_failure}");
+        assert!(last.detail.len() <= 16 * 1024, "{}", last.detail.len());
+    }
+    world.check_invariants().await;
+}
+
+#[tokio::test]
 async fn illegal_moves_say_what_is_legal_and_stale_ones_what_changed() {
     let world = World::new().await;
     let card = world.create("stay").await;
     for to in [CardState::Running, CardState::Review, CardState::Blocked, CardState::Scheduled] {
         let error = kanban::move_card(&world.core, &ada(), move_to(&card, to)).await.unwrap_err();
         assert!(error.to_string().contains("possible:"), "{error}");
+    }
+    // A ready card waits for none, also one that came after another; no menu offers what is always refused.
+    let parent = world.create("before").await;
+    let after = CreateCardParams { parents: vec![CardRef::Id(parent.id)], ..CreateCardParams::default() };
+    let child = world.create_with(CreateCardParams { title: "after".into(), ..after }).await;
+    kanban::complete_card(&world.core, &ada(), CardRef::Id(parent.id), "").await.unwrap();
+    for ready in [&card, &world.card(&child).await] {
+        assert!(ready.state == CardState::Ready && !ready.may_go_to(CardState::Todo));
+        let error = kanban::move_card(&world.core, &ada(), move_to(ready, CardState::Todo)).await.unwrap_err();
+        assert!(error.to_string().ends_with("possible: Triage, Done, Archived"), "{error}");
     }
     let stale = MoveCardParams { revision: Some(card.revision), ..move_to(&card, CardState::Done) };
     kanban::move_card(&world.core, &ada(), move_to(&card, CardState::Triage)).await.unwrap();

@@ -5,6 +5,7 @@
 mod accounts;
 mod attachments;
 mod board_rules;
+mod boards;
 mod import;
 mod kanban;
 mod planning;

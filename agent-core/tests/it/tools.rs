@@ -265,9 +265,9 @@ async fn wrong_calls_are_answered_not_crashed() {
         ("nothing", "{}", "there is no tool"),
         ("terminal", "{\"command\":", "not valid JSON"),
         ("terminal", "[]", "one JSON object"),
-        ("terminal", "", "missing field `command`"),
-        ("terminal", "{\"command\":7}", "wrong arguments"),
-        ("kanban_block", "{\"reason\":\"x\",\"kind\":\"whim\"}", "unknown variant"),
+        ("terminal", "", "wrong arguments: \"command\" is missing; nothing"),
+        ("terminal", "{\"command\":7}", "\"command\" is 7, but must be text"),
+        ("kanban_block", "{\"reason\":\"x\",\"kind\":\"whim\"}", "\"kind\" is \"whim\", but must be one of review"),
         ("kanban_show", "{\"task_id\":\"T-99999\"}", "T-99999"),
         ("kanban_complete", "{\"summary\":\"  \"}", "summary"),
     ] {
@@ -314,4 +314,21 @@ async fn the_card_is_shown_commented_and_finished() {
     let late = bench.run("kanban_comment", json!({ "body": "too late" })).await;
     assert_eq!(late.status, ToolStatus::Failed);
     assert!(matches!(bench.control.reason(), Some(StopReason::Fenced(_))));
+}
+
+#[tokio::test]
+async fn a_list_that_is_cut_says_so_and_a_key_that_was_used_says_what_it_made() {
+    let bench = Bench::new().await;
+    for index in 0..200 {
+        bench.world.create(&format!("other {index}")).await;
+    }
+    let all = bench.run("kanban_list", json!({ "limit": 200 })).await;
+    assert_eq!(all.text.matches("T-").count(), 200, "{}", all.text);
+    assert!(all.text.contains("There are more"), "with its own card there are 201");
+    let ready = bench.run("kanban_list", json!({ "limit": 200, "status": "ready" })).await;
+    assert!(!ready.text.contains("There are more"));
+    let part = json!({ "title": "part", "triage": true, "idempotency_key": "k" });
+    assert_eq!(bench.run("kanban_create", part.clone()).await.text, "T-202 is triage: part");
+    let again = bench.run("kanban_create", part).await.text;
+    assert!(again.starts_with("T-202 exists already") && again.ends_with("It is triage: part"), "{again}");
 }

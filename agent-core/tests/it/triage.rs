@@ -234,7 +234,27 @@ async fn a_swarm_is_made_whole_or_not_at_all() {
     assert_eq!((made.verifier.state, made.synthesizer.state), (CardState::Todo, CardState::Todo));
     let again = triage::create_swarm(&world.core, &ada(), swarm()).await.unwrap();
     assert_eq!((again.root.id, again.workers.len(), again.synthesizer.id), (made.root.id, 2, made.synthesizer.id));
-    assert_eq!(again.undo, None);
+    assert_eq!((made.created, again.created, again.undo), (true, false, None));
+    // Cards that were made after it are not of it, even where they come after the same card.
+    let late = CreateCardParams {
+        title: "late".into(),
+        parents: vec![CardRef::Id(made.root.id)],
+        triage: true,
+        ..CreateCardParams::default()
+    };
+    let late = world.create_with(late).await;
+    let again = triage::create_swarm(&world.core, &ada(), swarm()).await.unwrap();
+    assert_eq!(
+        (again.workers.len(), again.verifier.id, again.synthesizer.id),
+        (2, made.verifier.id, made.synthesizer.id)
+    );
+    kanban::delete_card(&world.core, &ada(), CardRef::Id(late.id)).await.unwrap();
+    let plain = CreateCardParams { title: "plain".into(), idempotency_key: Some("k".into()), ..Default::default() };
+    let plain = world.create_with(CreateCardParams { triage: true, ..plain }).await;
+    let other = SwarmParams { idempotency_key: Some("k".into()), ..swarm() };
+    let refused = triage::create_swarm(&world.core, &ada(), other).await.unwrap_err().to_string();
+    assert!(refused.contains("has this key already"), "{refused}");
+    kanban::delete_card(&world.core, &ada(), CardRef::Id(plain.id)).await.unwrap();
 
     world.clock.advance_ms(6_000);
     for _ in 0..2 {

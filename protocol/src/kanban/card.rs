@@ -160,12 +160,10 @@ pub struct TaskCard {
 }
 
 impl TaskCard {
-    /// Whether a person may put it into that column. A ready card waits for none, so it goes back to waiting only when it
-    /// comes after another one.
+    /// Whether a person may put it into that column.
     #[must_use]
     pub fn may_go_to(&self, to: CardState) -> bool {
-        let waits_for_none = (self.state, to) == (CardState::Ready, CardState::Todo) && self.parent.is_none();
-        self.state.manual_targets().contains(&to) && !waits_for_none
+        self.state.manual_targets().contains(&to)
     }
 }
 

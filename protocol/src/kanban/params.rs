@@ -31,8 +31,22 @@ impl FromStr for CardRef {
 
 /// A state as people and older programs write it: what callers ask for is read so, what the database holds is not.
 fn state<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<CardState, D::Error> {
-    let word = String::deserialize(deserializer)?;
-    CardState::parse_input(&word).map_err(serde::de::Error::custom)
+    struct Word;
+
+    impl serde::de::Visitor<'_> for Word {
+        type Value = CardState;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a string")
+        }
+
+        // Here and not afterwards, so that the refusal is of this very word.
+        fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<CardState, E> {
+            CardState::parse_input(word).map_err(E::custom)
+        }
+    }
+
+    deserializer.deserialize_str(Word)
 }
 
 /// Creates a card.

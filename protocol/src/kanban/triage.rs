@@ -146,6 +146,9 @@ pub struct SwarmMade {
     pub verifier: CardLink,
     /// Puts it together when it was checked.
     pub synthesizer: CardLink,
+    /// Whether it is new, and not one that was made earlier with the same idempotency key.
+    #[serde(default)]
+    pub created: bool,
     /// Takes all of it back; `None` when it was there already.
     pub undo: Option<UndoId>,
 }

@@ -136,7 +136,8 @@ impl CardState {
         match self {
             Self::Triage => &[Self::Todo, Self::Ready, Self::Done, Self::Archived],
             Self::Todo | Self::Scheduled => &[Self::Triage, Self::Ready, Self::Done, Self::Archived],
-            Self::Ready => &[Self::Triage, Self::Todo, Self::Done, Self::Archived],
+            // It waits for no other card: only the core makes it wait again, when one of them is brought back.
+            Self::Ready => &[Self::Triage, Self::Done, Self::Archived],
             Self::Running => &[Self::Triage, Self::Todo, Self::Ready, Self::Done, Self::Archived],
             Self::Review | Self::Blocked => &[Self::Ready, Self::Done, Self::Archived],
             Self::Done => &[Self::Ready, Self::Archived],

@@ -8,7 +8,7 @@ use agent_core::kanban::KanbanError;
 use agent_core::llm::ModelError;
 use agent_core::profiles::ProfileError;
 use agent_core::{CoreError, HomeError};
-use protocol::CardRef;
+use protocol::{CardRef, ErrorCode};
 
 /// Why a command did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -115,14 +115,12 @@ impl From<io::Error> for CliError {
 
 impl From<KanbanError> for CliError {
     fn from(error: KanbanError) -> Self {
-        let code = match &error {
-            KanbanError::NotFound(_) => "not_found",
-            KanbanError::Conflict(_) | KanbanError::Fenced(_) => "conflict",
-            KanbanError::Invalid(_) => "invalid",
-            KanbanError::Denied(_) => "denied",
-            KanbanError::Internal(_) => "unavailable",
+        let code = match error.code() {
+            // Of the database: whoever runs the command is at the machine, and is told all of it.
+            ErrorCode::Internal => ErrorCode::Unavailable,
+            code => code,
         };
-        Self::failed(code, error.to_string())
+        Self::failed(code.as_str(), error.to_string())
     }
 }
 

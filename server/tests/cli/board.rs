@@ -165,3 +165,101 @@ fn reports_tell_what_there_is() {
     let refused = home.run(&["kanban", "create", "x", "--workspace", "worktree:/nowhere"]);
     assert!(refused.code == 1 && refused.stderr.contains("/nowhere"), "{refused:?}");
 }
+
+#[tokio::test]
+async fn who_follows_a_board_misses_nothing_of_a_burst() {
+    use std::io::BufRead;
+    let home = Home::new();
+    let card = home.card("busy");
+    let core = home.core().await;
+    let mut child = home.command().args(["kanban", "watch", "--json"]).spawn().unwrap();
+    let mut lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
+    let burst = async |events: i64, kind: &str| {
+        let mut tx = core.write().await.unwrap();
+        sqlx::query(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
+             INSERT INTO kanban_event (board_id, card_id, kind, actor, detail, at)
+             SELECT c.board_id, c.id, ?2, 'system', '{}', 1 FROM kanban_card c, n WHERE c.number = ?3",
+        )
+        .bind(events)
+        .bind(kind)
+        .bind(card.parse::<i64>().unwrap())
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+        tx.commit().await.unwrap();
+    };
+    // It follows from when it has begun to, which is seen by the first line it prints.
+    let (sender, began) = std::sync::mpsc::channel();
+    let reader = std::thread::spawn(move || {
+        let mut seen = 0;
+        while let Some(Ok(line)) = lines.next() {
+            if line.contains("\"burst\"") {
+                seen += 1;
+            }
+            if seen == 1300 {
+                break;
+            }
+            let _ = sender.send(());
+        }
+        seen
+    });
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while began.try_recv().is_err() && std::time::Instant::now() < deadline {
+        burst(1, "begin").await;
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    burst(1300, "burst").await;
+    tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(reader.join().unwrap(), 1300);
+}
+
+#[test]
+fn links_and_comments_say_how_they_are_taken_back() {
+    let home = Home::new();
+    let (first, second) = (home.card("first"), home.card("second"));
+    let linked: Value = home.json(&["kanban", "link", &first, &second]);
+    let undo = linked["undo"].as_str().unwrap();
+    assert_eq!(home.face(&second).state, CardState::Todo);
+    assert_eq!(home.run(&["kanban", "undo", undo]).code, 0);
+    assert_eq!(home.face(&second).state, CardState::Ready);
+    for words in [
+        &["kanban", "link", &first, &second][..],
+        &["kanban", "unlink", &first, &second],
+        &["kanban", "comment", &first, "hello"],
+    ] {
+        let ran = home.run(words);
+        assert!(ran.code == 0 && ran.stderr.contains("hermes kanban undo "), "{ran:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_starts_next_and_all_runs_are_told() {
+    let home = Home::new();
+    home.write("config.yaml", "kanban:\n  max_in_progress: 1\n  default_assignee: runner\n");
+    home.write("profiles/runner/config.yaml", "executor: command\ncommand: [\"true\"]\n");
+    let card = home.card("again and again");
+    home.card("second");
+    let next: Value = home.json(&["kanban", "dispatch"]);
+    assert_eq!(next["next"].as_array().unwrap().len(), 1, "there is one slot");
+    assert_eq!((next["next"][0]["number"].as_i64(), next["waiting"][0]["number"].as_i64()), (Some(1), Some(2)));
+    let said = home.run(&["kanban", "dispatch"]).stdout;
+    assert!(said.contains("T-2  starts when one before it has ended"), "{said}");
+    let core = home.core().await;
+    let mut tx = core.write().await.unwrap();
+    sqlx::query(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 45)
+         INSERT INTO kanban_run (id, card_id, attempt, profile, executor, lease_owner, fence, claimed_at, ended_at, outcome)
+         SELECT randomblob(16), c.id, n.i, 'runner', 'command', 'test', n.i, n.i, n.i, 'completed' FROM kanban_card c, n
+          WHERE c.number = ?1",
+    )
+    .bind(card.parse::<i64>().unwrap())
+    .execute(&mut *tx)
+    .await
+    .unwrap();
+    tx.commit().await.unwrap();
+    core.close().await;
+    assert_eq!(home.json::<Vec<RunSummary>>(&["kanban", "runs", &card]).len(), 45);
+}

@@ -41,7 +41,8 @@ fn a_swarm_is_made_once_for_its_key() {
     let sizes: CardDetail = home.json(&["kanban", "show", &made.workers[1].number.to_string()]);
     assert_eq!(sizes.settings.skills, ["search"]);
     let again: SwarmMade = home.json(&args);
-    assert_eq!((again.root.id, again.undo), (made.root.id, None));
+    assert_eq!((again.root.id, again.created, again.undo), (made.root.id, false, None));
+    assert!(home.run(&args).stdout.starts_with("The swarm of T-1 exists already"));
     let ran = home.run(&["kanban", "swarm", "x", "--worker", "ghost:Nothing"]);
     assert!(ran.code == 1 && ran.stderr.contains("no profile"), "{ran:?}");
     assert_eq!(home.run(&["kanban", "swarm", "x", "--worker", "nobody"]).code, 2);

@@ -37,6 +37,18 @@ fn on_disk(site: &Site) -> usize {
 }
 
 #[tokio::test]
+async fn a_database_that_takes_nothing_is_told_in_its_own_words() {
+    let (site, card) = site_with_card().await;
+    let mut tx = site.core.write().await.unwrap();
+    sqlx::query("PRAGMA query_only = ON").execute(&mut *tx).await.unwrap();
+    drop(tx);
+    let response = site.send(upload(&card, "a.txt").body(Body::from("x")).unwrap()).await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let said = body(response).await;
+    assert!(said.contains("\"unavailable\"") && said.contains("can only be read"), "{said}");
+}
+
+#[tokio::test]
 async fn what_was_sent_is_what_is_read() {
     let (site, card) = site_with_card().await;
     let png = b"\x89PNG\r\n\x1a\npicture";

@@ -11,9 +11,10 @@ use protocol::{CardId, CardRef, CardState, Proposal, ProposalKind, ProposalState
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
+use super::boards::load_for_write;
 use super::card_row::{CardRow, load};
 use super::event::{self, NewEvent};
-use super::{KanbanError, boards, worker};
+use super::{KanbanError, worker};
 use crate::{Actor, Core, audit, llm, task};
 
 pub use accept::accept_proposal;
@@ -76,9 +77,8 @@ async fn begin(core: &Core, actor: &Actor, card: CardRef, kind: ProposalKind) ->
     }
     let now = core.now_ms();
     let mut tx = core.write().await?;
-    let card = load(&mut tx, card).await?;
+    let card = load_for_write(&mut tx, card).await?;
     require_triage(&card)?;
-    boards::require_open(&mut tx, card.board_id).await?;
     let present = store::of_card(&mut tx, card.id).await?;
     if present.is_some_and(|row| row.state == "working" && now - row.asked_at < GIVEN_UP_AFTER_MS) {
         return Err(KanbanError::Conflict(format!("a model is looking at {} already; wait for it", card.label())));
@@ -127,7 +127,7 @@ async fn answer(core: &Core, asking: Asking) -> Result<(), KanbanError> {
 pub async fn discard_proposal(core: &Core, actor: &Actor, card: CardRef) -> Result<(), KanbanError> {
     let now = core.now_ms();
     let mut tx = core.write().await?;
-    let card = load(&mut tx, card).await?;
+    let card = load_for_write(&mut tx, card).await?;
     if !store::remove(&mut tx, card.id).await? {
         return Err(KanbanError::NotFound(format!("nothing is proposed for {}", card.label())));
     }
@@ -159,7 +159,7 @@ pub(super) async fn view_in(
 ) -> Result<Option<ProposalView>, KanbanError> {
     let Some(row) = store::of_card(db, card).await? else { return Ok(None) };
     let state = match row.state.as_str() {
-        "ready" => match serde_json::from_str::<Proposal>(&row.detail) {
+        "ready" => match crate::text::read_json::<Proposal>(row.detail.as_bytes()) {
             Ok(proposal) => ProposalState::Ready(proposal),
             Err(error) => ProposalState::Failed(format!("the proposal cannot be read: {error}; ask again")),
         },

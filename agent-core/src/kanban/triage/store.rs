@@ -1,11 +1,11 @@
 //! Rows of proposals.
 
-use protocol::{CardId, CardLink, ProposalKind};
+use protocol::{CardId, ProposalKind};
 use sqlx::{Row, SqliteConnection};
 use uuid::Uuid;
 
+use crate::kanban::KanbanError;
 use crate::kanban::card_row::word;
-use crate::kanban::{KanbanError, link_from_row};
 
 const PUT: &str = "INSERT INTO kanban_proposal (card_id, kind, revision, state, detail, asked_at, token)
     VALUES (?1, ?2, ?3, 'working', '', ?4, ?5)
@@ -26,9 +26,8 @@ const NEXT_AUTOMATIC: &str = "SELECT c.id FROM kanban_board b CROSS JOIN kanban_
     ORDER BY c.priority DESC, c.created_at, c.id LIMIT 1";
 
 const IS_EDITING: &str = "SELECT COALESCE(editing_until, 0) >= ?2 FROM kanban_card WHERE id = ?1";
-const CHILDREN: &str =
-    "SELECT k.id, k.number, k.title, k.state FROM kanban_link l JOIN kanban_card k ON k.id = l.child_id
-    WHERE l.parent_id = ?1 AND k.deleted_at IS NULL ORDER BY k.number LIMIT 100";
+const SWARM_SIZE: &str = "SELECT json_extract(detail, '$.swarm') FROM kanban_event
+    WHERE card_id = ?1 AND kind = 'completed' AND json_extract(detail, '$.swarm') > 0 ORDER BY seq LIMIT 1";
 
 /// A proposal as it is stored.
 pub(super) struct Stored {
@@ -107,12 +106,11 @@ pub(super) async fn is_editing(db: &mut SqliteConnection, card: CardId, now: i64
     Ok(editing.unwrap_or(false))
 }
 
-/// The cards that wait for this one, in the order in which they were made.
-pub(super) async fn children(db: &mut SqliteConnection, card: CardId) -> Result<Vec<CardLink>, KanbanError> {
-    let rows = sqlx::query(CHILDREN).bind(card.0).fetch_all(db).await?;
-    Ok(rows.iter().map(link_from_row).collect::<Result<_, _>>()?)
+/// How many cards were made with the card that a swarm shares; `None` when it is no swarm's.
+pub(super) async fn swarm_size(db: &mut SqliteConnection, root: CardId) -> Result<Option<i64>, KanbanError> {
+    Ok(sqlx::query_scalar(SWARM_SIZE).bind(root.0).fetch_optional(db).await?)
 }
 
 #[cfg(test)]
 pub(in crate::kanban) const ALL_SQL: &[&str] =
-    &[PUT, ANSWER, OF_CARD, REMOVE, EDITING, HOLD, NEXT_AUTOMATIC, IS_EDITING, CHILDREN];
+    &[PUT, ANSWER, OF_CARD, REMOVE, EDITING, HOLD, NEXT_AUTOMATIC, IS_EDITING, SWARM_SIZE];

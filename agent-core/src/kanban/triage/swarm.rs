@@ -21,10 +21,11 @@ const VERIFIER_BODY: &str = include_str!("../../../prompts/swarm_verifier.md");
 const SYNTHESIZER_BODY: &str = include_str!("../../../prompts/swarm_synthesizer.md");
 
 /// Makes a swarm. The card they share is finished at once: it holds the goal, and its comments are what they tell each
-/// other.
+/// other. A key that was used before makes nothing: the answer names the swarm that is there.
 ///
 /// # Errors
-/// `Invalid` without a goal or workers, for unknown profiles and bad texts; nothing is made then.
+/// `Invalid` without a goal or workers, for unknown profiles and bad texts; `Conflict` when the key is that of something else, or of a swarm
+/// of which cards were deleted. Nothing is made then.
 pub async fn create_swarm(core: &Core, actor: &Actor, params: SwarmParams) -> Result<SwarmMade, KanbanError> {
     check(core, &params)?;
     let mut tx = core.write().await?;
@@ -34,6 +35,8 @@ pub async fn create_swarm(core: &Core, actor: &Actor, params: SwarmParams) -> Re
     }
     let mut finished = Transition::new(Cause::Person, CardState::Done, "completed");
     finished.summary = Some(params.goal.trim().to_owned());
+    // By which they are found again: cards of one transaction are numbered in a row.
+    finished.detail = serde_json::json!({ "swarm": params.workers.len() + 2 });
     let root = transition::apply(core, &mut tx, actor, &root, finished).await?;
     let mut cards = Vec::new();
     let mut after = vec![CardRef::Id(root.id)];
@@ -61,7 +64,7 @@ pub async fn create_swarm(core: &Core, actor: &Actor, params: SwarmParams) -> Re
     }
     tx.commit().await?;
     let links = cards.iter().map(link_to).collect();
-    made(link_to(&root), links, actor.is_person().then_some(batch))
+    made(link_to(&root), links, true, actor.is_person().then_some(batch))
 }
 
 fn check(core: &Core, params: &SwarmParams) -> Result<(), KanbanError> {
@@ -127,17 +130,35 @@ impl Part<'_> {
 
 /// The swarm that was made first with this key.
 async fn present(tx: &mut SqliteConnection, root: &CardRow) -> Result<SwarmMade, KanbanError> {
-    let links = store::children(tx, root.id).await?;
-    made(link_to(root), links, None).map_err(|_| {
-        KanbanError::Conflict(format!("{} has this key already and is no swarm; choose another key", root.label()))
-    })
+    let Some(size) = store::swarm_size(tx, root.id).await? else {
+        return Err(KanbanError::Conflict(format!("{} has this key already; choose another key", root.label())));
+    };
+    let mut links = Vec::new();
+    for number in root.number + 1..=root.number + size {
+        match load(tx, CardRef::Number(number)).await {
+            Ok(card) => links.push(link_to(&card)),
+            Err(KanbanError::NotFound(_)) => {
+                return Err(KanbanError::Conflict(format!(
+                    "the swarm of {} has this key already, and T-{number} of it was deleted; choose another key",
+                    root.label()
+                )));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    made(link_to(root), links, false, None)
 }
 
 /// The last two are verifier and synthesizer.
-fn made(root: CardLink, mut cards: Vec<CardLink>, undo: Option<UndoId>) -> Result<SwarmMade, KanbanError> {
+fn made(
+    root: CardLink,
+    mut cards: Vec<CardLink>,
+    created: bool,
+    undo: Option<UndoId>,
+) -> Result<SwarmMade, KanbanError> {
     match (cards.pop(), cards.pop()) {
         (Some(synthesizer), Some(verifier)) if !cards.is_empty() => {
-            Ok(SwarmMade { root, workers: cards, verifier, synthesizer, undo })
+            Ok(SwarmMade { root, workers: cards, verifier, synthesizer, created, undo })
         }
         _ => Err(KanbanError::Conflict("the swarm is not whole".into())),
     }

@@ -9,6 +9,7 @@ use sqlx::{QueryBuilder, Row, SqliteConnection};
 use super::faces::{Face, face_columns, face_from};
 use crate::kanban::KanbanError;
 use crate::kanban::claim::dir_is_free;
+use crate::kanban::readiness::LONGEST_PAUSE_MS;
 
 /// Of the cards that contain some words, the newest that are looked at further: common words are in every card.
 const MAX_TEXT_MATCHES: i64 = 5_000;
@@ -248,6 +249,8 @@ fn push_filter(query: &mut QueryBuilder<Sqlite>, filter: &Filter<'_>, of_few: bo
         }
         Some(WaitKind::BackingOff) => {
             query.push(" AND c.state = 'ready' AND c.backoff_until > ").push_bind(*now);
+            // As `pauses!` has it, which takes no bound values of a builder.
+            query.push(" AND c.backoff_until <= ").push_bind(*now + LONGEST_PAUSE_MS);
         }
     }
 }

@@ -152,7 +152,8 @@ async fn first_page(
     Ok(ColumnPage { state, total, cards: into_cards(readiness, faces) })
 }
 
-async fn find_board(core: &Core, slug: &str) -> Result<BoardSummary, KanbanError> {
+/// The board of that slug, for reading; the default board is made when it is first asked for.
+pub(super) async fn find_board(core: &Core, slug: &str) -> Result<BoardSummary, KanbanError> {
     let wanted = if slug.trim().is_empty() { DEFAULT_BOARD } else { slug };
     let mut reader = core.store().reader().acquire().await?;
     if let Some(board) = board_store::by_slug(&mut reader, wanted).await? {

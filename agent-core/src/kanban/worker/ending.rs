@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use protocol::{BlockKind, CardRef, CardState, DecisionKind, RunEventKind, RunOutcome};
+use protocol::{BlockKind, CardRef, CardState, DecisionKind, RunOutcome};
 use sqlx::SqliteConnection;
 
 use super::files::{keep, stage};
-use super::{NewRunEvent, Owned, RunTicket, append, own, planning};
+use super::{Owned, RunTicket, end_activity, own, planning};
 use crate::kanban::card_row::CardRow;
 use crate::kanban::transition::{self, Cause, Failures, RunEnd, Transition};
 use crate::kanban::{KanbanError, input, pause, recovery, store};
@@ -94,13 +94,9 @@ async fn finish(
     transition: Transition,
     outcome: RunOutcome,
 ) -> Result<CardRow, KanbanError> {
-    let ended = NewRunEvent {
-        kind: RunEventKind::Ended,
-        name: outcome.as_str().to_owned(),
-        detail: transition.run_end.as_ref().and_then(|end| end.error.clone()).unwrap_or_default(),
-        ok: !outcome.is_failure(),
-    };
-    append(core, tx, ticket, owned.events, vec![ended]).await?;
+    let why = transition.run_end.as_ref().and_then(|end| end.error.as_deref()).unwrap_or_default();
+    let said = (!outcome.is_failure(), why);
+    end_activity(tx, ticket.run, owned.events, outcome, said, core.now_ms()).await?;
     // The others first: what was tried in vain may fail once more.
     pause::resume(tx, &owned.profile, core.now_ms() + recovery::AFTER_REST_MS).await?;
     transition::apply(core, tx, &owned.actor(ticket), &owned.card, transition).await

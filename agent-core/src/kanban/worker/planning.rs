@@ -16,7 +16,7 @@ const MAX_CREATED: i64 = 20;
 /// A card of a person is 0, what its worker makes 1, and so on: nothing plans for ever.
 const MAX_GENERATIONS: i64 = 3;
 /// Cards of one answer.
-const MAX_LISTED: u32 = 200;
+pub const MAX_LISTED: u32 = 200;
 /// References of a summary that are looked up.
 const MAX_REFERENCES: usize = 50;
 
@@ -32,7 +32,7 @@ const IS_CHILD: &str = "SELECT EXISTS (SELECT 1 FROM kanban_link WHERE parent_id
 const KNOWN_NUMBERS: &str =
     "SELECT number FROM kanban_card WHERE number IN (SELECT value FROM json_each(?1)) AND deleted_at IS NULL";
 
-/// Cards of the worker's board.
+/// The first cards of the worker's board, at most [`MAX_LISTED`], and whether there are more.
 ///
 /// # Errors
 /// `Fenced` when the card is no longer this run's.
@@ -42,9 +42,15 @@ pub async fn list(
     filter: &BoardView,
     state: Option<CardState>,
     limit: u32,
-) -> Result<Vec<TaskCard>, KanbanError> {
+) -> Result<(Vec<TaskCard>, bool), KanbanError> {
     let holder = super::holder(core, ticket).await?;
-    view::list_cards(core, &holder.board, filter, state, limit.clamp(1, MAX_LISTED)).await
+    let limit = limit.clamp(1, MAX_LISTED);
+    // One more than asked for tells whether there are more.
+    let mut cards = view::list_cards(core, &holder.board, filter, state, limit + 1).await?;
+    let kept = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = cards.len() > kept;
+    cards.truncate(kept);
+    Ok((cards, more))
 }
 
 /// Makes a card on the worker's board. It works where the worker works, unless the parameters say otherwise.

@@ -5,11 +5,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{card, failed};
-use crate::kanban::worker;
+use crate::kanban::worker::{self, MAX_LISTED};
 use crate::llm::ToolSpec;
 use crate::tools::{Tool, ToolContext, ToolOutcome, parse};
 
-const MAX_LISTED: u32 = 200;
 const LISTED: u32 = 50;
 
 pub(super) fn tools() -> Vec<Box<dyn Tool>> {
@@ -71,25 +70,23 @@ impl Tool for List {
             archived: arguments.include_archived,
             ..BoardView::default()
         };
-        // One more than asked for tells whether there are more.
-        match worker::list(&cx.core, cx.ticket, &filter, state, limit.saturating_add(1)).await {
-            Ok(cards) => ToolOutcome::done(listed(&cards, limit)),
+        match worker::list(&cx.core, cx.ticket, &filter, state, limit).await {
+            Ok((cards, more)) => ToolOutcome::done(listed(&cards, more)),
             Err(error) => failed(cx, error),
         }
     }
 }
 
-fn listed(cards: &[TaskCard], limit: u32) -> String {
+fn listed(cards: &[TaskCard], more: bool) -> String {
     if cards.is_empty() {
         return "no such card".to_owned();
     }
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let mut text = String::new();
-    for card in cards.iter().take(limit) {
+    for card in cards {
         let assignee = card.assignee.as_deref().unwrap_or("-");
         text.push_str(&format!("T-{} [{}] {assignee}: {}\n", card.number, card.state, card.title));
     }
-    if cards.len() > limit {
+    if more {
         text.push_str("There are more; name a status, a label or words to search for.\n");
     }
     text
@@ -180,8 +177,12 @@ impl Tool for Create {
             Ok(params) => params,
             Err(outcome) => return outcome,
         };
-        match worker::create(&cx.core, cx.ticket, params).await {
-            Ok(made) => ToolOutcome::done(format!("T-{} is {}: {}", made.number, made.state, made.title)),
+        match worker::create_or_find(&cx.core, cx.ticket, params).await {
+            Ok((made, is_new)) => {
+                let found =
+                    if is_new { "" } else { " exists already, with this idempotency_key; nothing was made. It" };
+                ToolOutcome::done(format!("T-{}{found} is {}: {}", made.number, made.state, made.title))
+            }
             Err(error) => failed(cx, error),
         }
     }

@@ -323,3 +323,22 @@ async fn a_busy_writer_is_read_in_whole_transactions() {
     import(&world, &old, Start::Held).await;
     assert_eq!(value::<i64>(&world, "SELECT count(*) FROM kanban_card").await, 150);
 }
+
+#[tokio::test]
+async fn what_a_board_may_not_look_like_is_named_and_the_board_can_be_edited() {
+    let (world, old) = (World::new().await, OldHome::new().await);
+    old.write(
+        "kanban/boards/work/board.json",
+        r##"{"name":"a\nb","icon":"no emoji at all","color":"#ff0000","default_workdir":"/gone/../../x"}"##,
+    );
+    let report = import(&world, &old, Start::Held).await;
+    let told = said(&report.changed, "board.json");
+    for what in ["name", "icon", "colour", "directory"] {
+        assert!(told.contains(what), "{what} in {told}");
+    }
+    let (board, settings) = agent_core::kanban::board_settings(&world.core, "work").await.unwrap();
+    assert_eq!((settings.name.as_str(), settings.icon.as_str(), settings.color.as_str()), ("Work", "", ""));
+    assert_eq!(settings.default_dir, None);
+    let settings = protocol::BoardSettings { color: "teal".into(), ..settings };
+    agent_core::kanban::edit_board(&world.core, &crate::support::ada(), board.id, settings).await.unwrap();
+}

@@ -316,7 +316,8 @@ async fn boards_keep_their_names_and_archived_ones_stay_archived() {
            FROM kanban_board WHERE slug = 'work' AND archived_at IS NULL",
     )
     .await;
-    assert_eq!(row, "Work 工作|d|🚀|#f00|/srv|1600000000000");
+    assert_eq!(row, "Work 工作|d|🚀||/srv|1600000000000");
+    assert!(said(&report.changed, "board.json").contains("colour \"#f00\" was left out"));
     let row: String = value(
         &world,
         "SELECT name || '|' || (archived_at IS NOT NULL) FROM kanban_board WHERE slug = 'gone-1795261915'",

@@ -279,7 +279,7 @@ pub fn why_not(from: CardState, to: CardState) -> String {
     match to {
         CardState::Running | CardState::Review | CardState::Blocked => t::kanban_only_worker(state_name(to)),
         CardState::Scheduled => t::kanban_only_clock().to_owned(),
-        CardState::Todo if from.manual_targets().contains(&to) => t::kanban_only_waiting().to_owned(),
+        CardState::Todo if from == CardState::Ready => t::kanban_only_waiting().to_owned(),
         _ => {
             let targets: Vec<&str> = from.manual_targets().iter().map(|state| state_name(*state)).collect();
             t::kanban_can_go(state_name(from), &targets.join(", "))

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use agent_core::{kanban, profiles};
 use clap::Args;
-use protocol::{CardRef, CardState, EditCardParams};
+use protocol::{CardRef, EditCardParams};
 
 use super::Cx;
 use super::write::wrote;
@@ -112,12 +112,9 @@ pub(super) async fn assign(cx: &Cx, card: CardRef, profile: &str) -> Result<(), 
 
 pub(super) async fn reassign(cx: &Cx, card: CardRef, profile: &str, reclaim: Option<&str>) -> Result<(), CliError> {
     let actor = cx.caller.person("assign cards")?;
-    if let Some(reason) = reclaim
-        && kanban::card(&cx.core, card).await?.state == CardState::Running
-    {
-        kanban::reclaim_card(&cx.core, actor, card, reason).await?;
-    }
-    assign(cx, card, profile).await
+    let written = kanban::reassign_card(&cx.core, actor, card, profile, reclaim).await?;
+    wrote(cx, &written, "Assigned")?;
+    warn_unknown(cx, written.card.assignee.as_deref())
 }
 
 pub(super) async fn set_model(cx: &Cx, card: CardRef, model: &str) -> Result<(), CliError> {

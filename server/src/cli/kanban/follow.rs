@@ -32,13 +32,7 @@ pub(super) async fn watch(cx: &Cx, only: Only) -> Result<(), CliError> {
 /// Prints what happened to a card, and what happens to it until it is finished.
 pub(super) async fn tail(cx: &Cx, card: CardRef, follow_on: bool) -> Result<(), CliError> {
     let only = Only { kinds: Vec::new(), by: None };
-    let mut after = 0;
-    loop {
-        let events = kanban::events(&cx.core, &cx.board, Some(card), after).await?;
-        let Some(last) = events.last() else { break };
-        after = last.seq;
-        print(cx, &events, &only)?;
-    }
+    let after = print_after(cx, Some(card), 0, &only).await?;
     if follow_on { follow(cx, Some(card), after, &only).await } else { Ok(()) }
 }
 
@@ -46,11 +40,7 @@ async fn follow(cx: &Cx, card: Option<CardRef>, mut after: i64, only: &Only) -> 
     let mut commits = cx.core.store().watch().await.map_err(kanban::KanbanError::from)?;
     loop {
         if commits.changed().await.map_err(kanban::KanbanError::from)? {
-            let events = kanban::events(&cx.core, &cx.board, card, after).await?;
-            if let Some(last) = events.last() {
-                after = last.seq;
-            }
-            print(cx, &events, only)?;
+            after = print_after(cx, card, after, only).await?;
             let finished = match card {
                 Some(card) => kanban::card(&cx.core, card).await?.state.is_finished(),
                 None => false,
@@ -67,6 +57,19 @@ async fn follow(cx: &Cx, card: Option<CardRef>, mut after: i64, only: &Only) -> 
             }
             () = tokio::time::sleep(LOOK) => {}
         }
+    }
+}
+
+/// Prints all that happened after `after`, however much, and says up to where that was.
+async fn print_after(cx: &Cx, card: Option<CardRef>, mut after: i64, only: &Only) -> Result<i64, CliError> {
+    // Asked first: what is read below holds everything up to there, so that what happens on other boards is not looked
+    // through again and again.
+    let newest = kanban::newest_event(&cx.core).await?;
+    loop {
+        let events = kanban::events(&cx.core, &cx.board, card, after).await?;
+        let Some(last) = events.last() else { return Ok(after.max(newest)) };
+        after = last.seq;
+        print(cx, &events, only)?;
     }
 }
 

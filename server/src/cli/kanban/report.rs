@@ -1,7 +1,7 @@
 //! The verbs that only tell: stats, assignees, runs, context, diagnostics, dispatch.
 
 use agent_core::kanban::{self, dispatcher};
-use protocol::{BoardView, CardRef, CardState, Severity};
+use protocol::{BoardView, CardRef, CardSort, CardState, Severity, TaskCard};
 
 use super::Cx;
 use super::wording::{age, card_label, cost, waits};
@@ -42,16 +42,30 @@ pub(super) async fn assignees(cx: &Cx) -> Result<(), CliError> {
     cx.out.table(&["ASSIGNEE", "CARDS"], &rows)
 }
 
+/// Runs that are told at once.
+const RUNS: usize = 200;
+
 pub(super) async fn runs(cx: &Cx, card: CardRef) -> Result<(), CliError> {
-    let detail = kanban::card_detail(&cx.core, card).await?;
-    if cx.out.is_json() {
-        return cx.out.json(&detail.runs);
+    let mut page = kanban::earlier_runs(&cx.core, card, u32::MAX).await?;
+    let mut runs = std::mem::take(&mut page.runs);
+    while page.more
+        && runs.len() < RUNS
+        && let Some(last) = runs.last()
+    {
+        page = kanban::earlier_runs(&cx.core, card, last.attempt).await?;
+        runs.append(&mut page.runs);
     }
-    if detail.runs.is_empty() {
+    if page.more {
+        cx.out.warning("more", &format!("There are earlier runs; these are the last {}.", runs.len()));
+    }
+    if cx.out.is_json() {
+        return cx.out.json(&runs);
+    }
+    if runs.is_empty() {
         return cx.out.line("No runs yet.");
     }
-    let rows: Vec<_> = detail
-        .runs
+    let now = cx.core.now_ms();
+    let rows: Vec<_> = runs
         .iter()
         .map(|run| {
             let outcome = run.outcome.map_or_else(|| "under way".to_owned(), |outcome| outcome.to_string());
@@ -60,7 +74,7 @@ pub(super) async fn runs(cx: &Cx, card: CardRef) -> Result<(), CliError> {
                 (Style::Bold, format!("#{}", run.attempt)),
                 (Style::Plain, run.profile.clone()),
                 (Style::Plain, outcome),
-                (Style::Dim, age(run.ended_at.unwrap_or(detail.now) - run.claimed_at)),
+                (Style::Dim, age(run.ended_at.unwrap_or(now) - run.claimed_at)),
                 (Style::Dim, (run.tokens_in + run.tokens_out).to_string()),
                 (Style::Dim, run.cost_micros.map(cost).unwrap_or_default()),
                 (Style::Plain, one_line(said)),
@@ -113,21 +127,37 @@ pub(super) async fn diagnostics(cx: &Cx, severity: Option<Severity>, card: Optio
     Ok(())
 }
 
-/// What would start next, and why the others wait. Starting is the server's work.
+/// Ready cards that are shown beside those that start.
+const WAITING: u32 = 200;
+
+/// What would start next, in its order, and why the others wait. Starting is the server's work.
 pub(super) async fn dispatch(cx: &Cx) -> Result<(), CliError> {
-    let cards = kanban::list_cards(&cx.core, &cx.board, &BoardView::default(), Some(CardState::Ready), 200).await?;
+    let next = kanban::starting_next(&cx.core, &cx.board).await?;
+    let asked = WAITING.saturating_add(u32::try_from(next.len()).unwrap_or(u32::MAX)).saturating_add(1);
+    let view = BoardView { sort: CardSort::Priority, ..BoardView::default() };
+    let mut waiting = kanban::list_cards(&cx.core, &cx.board, &view, Some(CardState::Ready), asked).await?;
+    waiting.retain(|card| !next.iter().any(|starts| starts.id == card.id));
+    let cut = waiting.len() > WAITING as usize;
+    waiting.truncate(WAITING as usize);
     let running = dispatcher::is_running(&cx.core);
+    if cut {
+        cx.out.warning("more", &format!("There are more; these are the first {WAITING} that wait."));
+    }
     if cx.out.is_json() {
-        let (next, waiting): (Vec<_>, Vec<_>) = cards.into_iter().partition(|card| card.wait.is_none());
         return cx.out.json(&serde_json::json!({ "server": running, "next": next, "waiting": waiting }));
     }
     let now = cx.core.now_ms();
     let (board, _) = kanban::board_settings(&cx.core, &cx.board).await?;
-    for card in &cards {
-        let what = waits(card, &board, now).unwrap_or_else(|| "starts next".to_owned());
-        cx.out.line(&format!("{}  {what}  {}", card_label(card), one_line(&card.title)))?;
+    let line =
+        |card: &TaskCard, what: &str| cx.out.line(&format!("{}  {what}  {}", card_label(card), one_line(&card.title)));
+    for card in &next {
+        line(card, "starts next")?;
     }
-    if cards.is_empty() {
+    for card in &waiting {
+        let what = waits(card, &board, now);
+        line(card, what.as_deref().unwrap_or("starts when one before it has ended"))?;
+    }
+    if next.is_empty() && waiting.is_empty() {
         cx.out.line("No card is ready.")?;
     }
     if !running {

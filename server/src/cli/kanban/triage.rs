@@ -236,6 +236,12 @@ impl SwarmArgs {
         let line = |what: &str, card: &protocol::CardLink| {
             cx.out.line(&format!("{what:<12} T-{}  {}  ({})", card.number, one_line(&card.title), card.state))
         };
+        if !made.created {
+            cx.out.line(&format!(
+                "The swarm of T-{} exists already, with this key; nothing was made",
+                made.root.number
+            ))?;
+        }
         line("Shared card", &made.root)?;
         for worker in &made.workers {
             line("Worker", worker)?;

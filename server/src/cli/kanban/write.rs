@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use agent_core::kanban::worker::{self, BlockWords, Handover, Holder, RunTicket};
+use agent_core::text::read_json;
 use agent_core::{decisions, kanban};
 use protocol::{
     AddCommentParams, BlockKind, CardRef, CardState, CardWritten, MoveCardParams, RetryCardParams, RunEventKind,
@@ -32,6 +33,8 @@ struct Blocked {
 struct Linked {
     parent: CardWritten,
     child: CardWritten,
+    /// Takes the link, or its end, back; `None` for workers and for a link that was there before.
+    undo: Option<UndoId>,
 }
 
 pub(super) async fn comment(cx: &Cx, words: &[String]) -> Result<(), CliError> {
@@ -50,7 +53,11 @@ pub(super) async fn comment(cx: &Cx, words: &[String]) -> Result<(), CliError> {
             if cx.out.is_json() {
                 return cx.out.json(&added);
             }
-            cx.out.line(&format!("Commented on {}  {}", card_label(&card), one_line(&card.title)))
+            cx.out.line(&format!("Commented on {}  {}", card_label(&card), one_line(&card.title)))?;
+            if let Some(undo) = added.undo {
+                undo_hint(cx, undo);
+            }
+            Ok(())
         }
     }
 }
@@ -215,9 +222,9 @@ async fn complete_own(
         Caller::check_own(&cx.core, holder, Some(*card)).await?;
     }
     let metadata = metadata
-        .map(serde_json::from_str)
+        .map(|metadata| read_json(metadata.as_bytes()))
         .transpose()
-        .map_err(|error| CliError::failed("invalid", format!("--metadata is not JSON: {error}")))?;
+        .map_err(|error| CliError::failed("invalid", format!("--metadata: {error}")))?;
     worker::complete_with(&cx.core, ticket, summary, metadata, handover).await?;
     done(cx, CardRef::Id(holder.card), "Completed").await
 }
@@ -237,27 +244,42 @@ pub(super) async fn archive(cx: &Cx, cards: &[CardRef], delete: bool) -> Result<
 }
 
 pub(super) async fn link(cx: &Cx, parent: CardRef, child: CardRef) -> Result<(), CliError> {
-    match &cx.caller {
-        Caller::Worker { ticket, .. } => worker::link(&cx.core, *ticket, parent, child).await?,
-        Caller::Person(actor) => drop(kanban::link(&cx.core, actor, parent, child).await?),
-    }
-    linked(cx, parent, child, "waits for").await
+    let undo = match &cx.caller {
+        Caller::Worker { ticket, .. } => {
+            worker::link(&cx.core, *ticket, parent, child).await?;
+            None
+        }
+        Caller::Person(actor) => kanban::link(&cx.core, actor, parent, child).await?.undo,
+    };
+    linked(cx, (parent, child), "waits for", undo).await
 }
 
 pub(super) async fn unlink(cx: &Cx, parent: CardRef, child: CardRef) -> Result<(), CliError> {
-    match &cx.caller {
-        Caller::Worker { ticket, .. } => worker::unlink(&cx.core, *ticket, parent, child).await?,
-        Caller::Person(actor) => drop(kanban::unlink(&cx.core, actor, parent, child).await?),
-    }
-    linked(cx, parent, child, "no longer waits for").await
+    let undo = match &cx.caller {
+        Caller::Worker { ticket, .. } => {
+            worker::unlink(&cx.core, *ticket, parent, child).await?;
+            None
+        }
+        Caller::Person(actor) => kanban::unlink(&cx.core, actor, parent, child).await?.undo,
+    };
+    linked(cx, (parent, child), "no longer waits for", undo).await
 }
 
-async fn linked(cx: &Cx, parent: CardRef, child: CardRef, what: &str) -> Result<(), CliError> {
-    let linked = Linked { parent: as_written(cx, parent).await?, child: as_written(cx, child).await? };
+async fn linked(
+    cx: &Cx,
+    (parent, child): (CardRef, CardRef),
+    what: &str,
+    undo: Option<UndoId>,
+) -> Result<(), CliError> {
+    let linked = Linked { parent: as_written(cx, parent).await?, child: as_written(cx, child).await?, undo };
     if cx.out.is_json() {
         return cx.out.json(&linked);
     }
-    cx.out.line(&format!("{} {what} {}", card_label(&linked.child.card), card_label(&linked.parent.card)))
+    cx.out.line(&format!("{} {what} {}", card_label(&linked.child.card), card_label(&linked.parent.card)))?;
+    if let Some(undo) = undo {
+        undo_hint(cx, undo);
+    }
+    Ok(())
 }
 
 pub(super) async fn move_card(cx: &Cx, card: CardRef, to: CardState, revision: Option<i64>) -> Result<(), CliError> {
