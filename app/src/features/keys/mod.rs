@@ -8,8 +8,10 @@ use crate::ui::keymap;
 /// Begins the chords.
 const CHORD: char = 'g';
 
-/// A key that can be another one, and what it does.
-type Own = (char, fn() -> &'static str);
+/// What a key does, in words.
+type What = fn() -> &'static str;
+/// A key that can be another one.
+type Own = (char, What);
 
 /// Those that can be chosen, by their usual keys.
 const OWN: [Own; 15] = [
@@ -31,7 +33,7 @@ const OWN: [Own; 15] = [
 ];
 
 /// Those that are what people have in their fingers. `Mod` is ⌘ on a Mac and Ctrl elsewhere.
-const FIXED: [(&str, fn() -> &'static str); 7] = [
+const FIXED: [(&str, What); 7] = [
     ("↵", t::keys_open),
     ("␣", t::peek_key),
     ("Mod+A", t::keys_select_all),

@@ -17,6 +17,7 @@ pub(super) mod peek;
 mod place;
 mod selection;
 mod window;
+mod write;
 
 use leptos::html;
 use leptos::prelude::*;

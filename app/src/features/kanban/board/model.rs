@@ -1,27 +1,22 @@
 //! What the board shows, as signals: one per card, one per column's order. Deltas change only what changed, so that
 //! no list is rebuilt and no scroll position is lost.
 //!
-//! It is a projection: every write goes to the server, and what the server says replaces what was guessed here.
+//! It is a projection: what the server says replaces what was guessed here (`write.rs`).
 use std::collections::HashMap;
 use std::time::Duration;
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use protocol::{
-    AgeLimits, BoardDelta, BoardPage, BoardSummary, BoardView, CardId, CardSort, CardState, CardWritten, ColumnPage,
-    ColumnPageParams, MoveCardParams, ProfileSummary, SavedView, Slots, TaskCard, UndoId, UndoResult,
+    AgeLimits, BoardDelta, BoardPage, BoardSummary, BoardView, CardId, CardSort, CardState, ColumnPage,
+    ColumnPageParams, ProfileSummary, SavedView, Slots, TaskCard,
 };
 
 use super::{focus, window};
-use crate::error::ApiError;
-use crate::features::kanban::server_fns::{MoveCard, last_redo, last_undo, read_board, read_column, undo_write};
-use crate::features::kanban::words;
-use crate::i18n::t;
-use crate::outbox::{About, Outbox, Outcome};
+use crate::features::kanban::server_fns::{read_board, read_column};
+use crate::outbox::Outbox;
 use crate::ui::{Toasts, dom};
 
-/// A write that takes longer shows that it is still on its way.
-const PENDING_AFTER: Duration = Duration::from_millis(400);
 /// Changes that come close together are looked at together where a view hides cards.
 const REFRESH_AFTER: Duration = Duration::from_millis(250);
 
@@ -202,6 +197,11 @@ impl Board {
         self.columns.with_value(|columns| columns.iter().find(|column| column.state == state).copied())
     }
 
+    /// Whether the page that shows it has gone.
+    pub(super) fn is_gone(self) -> bool {
+        self.cards.is_disposed()
+    }
+
     /// Whether no column has a card.
     #[must_use]
     pub fn is_empty(self) -> bool {
@@ -295,7 +295,7 @@ impl Board {
             // As much as is there: nobody who scrolled down is thrown back. Another view begins at its beginning.
             let loaded = (!self.loading.get_untracked()).then(|| self.loaded());
             let answer = read_board(slug, view.to_query(), loaded).await;
-            if self.cards.is_disposed() || self.view.with_untracked(|shown| *shown != view) {
+            if self.is_gone() || self.view.with_untracked(|shown| *shown != view) {
                 return; // the page has gone, or another view is on its way
             }
             self.loading.set(false);
@@ -419,7 +419,7 @@ impl Board {
         }
     }
 
-    fn remove(self, id: CardId) {
+    pub(super) fn remove(self, id: CardId) {
         self.unlist(id);
         self.cards.update_value(|cards| {
             cards.remove(&id);
@@ -470,209 +470,6 @@ impl Board {
         });
     }
 
-    /// Moves a card at once, and back when the server refuses.
-    pub fn move_card(self, id: CardId, to: CardState, place: Place) {
-        let place = self.meant_place(place);
-        let Some(model) = self.card(id) else { return };
-        let before = model.card.get_untracked();
-        if before.state == to && place == Place::default() {
-            return;
-        }
-        self.guess(&model, &before, to, place);
-        let params = MoveCardParams { id, revision: None, to, after: place.after, before: place.before };
-        let about = About {
-            label: t::outbox_move(&words::label(before.number), words::state_name(to)),
-            cards: vec![id],
-            ..About::default()
-        };
-        self.outbox.send(&MoveCard { params }, about, move |outcome| {
-            if matches!(outcome, Outcome::Waits) || !self.settle(&[id]) {
-                return;
-            }
-            match outcome {
-                Outcome::Done { answer, late } => self.moved(answer, before.state, late),
-                Outcome::Refused(error) => self.refused(&model, &before, &error),
-                Outcome::Waits | Outcome::TakenBack => self.go_back(&model, &before),
-            }
-        });
-    }
-
-    /// In any other order than people's own, a place means nothing.
-    pub(super) fn meant_place(self, place: Place) -> Place {
-        if self.view.with_untracked(|view| view.sort == CardSort::Manual) { place } else { Place::default() }
-    }
-
-    /// Their write was answered; `false` when the page has gone, or when another one of them is still to come, whose
-    /// answer counts.
-    pub(super) fn settle(self, cards: &[CardId]) -> bool {
-        if self.cards.is_disposed() {
-            return false;
-        }
-        let settled: Vec<CardId> = cards.iter().copied().filter(|id| !self.outbox.concerns(*id)).collect();
-        for model in settled.iter().filter_map(|id| self.card(*id)) {
-            model.guessed_on.set_value(None);
-            model.pending.set(false);
-        }
-        !settled.is_empty()
-    }
-
-    /// Marks the cards that a write waits for, and no longer those that none waits for any more.
-    pub fn mark_waiting(self, before: &[CardId], now: &[CardId]) {
-        for (ids, waits) in [(before, false), (now, true)] {
-            for model in ids.iter().filter_map(|id| self.card(*id)) {
-                model.pending.set(waits);
-            }
-        }
-    }
-
-    pub(super) fn guess(self, model: &CardModel, before: &TaskCard, to: CardState, place: Place) {
-        model.guessed_on.set_value(Some(before.revision));
-        let mut guess = before.clone();
-        guess.state = to;
-        guess.wait = None;
-        if to != before.state {
-            guess.state_at = self.now.get_untracked();
-            guess.ask = None;
-            self.count(before.state, -1);
-            self.count(to, 1);
-        }
-        let rank_of = |id: Option<CardId>| id.and_then(|id| self.face(id)).map(|card| card.rank);
-        guess.rank = match (rank_of(place.after), place.before) {
-            (Some(rank), _) => rank + "0",
-            (None, Some(_)) => String::new(),
-            (None, None) if to == CardState::Done => String::new(),
-            (None, None) => "~".to_owned(),
-        };
-        // First out of its old place: a face that goes away need not be drawn anew before.
-        if to == CardState::Archived && !self.view.with_untracked(|view| view.archived) {
-            self.unlist(guess.id);
-        } else {
-            self.place(&guess);
-        }
-        model.card.set(guess);
-        let pending = model.pending.clone();
-        let guessed_on = model.guessed_on.clone();
-        set_timeout(
-            move || {
-                if guessed_on.get_value().is_some() {
-                    pending.set(true);
-                }
-            },
-            PENDING_AFTER,
-        );
-    }
-
-    fn moved(self, written: CardWritten, from: CardState, late: bool) {
-        let card = written.card;
-        let name = words::label(card.number);
-        let text = if card.state == CardState::Archived {
-            t::kanban_archived_toast(&name)
-        } else {
-            t::kanban_moved(&name, words::state_name(card.state))
-        };
-        let reordered = card.state == from;
-        if card.state == CardState::Archived {
-            self.remove(card.id);
-        } else {
-            self.accept(card);
-        }
-        self.announce(text.clone());
-        if let (Some(undo), false) = (written.undo, reordered || late) {
-            self.offer_undo(text, undo);
-        }
-    }
-
-    fn refused(self, model: &CardModel, before: &TaskCard, error: &ApiError) {
-        self.go_back(model, before);
-        let text = t::kanban_move_back(&words::label(before.number), &error.message);
-        self.announce(text.clone());
-        self.toasts.fail(text);
-    }
-
-    /// Shows a card as it was before a guess.
-    pub(super) fn go_back(self, model: &CardModel, before: &TaskCard) {
-        let guess = model.card.get_untracked();
-        // Whatever the stream has said of the card meanwhile is newer than what it goes back to.
-        if guess.revision == before.revision {
-            if guess.state != before.state {
-                self.count(guess.state, -1);
-                self.count(before.state, 1);
-            }
-            model.card.set(before.clone());
-            self.place(before);
-        }
-    }
-
-    /// Offers to take a write back, in a toast.
-    pub fn offer_undo(self, text: String, undo: UndoId) {
-        self.toasts.undoable(text, Callback::new(move |()| self.take_back(undo)));
-    }
-
-    /// Takes the person's newest write back, wherever it was made.
-    pub fn undo_last(self) {
-        // The newest write may be one that the server has not seen yet.
-        let outbox = self.outbox;
-        outbox.when_settled(move || {
-            if !outbox.take_back_newest() && !self.cards.is_disposed() {
-                self.undo_written();
-            }
-        });
-    }
-
-    fn undo_written(self) {
-        spawn_local(async move {
-            match last_undo().await {
-                Ok(Some(undo)) => self.take_back(undo),
-                Ok(None) => match self.toasts.newest_action() {
-                    Some(undo) => undo.run(()),
-                    None => self.toasts.say(t::kanban_nothing_to_undo()),
-                },
-                Err(error) => self.toasts.fail(error.message),
-            }
-        });
-    }
-
-    /// Does again what was taken back last, since the person's last write.
-    pub fn redo_last(self) {
-        spawn_local(async move {
-            match last_redo().await {
-                Ok(Some(redo)) => self.step_back(redo, words::redone),
-                Ok(None) => self.toasts.say(t::kanban_nothing_to_redo()),
-                Err(error) => self.toasts.fail(error.message),
-            }
-        });
-    }
-
-    /// Takes a write back.
-    pub fn take_back(self, undo: UndoId) {
-        self.step_back(undo, words::undone);
-    }
-
-    fn step_back(self, undo: UndoId, told: fn(&UndoResult) -> String) {
-        let toasts = self.toasts;
-        spawn_local(async move {
-            match undo_write(undo).await {
-                Ok(undone) => {
-                    if !self.cards.is_disposed() {
-                        self.accept_undone(&undone);
-                    }
-                    toasts.say(told(&undone));
-                }
-                Err(error) => toasts.fail(error.message),
-            }
-        });
-    }
-
-    /// Takes over what taking back led to.
-    fn accept_undone(self, undone: &UndoResult) {
-        for card in &undone.cards {
-            self.accept(card.clone());
-        }
-        for id in &undone.removed {
-            self.remove(*id);
-        }
-    }
-
     /// Takes over the server's answer to a write. Totals follow with the next delta.
     pub fn accept(self, card: TaskCard) {
         self.learn(&card);
@@ -698,12 +495,12 @@ impl Board {
 
     /// Takes a deleted card away.
     pub fn forget(self, id: CardId) {
-        if !self.cards.is_disposed() {
+        if !self.is_gone() {
             self.remove(id);
         }
     }
 
-    fn unlist(self, id: CardId) {
+    pub(super) fn unlist(self, id: CardId) {
         for column in self.columns.get_value() {
             if column.ids.with_untracked(|ids| ids.contains(&id)) {
                 column.ids.update(|ids| ids.retain(|other| *other != id));

@@ -130,21 +130,24 @@ impl Board {
         };
         let about = About { label: words::change(&named, &change), cards: cards.clone(), ..About::default() };
         let params = BulkParams { cards: cards.clone(), change };
-        self.outbox.send(&ChangeCards { params }, about, move |outcome| match outcome {
-            Outcome::Waits => {
-                if !self.selection.is_disposed() {
+        self.outbox.send(&ChangeCards { params }, about, move |outcome| {
+            if matches!(outcome, Outcome::Waits) {
+                if !self.is_gone() {
                     self.clear_selection();
                 }
+                return;
             }
-            outcome if self.settle(&cards) => match outcome {
+            if !self.settle(&cards) {
+                return;
+            }
+            match outcome {
                 Outcome::Done { answer, late } => self.changed(answer, &before, cards.len(), late),
                 Outcome::Refused(error) => {
                     self.unchanged(&before);
                     self.toasts.fail(error.message);
                 }
                 Outcome::Waits | Outcome::TakenBack => self.unchanged(&before),
-            },
-            _ => {}
+            }
         });
     }
 
