@@ -83,9 +83,10 @@ pub fn Layout(children: Children) -> impl IntoView {
         if last_part.get().is_none() {
             return;
         }
-        if !bare.get() {
-            live.start();
+        if bare.get() {
+            return outbox.close();
         }
+        live.start();
         if let Some(Some(home)) = home.get() {
             outbox.open(home.viewer);
         }

@@ -64,8 +64,11 @@ test('what waits outlives the app, and is sent by its next start', async ({ page
 test('a write whose answer was lost is not made twice', async ({ page, world }) => {
   const title = unique('Lost answer');
   await visit(page, '/board');
+  await createCard(page, { title });
+  await card(page, title).getByRole('link', { name: title }).click();
+  await expect(page.getByRole('heading', { name: title })).toBeVisible();
   let lost = 0;
-  await page.route('**/api/kanban/create', async (route) => {
+  await page.route('**/api/kanban/comment', async (route) => {
     // It arrives and is made; only the answer goes missing.
     const answer = await route.fetch();
     if (lost === 0) {
@@ -75,15 +78,13 @@ test('a write whose answer was lost is not made twice', async ({ page, world }) 
       await route.fulfill({ response: answer });
     }
   });
-  await page.getByRole('navigation', { name: 'Main' }).getByRole('button', { name: 'New card' }).click();
-  const dialog = page.getByRole('dialog', { name: 'New card' });
-  await dialog.getByRole('textbox', { name: 'Title' }).fill(title);
-  await dialog.getByRole('button', { name: 'Create card' }).click();
-  await expect(dialog).toBeHidden();
+  await page.getByRole('textbox', { name: 'New comment' }).fill('Said once');
+  await page.getByRole('button', { name: 'Comment', exact: true }).click();
   await expect(toast(page, '1 waiting change was sent')).toBeVisible();
-  await expect(card(page, title)).toBeAttached();
-  const cards = JSON.parse(await world.hermes.cli('kanban', 'list', '--json', '--limit', '500')) as { title: string }[];
-  expect(cards.filter((found) => found.title === title)).toHaveLength(1);
+  await expect(page.getByText('Said once')).toHaveCount(1);
+  const { number } = (await stored(world, title))!;
+  const shown = JSON.parse(await world.hermes.cli('kanban', 'show', `T-${number}`, '--json')) as { comments: unknown[] };
+  expect(shown.comments).toHaveLength(1);
 });
 
 test('what waits can be taken back: by the keyboard, in the list, and it goes back', async ({ page, context, world }) => {

@@ -130,6 +130,12 @@ impl Queue {
         }
     }
 
+    /// Shows nobody's.
+    pub(super) fn close(self) {
+        self.user.set_value(None);
+        self.entries.set(Vec::new());
+    }
+
     /// Reads the storage again; what it has and we do not is in that phase.
     pub(super) fn read(self, phase: Phase) {
         let Some(prefix) = self.prefix() else { return };

@@ -117,6 +117,11 @@ impl Outbox {
         spawn_local(run(self, Job::Open(user)));
     }
 
+    /// Nobody is signed in any more: what a person left waits for that person.
+    pub fn close(self) {
+        self.queue.close();
+    }
+
     /// Sends a write, now or as soon as the server can be reached.
     pub fn send<F>(self, call: &F, about: About, heard: impl Fn(Outcome<F::Output>) + 'static)
     where
