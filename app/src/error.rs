@@ -93,6 +93,10 @@ mod from_core {
                     }
                     Self::new(ErrorCode::Unavailable, sentence(&error.to_string()))
                 }
+                _ if matches!(error, StoreError::Flush(_)) => {
+                    tracing::error!(%error, "the disk is failing");
+                    Self::new(ErrorCode::Internal, sentence(&error.to_string()))
+                }
                 _ => {
                     tracing::error!(%error, "the database failed");
                     Self::new(ErrorCode::Internal, t::error_internal())

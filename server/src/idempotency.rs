@@ -15,7 +15,8 @@ use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use protocol::{ErrorCode, UserId};
 use sha2::{Digest, Sha256};
-use tokio::sync::{Mutex as AsyncMutex, oneshot};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, oneshot};
+use tokio_util::task::TaskTracker;
 
 use crate::guard::SignedIn;
 use crate::headers::MAX_BODY_BYTES;
@@ -32,20 +33,42 @@ type Key = (UserId, String);
 
 /// The keys that are being worked on. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct UnderWay(Arc<Mutex<HashMap<Key, Arc<AsyncMutex<()>>>>>);
+pub(crate) struct UnderWay {
+    keys: Arc<Mutex<HashMap<Key, Arc<AsyncMutex<()>>>>>,
+    writes: TaskTracker,
+}
 
 impl UnderWay {
-    fn of(&self, key: &Key) -> Arc<AsyncMutex<()>> {
-        let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(keys.entry(key.clone()).or_default())
+    /// Waits for its turn; whoever has it is the only one with this key.
+    async fn turn(&self, key: Key) -> Turn {
+        let lock = {
+            let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(keys.entry(key.clone()).or_default())
+        };
+        let mine = Arc::clone(&lock).lock_owned().await;
+        Turn { under_way: self.clone(), key, held: Some((mine, lock)) }
     }
 
-    /// Forgets a key that nobody else waits for.
-    fn done(&self, key: &Key, turn: Arc<AsyncMutex<()>>) {
-        let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(turn);
-        if keys.get(key).is_some_and(|turn| Arc::strong_count(turn) == 1) {
-            keys.remove(key);
+    /// Waits for writes whose clients have hung up.
+    pub(crate) async fn finish(&self) {
+        self.writes.close();
+        self.writes.wait().await;
+    }
+}
+
+/// The right to work on a key; the key is forgotten with the last of them.
+struct Turn {
+    under_way: UnderWay,
+    key: Key,
+    held: Option<(OwnedMutexGuard<()>, Arc<AsyncMutex<()>>)>,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut keys = self.under_way.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.held.take());
+        if keys.get(&self.key).is_some_and(|lock| Arc::strong_count(lock) == 1) {
+            keys.remove(&self.key);
         }
     }
 }
@@ -55,7 +78,7 @@ pub(crate) async fn once(State(state): State<AppState>, request: Request, next: 
     let (Some(key), Some(SignedIn(user)), true) = (
         request.headers().get(HEADER),
         request.extensions().get::<SignedIn>().copied(),
-        request.uri().path().starts_with("/api/"),
+        request.uri().path().starts_with("/api/kanban/"),
     ) else {
         return next.run(request).await;
     };
@@ -70,16 +93,15 @@ pub(crate) async fn once(State(state): State<AppState>, request: Request, next: 
         }
     };
     let (tell, told) = oneshot::channel();
-    agent_core::task::spawn("idempotent-write", async move {
-        let under_way = state.under_way().clone();
-        let turn = under_way.of(&key);
-        let mine = turn.lock().await;
+    let under_way = state.under_way().clone();
+    let write = async move {
+        let turn = state.under_way().turn(key.clone()).await;
         let response = answer(&state, &key, request, next).await;
-        drop(mine);
-        under_way.done(&key, turn);
+        drop(turn);
         // silent-ok: the client has hung up; its next try is answered from what was kept.
         let _ = tell.send(response);
-    });
+    };
+    agent_core::task::spawn("idempotent-write", under_way.writes.track_future(write));
     told.await.unwrap_or_else(|error| fault("a write ended without an answer", &error))
 }
 

@@ -113,11 +113,13 @@ pub async fn serve(core: Core, options: ServeOptions) -> Result<(), ServeError> 
         state.answer_to(&addr.to_string());
     }
     tailnet::start(state.clone(), &tasks);
+    let writes = state.under_way().clone();
     let app = router(state).into_make_service_with_connect_info::<SocketAddr>();
     let ended = stop.clone();
     let server = axum::serve(listener, app).with_graceful_shutdown(async move { ended.cancelled().await });
     let result = run_until_told(server.into_future(), &mut signals, &stop).await;
-    if tokio::time::timeout(GRACE, tasks.shut_down()).await.is_err() {
+    let end = async { tokio::join!(tasks.shut_down(), writes.finish()) };
+    if tokio::time::timeout(GRACE, end).await.is_err() {
         tracing::warn!("some background tasks did not end in time and were left behind");
     }
     if tokio::time::timeout(Duration::from_millis(500), core.close()).await.is_err() {

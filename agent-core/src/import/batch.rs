@@ -251,14 +251,14 @@ impl Work<'_> {
             let (Some(index), Some(key)) = (self.index(row.card), self.key(row.card, row.rowid)) else { continue };
             let Some(card) = self.ids[index] else { continue };
             let count = of_card.entry(index).or_default();
-            *count += 1;
             if known.contains_key(&key) {
+                *count += 1;
                 self.part.known.attachments += 1;
                 continue;
             }
             let name = files::plain_name(row);
             let what = format!("attachment {name} of {}", self.bones[index].id);
-            if *count > MAX_ATTACHMENTS {
+            if *count >= MAX_ATTACHMENTS {
                 let why = format!("a card has at most {MAX_ATTACHMENTS} files; attach it to another one by hand");
                 self.report.left_out.add(self.label, what, why);
                 continue;
@@ -272,6 +272,7 @@ impl Work<'_> {
                     continue;
                 }
             };
+            *count += 1;
             let bytes = i64::try_from(kept.bytes).unwrap_or(i64::MAX);
             if let Some(said) = row.bytes.filter(|said| *said != bytes) {
                 let why = format!("the file has {bytes} bytes, the old board says {said}; it was taken as it is");

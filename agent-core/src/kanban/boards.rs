@@ -199,10 +199,19 @@ pub async fn edit_board(
     board: BoardId,
     settings: BoardSettings,
 ) -> Result<BoardSummary, KanbanError> {
-    let mut tx = core.write().await?;
-    let found = board_store::by_id(&mut tx, board).await?;
-    let before = board_store::settings(&mut tx, board).await?;
+    let mut reader = core.store().reader().acquire().await?;
+    let found = board_store::by_id(&mut reader, board).await?;
+    let before = board_store::settings(&mut reader, board).await?;
+    drop(reader);
+    // Looks at directories, so it is done before the write begins: nobody waits for a disk then.
     let settings = checked(core, &before, settings)?;
+    let mut tx = core.write().await?;
+    if board_store::settings(&mut tx, board).await? != before {
+        return Err(KanbanError::Conflict(format!(
+            "the board \"{}\" was changed by somebody else just now; look at it and try again",
+            found.slug
+        )));
+    }
     board_store::set_settings(&mut tx, board, &settings).await?;
     told(core, &mut tx, actor, "board_edited", &found.slug).await?;
     let found = board_store::by_id(&mut tx, board).await?;

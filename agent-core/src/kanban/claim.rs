@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use protocol::{BoardId, CardRef, CardState, ExecutorKind, RunId, TaskCard, WorkspaceKind};
+use protocol::{BoardId, CardId, CardRef, CardState, ExecutorKind, RunId, TaskCard, WorkspaceKind};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, Row, SqliteConnection};
 use uuid::Uuid;
@@ -14,6 +14,7 @@ use super::transition::{self, Cause, Place, Transition};
 use super::worker::RunTicket;
 use super::{KanbanError, rank, store, view};
 use crate::process::Identity;
+use crate::store::WriteTx;
 use crate::{Actor, Core};
 
 /// A pause that ends in `$now`'s future. One that ends later than any pause lasts was written while the clock was ahead
@@ -58,6 +59,7 @@ const CANDIDATES: &str = concat!(
            AND (c.max_tokens IS NULL OR c.tokens - c.tokens_before < c.max_tokens)
            AND (c.max_cost_micros IS NULL OR COALESCE(c.cost_micros, 0) - c.cost_micros_before < c.max_cost_micros)
            AND NOT EXISTS (SELECT 1 FROM kanban_process p WHERE p.card_id = c.id)
+           AND c.id NOT IN (SELECT unhex(value) FROM json_each(?5))
            AND ",
     dir_is_free!(),
     "
@@ -104,8 +106,10 @@ const INSERT_PROCESS: &str = "INSERT INTO kanban_process (run_id, card_id, host,
     ON CONFLICT (run_id) DO UPDATE SET host = ?3, pid = ?4, pid_started = ?5";
 const SET_PID: &str = "UPDATE kanban_run SET pid = ?2, pid_started = ?3 WHERE id = ?1";
 
-/// Cards that are looked at to say which start next.
+/// Cards that are looked at to say which start next: in all, at a time, and how many times.
 const MAX_LOOKED_AHEAD: usize = 1_000;
+const LOOKED_AT_ONCE: usize = 50;
+const MAX_LOOKS: usize = 100;
 
 /// A claimed card, for which a worker must be started now.
 #[derive(Debug, Clone)]
@@ -136,7 +140,7 @@ pub async fn claim_ready(core: &Core, owner: &str, limit: usize) -> Result<Vec<C
     // Looked at on a reader first: while nothing can start, commits of others cost no write lock.
     let mut reader = core.store().reader().acquire().await.map_err(crate::store::StoreError::from)?;
     let mut readiness = Readiness::read(core, &mut reader).await?;
-    if readiness.is_full() || candidates(&mut reader, &readiness, 1).await?.is_empty() {
+    if readiness.is_full() || candidates(&mut reader, &readiness, &[], 1).await?.is_empty() {
         return Ok(Vec::new());
     }
     drop(reader);
@@ -146,7 +150,7 @@ pub async fn claim_ready(core: &Core, owner: &str, limit: usize) -> Result<Vec<C
     let mut claims = Vec::new();
     let mut demoted = false;
     while claims.len() < limit && !readiness.is_full() {
-        let found = candidates(&mut tx, &readiness, limit - claims.len()).await?;
+        let found = candidates(&mut tx, &readiness, &[], limit - claims.len()).await?;
         if found.is_empty() {
             break;
         }
@@ -183,24 +187,22 @@ pub async fn starting_next(core: &Core, board: &str) -> Result<Vec<TaskCard>, Ka
     let board = view::find_board(core, board).await?;
     let mut reader = core.store().reader().begin().await?;
     let mut readiness = Readiness::read(core, &mut reader).await?;
-    let (mut chosen, mut shown, mut directories) = (HashSet::new(), Vec::new(), HashSet::new());
-    loop {
-        let before = chosen.len();
-        if readiness.is_full() || before >= MAX_LOOKED_AHEAD {
+    let (mut seen, mut shown, mut directories) = (Vec::new(), Vec::new(), HashSet::new());
+    for _ in 0..MAX_LOOKS {
+        if readiness.is_full() || seen.len() >= MAX_LOOKED_AHEAD {
             break;
         }
-        // Profiles and boards that are full by now are left out, so others move up.
-        for Candidate { card, waits } in candidates(&mut reader, &readiness, MAX_LOOKED_AHEAD).await? {
-            if waits || chosen.contains(&card.id) || !may_start(&card, &mut readiness, &mut directories) {
-                continue;
-            }
-            chosen.insert(card.id);
-            if card.board_id == board.id {
+        // Profiles and boards that are full by now are left out, so others move up. Whoever was refused stays refused.
+        let free = usize::try_from(readiness.slots.limit - readiness.slots.used).unwrap_or(LOOKED_AT_ONCE);
+        let found = candidates(&mut reader, &readiness, &seen, free.min(LOOKED_AT_ONCE)).await?;
+        if found.is_empty() {
+            break;
+        }
+        for Candidate { card, waits } in found {
+            seen.push(card.id);
+            if !waits && may_start(&card, &mut readiness, &mut directories) && card.board_id == board.id {
                 shown.push(card.id);
             }
-        }
-        if chosen.len() == before {
-            break;
         }
     }
     reader.rollback().await?;
@@ -280,21 +282,24 @@ impl FromRow<'_, SqliteRow> for Candidate {
     }
 }
 
-/// The first of the ready cards, in the order in which they start.
+/// The first of the ready cards but those that were seen, in the order in which they start.
 async fn candidates(
     db: &mut SqliteConnection,
     readiness: &Readiness,
+    seen: &[CardId],
     limit: usize,
 ) -> Result<Vec<Candidate>, KanbanError> {
     let runnable = readiness.runnable();
     let nobody = runnable.contains(&readiness.default_assignee.as_str()).then_some(None);
     let assignees: Vec<Option<&str>> = runnable.into_iter().map(Some).chain(nobody).collect();
     let full: Vec<String> = readiness.full_boards().iter().map(|board| board.0.as_simple().to_string()).collect();
+    let seen: Vec<String> = seen.iter().map(|card| card.0.as_simple().to_string()).collect();
     let query = sqlx::query_as(CANDIDATES)
         .bind(readiness.now)
         .bind(serde_json::json!(assignees).to_string())
         .bind(serde_json::json!(full).to_string())
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX));
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .bind(serde_json::json!(seen).to_string());
     Ok(query.fetch_all(db).await?)
 }
 
@@ -378,35 +383,44 @@ pub(super) async fn remember_process_in(
     Ok(())
 }
 
-/// Moves scheduled cards whose time has come.
+/// Moves scheduled cards whose time has come. One that cannot be moved does not keep the others.
 ///
 /// # Errors
-/// When the database fails.
+/// When the database fails, or after all of them when one could not be moved.
 pub async fn release_due(core: &Core) -> Result<(), KanbanError> {
     let now = core.now_ms();
     let mut reader = core.store().reader().acquire().await.map_err(crate::store::StoreError::from)?;
     let due: Vec<CardRow> = sqlx::query_as(DUE).bind(now).fetch_all(&mut *reader).await?;
     drop(reader);
+    let mut outcome = Ok(());
     for card in due {
-        let mut tx = core.write().await?;
-        let card = match load(&mut tx, CardRef::Id(card.id)).await {
+        let tx = core.write().await?;
+        match release(core, tx, card.id, now).await {
             // Deleted meanwhile; the others are as due as before.
-            Err(KanbanError::NotFound(_)) => continue,
-            found => found?,
-        };
-        if card.state == CardState::Scheduled && card.scheduled_at.is_none_or(|at| at <= now) {
-            let waits = store::has_unfinished_parent(&mut tx, card.id).await?;
-            let to = if waits { CardState::Todo } else { CardState::Ready };
-            transition::apply(core, &mut tx, &Actor::System, &card, Transition::new(Cause::Due, to, "due")).await?;
-            tx.commit().await?;
+            Ok(()) | Err(KanbanError::NotFound(_)) => {}
+            Err(error) => {
+                tracing::error!(%error, card = card.number, "a scheduled card whose time has come cannot be released");
+                outcome = Err(error);
+            }
         }
+    }
+    outcome
+}
+
+async fn release(core: &Core, mut tx: WriteTx<'_>, card: CardId, now: i64) -> Result<(), KanbanError> {
+    let card = load(&mut tx, CardRef::Id(card)).await?;
+    if card.state == CardState::Scheduled && card.scheduled_at.is_none_or(|at| at <= now) {
+        let waits = store::has_unfinished_parent(&mut tx, card.id).await?;
+        let to = if waits { CardState::Todo } else { CardState::Ready };
+        transition::apply(core, &mut tx, &Actor::System, &card, Transition::new(Cause::Due, to, "due")).await?;
+        tx.commit().await?;
     }
     Ok(())
 }
 
-/// When the dispatcher must look again although nothing was written, Unix ms.
-pub(super) async fn next_wake(core: &Core) -> Result<Option<i64>, KanbanError> {
-    Ok(sqlx::query_scalar(NEXT_WAKE).bind(core.now_ms()).fetch_one(core.store().reader()).await?)
+/// When the dispatcher, which looked at `now`, must look again although nothing was written, Unix ms.
+pub(super) async fn next_wake(core: &Core, now: i64) -> Result<Option<i64>, KanbanError> {
+    Ok(sqlx::query_scalar(NEXT_WAKE).bind(now).fetch_one(core.store().reader()).await?)
 }
 
 #[cfg(test)]

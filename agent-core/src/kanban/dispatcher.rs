@@ -50,6 +50,7 @@ pub fn start(core: Core, tasks: &Tasks, options: DispatcherOptions) {
         let mut changes = core.changes().subscribe();
         let dispatcher = Dispatcher { core, owner, options, tasks: watchers };
         let mut next_sweep = tokio::time::Instant::now();
+        let mut next_release = next_sweep;
         let mut clocks = Clocks::read(&dispatcher.core);
         loop {
             if clocks.slept(&dispatcher.core) {
@@ -60,7 +61,7 @@ pub fn start(core: Core, tasks: &Tasks, options: DispatcherOptions) {
             }
             // Armed before looking, so that a change during the look is not missed.
             changes.mark_unchanged();
-            let pause = dispatcher.look(&mut next_sweep, clocks.wall_ms).await;
+            let pause = dispatcher.look(&mut next_sweep, &mut next_release, clocks.wall_ms).await;
             tokio::select! {
                 () = stop.cancelled() => break,
                 changed = changes.changed() => if changed.is_err() { break },
@@ -106,12 +107,23 @@ struct Dispatcher {
 impl Dispatcher {
     /// One look: start what is due or ready, and once a second take back what is lost. Returns how long to sleep at most.
     /// Leases are judged by `now`, when the machine was known to be awake: it may fall asleep in the middle of a look.
-    async fn look(&self, next_sweep: &mut tokio::time::Instant, now: i64) -> Duration {
-        let mut pause = SWEEP;
-        if let Err(error) = claim::release_due(&self.core).await {
-            tracing::error!(%error, "a scheduled card whose time has come cannot be released; trying again");
+    async fn look(
+        &self,
+        next_sweep: &mut tokio::time::Instant,
+        next_release: &mut tokio::time::Instant,
+        now: i64,
+    ) -> Duration {
+        // A card that cannot be released stays due. It is tried again after a while, not at every look.
+        let began = tokio::time::Instant::now();
+        if began >= *next_release
+            && let Err(error) = claim::release_due(&self.core).await
+        {
+            tracing::error!(%error, "not all cards whose time has come can be released; trying again");
+            *next_release = tokio::time::Instant::now() + SWEEP;
         }
+        let is_stuck = *next_release > began;
         if tokio::time::Instant::now() >= *next_sweep {
+            let mut pause = SWEEP;
             match self.sweep(now).await {
                 Ok(true) => pause = SWEEP_WHILE_ENDING,
                 Ok(false) => {}
@@ -119,10 +131,17 @@ impl Dispatcher {
             }
             *next_sweep = tokio::time::Instant::now() + pause;
         }
+        // What ends while cards are started counts as overdue, and is not missed.
+        let looked = self.core.now_ms();
         if let Err(error) = self.start_ready().await {
             tracing::error!(%error, "starting ready cards failed; trying again");
         }
-        match claim::next_wake(&self.core).await {
+        let wake = claim::next_wake(&self.core, looked).await;
+        let pause = next_sweep.saturating_duration_since(tokio::time::Instant::now());
+        match wake {
+            Ok(Some(at)) if is_stuck && at <= looked => {
+                pause.min(next_release.saturating_duration_since(tokio::time::Instant::now()))
+            }
             Ok(Some(at)) => pause.min(until(at - self.core.now_ms())),
             Ok(None) => pause,
             Err(error) => {

@@ -10,7 +10,6 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use protocol::{ExecutorKind, LogPart, LogSource, RunEventKind, RunEventView, RunId, RunLog, RunLogParams};
 use sqlx::{Row, SqliteConnection};
@@ -113,8 +112,11 @@ async fn logged(core: &Core, connection: &mut SqliteConnection, run: RunId) -> R
         ExecutorKind::Command => &[LogSource::Output, LogSource::Activity, LogSource::Worker],
     };
     let active: bool = row.try_get("active")?;
-    let has_file =
-        |source| std::fs::metadata(path(core, &logged, source)).is_ok_and(|meta| meta.is_file() && meta.len() > 0);
+    let has_file = |source| {
+        let path = path(core, &logged, source);
+        let is_there = |path: &Path| std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.len() > 0);
+        is_there(&path) || is_there(&path.with_extension("log.1"))
+    };
     let sources = candidates.iter().copied().filter(|source| match source {
         // The usual one of a run under way may be about to begin.
         source if logged.live && *source == candidates[0] => true,
@@ -155,6 +157,11 @@ fn clean(core: &Core, source: &str, inside_key: bool) -> Result<String, KanbanEr
 /// The beginning of the first line of a file that goes on where another one ended, and its end.
 const MARK: (&str, &str) = ("[hermes: ", " bytes were written before this]\n");
 
+/// More than any run writes: a line that says so is a program's own.
+const MAX_BEFORE: u64 = 1 << 53;
+/// Attempts to open both files between two moments at which the next one is begun.
+const OPENINGS: usize = 20;
+
 /// The first line of a file before which so much was written.
 pub(crate) fn mark(before: u64) -> String {
     format!("{}{before}{}", MARK.0, MARK.1)
@@ -166,6 +173,7 @@ pub(crate) fn begin_of(file: &mut File) -> io::Result<(u64, u64)> {
     let line = line.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
     let said = std::str::from_utf8(line).ok(); // silent-ok: what is no text is no such line
     let before = said.and_then(|line| line.strip_prefix(MARK.0)?.strip_suffix(MARK.1)?.parse().ok()); // silent-ok: the same
+    let before = before.filter(|before| *before <= MAX_BEFORE);
     Ok(before.map_or((0, 0), |before: u64| (before, line.len() as u64)))
 }
 
@@ -178,41 +186,47 @@ struct Log {
 impl Log {
     fn open(path: &Path) -> io::Result<Self> {
         let older_path = path.with_extension("log.1");
-        for _ in 0..20 {
+        for _ in 0..OPENINGS {
             let newer = match File::open(path) {
-                // The next file is begun just now.
-                Err(error) if error.kind() == io::ErrorKind::NotFound && older_path.exists() => {
-                    std::thread::sleep(Duration::from_millis(1));
-                    continue;
-                }
+                // A worker died while it began the next one, on a file system that has no second names.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => File::open(&older_path)?,
                 newer => newer?,
             };
             let older = match File::open(&older_path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Self::of(newer, None),
                 older => older?,
             };
-            // Begun between the two, so that the same file is met twice.
+            // The next one is begun just now, and the one before this is gone.
             let (a, b) = (newer.metadata()?, older.metadata()?);
-            if (a.dev(), a.ino()) != (b.dev(), b.ino()) {
-                return Self::of(newer, Some(older));
+            if (a.dev(), a.ino()) == (b.dev(), b.ino()) {
+                return Self::of(newer, None);
+            }
+            let both = Self::of(newer, Some(older))?;
+            if both.is_without_gap() {
+                return Ok(both);
             }
         }
-        // A worker died while it began the next one.
-        Self::of(File::open(&older_path)?, None)
+        Self::of(File::open(path)?, None)
     }
 
     fn of(mut newer: File, older: Option<File>) -> io::Result<Self> {
         let mut files = Vec::new();
-        let (mut before, skip) = if older.is_some() { begin_of(&mut newer)? } else { (0, 0) };
+        let (mut before, skip) = begin_of(&mut newer)?;
         if let Some(mut older) = older {
-            let (_, skip) = begin_of(&mut older)?;
-            let length = older.metadata()?.len().saturating_sub(skip);
-            before = before.max(length);
-            files.push((older, before - length, skip, before));
+            let (begin, marked) = begin_of(&mut older)?;
+            let end = begin.saturating_add(older.metadata()?.len().saturating_sub(marked));
+            // An older Hermes wrote no mark.
+            before = if skip == 0 { end } else { before };
+            files.push((older, begin, marked, end));
         }
         let length = newer.metadata()?.len().saturating_sub(skip);
-        files.push((newer, before, skip, before + length));
+        files.push((newer, before, skip, before.saturating_add(length)));
         Ok(Self { files })
+    }
+
+    /// Whether each file begins where the one before it ended.
+    fn is_without_gap(&self) -> bool {
+        self.files.windows(2).all(|pair| pair[0].3 == pair[1].1)
     }
 
     fn begin(&self) -> u64 {
@@ -380,7 +394,7 @@ pub(super) const ALL_SQL: &[&str] = &[RUN, EVENTS_BEFORE, EVENTS_AFTER];
 mod tests {
     use protocol::LogPart;
 
-    use super::{PART_BYTES, read_part};
+    use super::{PART_BYTES, mark, read_part};
 
     fn file(text: &str) -> (tempfile::TempDir, std::path::PathBuf) {
         let dir = tempfile::tempdir().unwrap();
@@ -422,6 +436,43 @@ mod tests {
         std::fs::write(&path, "new\n").unwrap();
         let part = read_part(&path, LogPart::After(8), true).unwrap();
         assert_eq!((part.text.as_str(), part.from), ("new\n", 0));
+    }
+
+    #[test]
+    fn a_file_of_two_that_is_alone_keeps_its_place() {
+        let marked = format!("{}one\ntwo\n", mark(100));
+        // The next file is not there yet.
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("1-1.log");
+        std::fs::write(path.with_extension("log.1"), &marked).unwrap();
+        let part = read_part(&path, LogPart::End, true).unwrap();
+        assert_eq!((part.text.as_str(), part.from, part.to, part.earlier), ("one\ntwo\n", 100, 108, false));
+        // The one before it is gone.
+        let (_dir, path) = file(&marked);
+        let part = read_part(&path, LogPart::After(104), true).unwrap();
+        assert_eq!((part.text.as_str(), part.from, part.to, part.earlier), ("two\n", 104, 108, true));
+        // It has both names while the next one is begun.
+        std::fs::hard_link(&path, path.with_extension("log.1")).unwrap();
+        let part = read_part(&path, LogPart::End, true).unwrap();
+        assert_eq!((part.text.as_str(), part.from, part.to), ("one\ntwo\n", 100, 108));
+    }
+
+    #[test]
+    fn two_files_are_one_log_only_if_one_goes_on_where_the_other_ended() {
+        let (_dir, path) = file(&format!("{}two\n", mark(104)));
+        let older = path.with_extension("log.1");
+        let read = |older_text: String| {
+            std::fs::write(&older, older_text).unwrap();
+            let part = read_part(&path, LogPart::End, false).unwrap();
+            (part.text, part.from, part.to)
+        };
+        assert_eq!(read(format!("{}one\n", mark(100))), ("one\ntwo\n".to_owned(), 100, 108));
+        assert_eq!(read(format!("{}one\n", mark(50))), ("two\n".to_owned(), 104, 108));
+        // Written by a Hermes that knew no marks; and a mark that nobody can mean.
+        for first in [String::new(), mark(u64::MAX)] {
+            std::fs::write(&path, format!("{first}two\n")).unwrap();
+            assert_eq!(read("one\n".to_owned()), (format!("one\n{first}two\n"), 0, 8 + first.len() as u64));
+        }
     }
 
     #[test]

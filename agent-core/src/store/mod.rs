@@ -118,17 +118,14 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether a person can mend it: then its sentence says how.
+    /// `Unavailable` when nothing was written and a person can mend it, which its sentence tells: the same write may be
+    /// sent again. A [`Self::Flush`] is none of these, because its write was committed.
     #[must_use]
     pub const fn code(&self) -> ErrorCode {
         match self {
-            Self::DiskFull
-            | Self::Busy
-            | Self::Flush(_)
-            | Self::ReadOnly
-            | Self::Disk(_)
-            | Self::Damaged
-            | Self::CannotOpen => ErrorCode::Unavailable,
+            Self::DiskFull | Self::Busy | Self::ReadOnly | Self::Disk(_) | Self::Damaged | Self::CannotOpen => {
+                ErrorCode::Unavailable
+            }
             _ => ErrorCode::Internal,
         }
     }
@@ -191,9 +188,10 @@ impl WriteTx<'_> {
     pub async fn commit(self) -> Result<(), StoreError> {
         // The writer is free for the next one while this one waits for the disk.
         self.tx.commit().await?;
-        self.log.flush().await.map_err(StoreError::Flush)?;
+        let flushed = self.log.flush().await;
+        // It is written, and others see it, whatever the disk says.
         self.changes.signal();
-        Ok(())
+        flushed.map_err(StoreError::Flush)
     }
 }
 
@@ -499,6 +497,13 @@ pub(crate) mod tests {
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    }
+
+    #[test]
+    fn what_was_committed_is_not_offered_to_be_sent_again() {
+        let flush = StoreError::Flush(std::io::Error::other("no"));
+        assert_eq!(flush.code(), protocol::ErrorCode::Internal);
+        assert_eq!(StoreError::Busy.code(), protocol::ErrorCode::Unavailable);
     }
 
     #[tokio::test]

@@ -55,18 +55,39 @@ impl RunLog {
         self.file.flush()
     }
 
+    /// Gives the full file its second name. It keeps its first one until the next file takes that, so that a reader
+    /// always meets one of the two there.
+    fn keep_full(&self) -> io::Result<()> {
+        let (tmp, older) = (self.path.with_extension("log.full"), self.path.with_extension("log.1"));
+        match std::fs::remove_file(&tmp) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        match std::fs::hard_link(&self.path, &tmp) {
+            Ok(()) => std::fs::rename(&tmp, &older),
+            // Some file systems have no second names.
+            Err(error) => {
+                tracing::debug!(%error, "a full log is renamed");
+                std::fs::rename(&self.path, &older)
+            }
+        }
+    }
+
     fn write(&mut self, text: &str) -> io::Result<()> {
         let clean = self.redactor.clean(text);
         if self.written + clean.len() as u64 > MAX_FILE_BYTES {
-            let (_, marked) = begin_of(&mut File::open(&self.path)?)?;
-            self.before += self.written - marked.min(self.written);
+            let mut full = File::open(&self.path)?;
+            let (_, marked) = begin_of(&mut full)?;
+            // What is there, not what was to be written: the disk may have been full meanwhile.
+            self.before += full.metadata()?.len().saturating_sub(marked);
             // Put into its place with its first line, so that nobody meets it without.
             let (new, mark) = (self.path.with_extension("log.new"), mark(self.before));
-            self.file = Self::append(&new)?;
-            self.file.set_len(0)?;
-            self.file.write_all(mark.as_bytes())?;
-            std::fs::rename(&self.path, self.path.with_extension("log.1"))?;
+            let mut file = Self::append(&new)?;
+            file.set_len(0)?;
+            file.write_all(mark.as_bytes())?;
+            self.keep_full()?;
             std::fs::rename(&new, &self.path)?;
+            self.file = file;
             self.written = mark.len() as u64;
         }
         self.written += clean.len() as u64;

@@ -505,11 +505,13 @@ async fn a_scheduled_card_starts_when_its_time_comes_and_not_at_the_next_sweep()
 async fn a_card_that_cannot_be_released_neither_spins_nor_keeps_workers_from_being_looked_after() {
     let world = World::new().await;
     world.create_with(CreateCardParams { scheduled_at: Some(START_MS + 1), ..titled("stuck") }).await;
+    let params = CreateCardParams { scheduled_at: Some(START_MS + 2), max_attempts: Some(1), ..titled("due after it") };
+    let next = world.create_with(params).await;
     let lost = world.create("lost").await;
     start(&world).await;
     tamper(
         &world,
-        "CREATE TRIGGER stuck BEFORE UPDATE ON kanban_card WHEN old.state = 'scheduled'
+        "CREATE TRIGGER stuck BEFORE UPDATE ON kanban_card WHEN old.title = 'stuck'
          BEGIN SELECT RAISE(ABORT, 'stuck'); END",
     )
     .await;
@@ -519,6 +521,7 @@ async fn a_card_that_cannot_be_released_neither_spins_nor_keeps_workers_from_bei
     let tasks = Tasks::default();
     dispatcher::start(core.clone(), &tasks, DispatcherOptions { program: "true".into() });
     eventually(|| async { outcomes(&world, &lost).await.first() == Some(&Some(RunOutcome::Crashed)) }).await;
+    eventually(|| async { world.state(&next).await == CardState::Blocked }).await;
     let before = clock.0.load(Ordering::SeqCst);
     tokio::time::sleep(std::time::Duration::from_millis(600)).await;
     let looks = clock.0.load(Ordering::SeqCst) - before;

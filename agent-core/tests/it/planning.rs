@@ -25,6 +25,13 @@ async fn events(world: &World, card: &TaskCard) -> Vec<BoardEvent> {
     kanban::events(&world.core, "", Some(CardRef::Id(card.id)), 0).await.unwrap()
 }
 
+/// Archives all boards although cards run there, or brings them back.
+async fn put_away(world: &World, at: Option<i64>) {
+    let mut tx = world.core.write().await.unwrap();
+    sqlx::query("UPDATE kanban_board SET archived_at = ?1").bind(at).execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
 #[tokio::test]
 async fn a_worker_makes_cards_in_bounds_and_ties_only_its_own() {
     let world = World::new().await;
@@ -42,6 +49,10 @@ async fn a_worker_makes_cards_in_bounds_and_ties_only_its_own() {
     assert!(matches!(circle, KanbanError::Invalid(_)), "{circle}");
     worker::unlink(&world.core, ticket, mine, part).await.unwrap();
     assert_eq!(kanban::card(&world.core, part).await.unwrap().state, CardState::Ready);
+    put_away(&world, Some(1)).await;
+    let away = worker::link(&world.core, ticket, mine, part).await.unwrap_err();
+    assert!(matches!(&away, KanbanError::Conflict(why) if why.contains("archived")), "{away}");
+    put_away(&world, None).await;
     let ghost = CreateCardParams { assignee: Some("ghost".into()), ..work("x") };
     let refused = worker::create(&world.core, ticket, ghost).await.unwrap_err();
     assert!(refused.to_string().contains("no profile"), "{refused}");

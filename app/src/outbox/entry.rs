@@ -10,7 +10,7 @@ use crate::ui::dom;
 /// Before the person's id and the write's.
 const PREFIX: &str = "hermes.outbox";
 /// Another window sends what it has; what is still there after this was left behind.
-const LEFT_BEHIND_MS: i64 = 30_000;
+pub(super) const LEFT_BEHIND_MS: i64 = 30_000;
 
 /// What people are told of a write.
 #[derive(Debug, Clone, Default)]
@@ -55,6 +55,9 @@ pub struct Entry {
     /// Why the server refused it.
     #[serde(default)]
     pub refused: Option<String>,
+    /// It may have reached the server.
+    #[serde(default)]
+    pub(super) tried: bool,
     #[serde(skip)]
     pub(super) phase: Phase,
     /// The browser has it in its storage.
@@ -74,6 +77,7 @@ impl Entry {
             cards: about.cards,
             text: about.text,
             refused: None,
+            tried: false,
             phase: Phase::Sending,
             is_kept: false,
         }
@@ -88,13 +92,17 @@ impl Entry {
     /// The same again, as a write of its own.
     pub(super) fn anew(&self) -> Self {
         let (at, id) = new_id();
-        Self { id, at, refused: None, phase: Phase::Waiting, ..self.clone() }
+        Self { id, at, refused: None, tried: false, phase: Phase::Waiting, ..self.clone() }
     }
 }
 
 /// Not a secret: it only has to differ from those of other windows.
 fn new_id() -> (i64, String) {
-    let at = dom::now_ms();
+    // In the order they are made, also when the clock is set back.
+    let at = LAST.with(|last| {
+        last.set(last.get().max(dom::now_ms()));
+        last.get()
+    });
     let random = (js_sys::Math::random() * 4_294_967_296.0) as u32;
     // The clock may stand still between two of them.
     let order = ORDER.with(|order| order.replace(order.get() + 1));
@@ -102,6 +110,7 @@ fn new_id() -> (i64, String) {
 }
 
 thread_local! {
+    static LAST: std::cell::Cell<i64> = const { std::cell::Cell::new(0) };
     static ORDER: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
 }
 
@@ -136,30 +145,45 @@ impl Queue {
         self.entries.set(Vec::new());
     }
 
-    /// Reads the storage again; what it has and we do not is in that phase.
-    pub(super) fn read(self, phase: Phase) {
-        let Some(prefix) = self.prefix() else { return };
+    /// Reads the storage again; what it has and we do not is in that phase. Returns what another window has dealt with.
+    pub(super) fn read(self, phase: Phase) -> Vec<String> {
+        let Some(prefix) = self.prefix() else { return Vec::new() };
         let mut stored: Vec<Entry> = dom::remembered_below(&prefix)
             .iter()
             .filter_map(|text| serde_json::from_str::<Entry>(text).ok())
             .map(|entry| Entry { phase, is_kept: true, ..entry })
             .collect();
+        let mut gone = Vec::new();
         self.entries.update(|entries| {
             for known in entries.drain(..) {
                 match stored.iter_mut().find(|entry| entry.id == known.id) {
                     Some(entry) => entry.phase = known.phase,
-                    None if !known.is_kept => stored.push(known),
-                    None => {} // another window has dealt with it
+                    // Ours is on its way and will be answered alike.
+                    None if !known.is_kept || known.phase == Phase::Sending => stored.push(known),
+                    None => gone.push(known.id),
                 }
             }
             stored.sort_by(|one, other| one.id.cmp(&other.id));
             *entries = stored;
         });
+        gone
     }
 
-    pub(super) fn add(self, mut entry: Entry) {
-        entry.is_kept = self.store(&entry);
+    pub(super) fn mark_tried(self, id: &str) {
+        self.entries.update_untracked(|entries| {
+            if let Some(entry) = entries.iter_mut().find(|entry| entry.id == id && !entry.tried) {
+                entry.tried = true;
+                self.store(entry);
+            }
+        });
+    }
+
+    /// Whether the browser keeps it.
+    pub(super) fn add(self, mut entry: Entry) -> bool {
+        let is_kept = self.store(&entry);
+        entry.is_kept = is_kept;
         self.entries.update(|entries| entries.push(entry));
+        is_kept
     }
 
     pub(super) fn get(self, id: &str) -> Option<Entry> {
@@ -193,13 +217,21 @@ impl Queue {
 
     /// Everything that was on its way waits from now on; returns what was.
     pub(super) fn begin_to_wait(self) -> Vec<Entry> {
-        let sent = self.entries.with_untracked(|entries| entries.iter().any(|entry| entry.phase == Phase::Sending));
+        let left_behind = dom::now_ms() - LEFT_BEHIND_MS;
+        let is_left = move |entry: &Entry| entry.phase == Phase::Elsewhere && entry.at < left_behind;
+        let sent = self
+            .entries
+            .with_untracked(|entries| entries.iter().any(|entry| entry.phase == Phase::Sending || is_left(entry)));
         let mut begun = Vec::new();
         if sent {
             self.entries.update(|entries| {
-                for entry in entries.iter_mut().filter(|entry| entry.phase == Phase::Sending) {
-                    entry.phase = Phase::Waiting;
-                    begun.push(entry.clone());
+                for entry in entries.iter_mut() {
+                    if entry.phase == Phase::Sending {
+                        entry.phase = Phase::Waiting;
+                        begun.push(entry.clone());
+                    } else if is_left(entry) {
+                        entry.phase = Phase::Waiting;
+                    }
                 }
             });
         }

@@ -17,11 +17,12 @@ use std::time::Duration;
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
 use leptos::task::spawn_local;
-use protocol::{CardId, ErrorCode, UserId};
+use protocol::{CardId, ErrorCode, UndoId, UserId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::ApiError;
+use crate::features::kanban::undo_write;
 use crate::i18n::t;
 use crate::live::{Connection, Live};
 use crate::ui::{Dialog, Icon, Toasts, dom, icon, later};
@@ -51,6 +52,14 @@ pub enum Outcome<T> {
     Waits,
     /// The person took it back before it was sent.
     TakenBack,
+    /// Another window has dealt with it.
+    Elsewhere,
+}
+
+/// The part of an answer that takes the write back.
+#[derive(serde::Deserialize)]
+struct Made {
+    undo: Option<UndoId>,
 }
 
 type Handler = Rc<dyn Fn(Outcome<String>)>;
@@ -70,6 +79,8 @@ pub struct Outbox {
     failures: StoredValue<usize>,
     /// Another try is planned.
     planned: StoredValue<bool>,
+    /// Taken back here, and perhaps made by the server all the same.
+    withdrawn: StoredValue<Vec<String>>,
     /// How many came to nothing: a page may still show them.
     undone: RwSignal<u32>,
     open: RwSignal<bool>,
@@ -85,6 +96,7 @@ impl Outbox {
             sending: StoredValue::new(false),
             failures: StoredValue::new(0),
             planned: StoredValue::new(false),
+            withdrawn: StoredValue::new(Vec::new()),
             undone: RwSignal::new(0),
             open: RwSignal::new(false),
             live: expect_context::<Live>(),
@@ -137,20 +149,20 @@ impl Outbox {
             Outcome::Refused(error) => heard(Outcome::Refused(error)),
             Outcome::Waits => heard(Outcome::Waits),
             Outcome::TakenBack => heard(Outcome::TakenBack),
+            Outcome::Elsewhere => heard(Outcome::Elsewhere),
         };
         self.push(Entry::new(F::PATH, body, about), Rc::new(heard));
     }
 
     fn push(self, entry: Entry, heard: Handler) {
         HANDLERS.with_borrow_mut(|handlers| handlers.insert(entry.id.clone(), heard));
-        self.queue.add(entry);
-        let known_offline = self.live.connection_now() == Connection::Offline;
-        if known_offline || self.failures.get_value() > 0 {
+        let is_kept = self.queue.add(entry);
+        // Said at once where it is known; what no storage keeps is tried before it is given up.
+        let is_away = self.live.connection_now() == Connection::Offline || self.failures.get_value() > 0;
+        if is_kept && is_away {
             self.wait();
         }
-        if !known_offline {
-            self.flush();
-        }
+        self.flush();
     }
 
     /// What waits to be sent, or was refused after it had waited.
@@ -205,10 +217,36 @@ impl Outbox {
 
     /// Takes back a write that waits, or forgets one that was refused.
     pub fn take_back(self, entry: &Entry) {
+        // As it is now: it may have been refused since it was drawn.
+        let Some(entry) = self.queue.get(&entry.id) else { return };
         self.queue.remove(&entry.id);
-        if entry.refused.is_none() {
-            self.tell(&entry.id, Outcome::TakenBack);
-            self.toasts.say(t::outbox_taken_back(&entry.label));
+        if entry.refused.is_some() {
+            return;
+        }
+        let mut told = t::outbox_taken_back(&entry.label);
+        if entry.tried {
+            told = t::outbox_taken_back_perhaps(&entry.label);
+            // Should the answer that is awaited say that it was made, it is taken back there.
+            self.withdrawn.update_value(|withdrawn| withdrawn.push(entry.id.clone()));
+        }
+        self.tell(&entry.id, Outcome::TakenBack);
+        self.toasts.say(told);
+    }
+
+    /// A write was made although it had been taken back here.
+    fn undo_made(self, id: &str, answer: &str) {
+        let was_withdrawn = self.withdrawn.try_update_value(|withdrawn| {
+            let before = withdrawn.len();
+            withdrawn.retain(|other| other != id);
+            withdrawn.len() < before
+        });
+        let undo = serde_json::from_str::<Made>(answer).ok().and_then(|made| made.undo);
+        if let (Some(true), Some(undo)) = (was_withdrawn, undo) {
+            spawn_local(async move {
+                if let Err(error) = undo_write(undo).await {
+                    self.toasts.fail(error.message);
+                }
+            });
         }
     }
 
@@ -243,9 +281,24 @@ impl Outbox {
                 self.queue.refuse(&entry.id, t::outbox_stale().to_owned());
                 continue;
             }
+            // A device without a network has sent nothing.
+            if window().navigator().on_line() {
+                self.queue.mark_tried(&entry.id);
+            }
+            let id = entry.id.clone();
             let reply = post::post(&entry).await;
             // It may have begun to wait, or been taken back, while it was on its way.
-            let Some(entry) = self.queue.get(&entry.id) else { continue };
+            let Some(entry) = self.queue.get(&id) else {
+                match reply {
+                    Reply::Done(answer) => self.undo_made(&id, &answer),
+                    Reply::Unreachable => {
+                        self.later();
+                        break;
+                    }
+                    Reply::Refused(_) => {}
+                }
+                continue;
+            };
             let waited = entry.phase != Phase::Sending;
             match reply {
                 Reply::Done(answer) => {
@@ -273,18 +326,40 @@ impl Outbox {
         late
     }
 
-    /// Tries again after a while. Without a network the end of that is waited for.
+    /// Tries again after a while; the end of what is known to be an outage is not waited for.
     fn later(self) {
         let failures = self.failures.get_value();
         self.failures.set_value(failures + 1);
         self.wait();
-        if self.live.connection_now() != Connection::Offline && !self.planned.get_value() {
-            self.planned.set_value(true);
-            let again = move || {
-                self.planned.set_value(false);
-                self.flush();
-            };
-            set_timeout(again, Duration::from_millis(RETRY_MS[failures.min(RETRY_MS.len() - 1)]));
+        if self.queue.next().is_none() {
+            self.failures.set_value(0);
+        } else {
+            // Whether there is a network is not always known, so it is tried, however seldom.
+            self.flush_in(RETRY_MS[failures.min(RETRY_MS.len() - 1)]);
+        }
+    }
+
+    fn flush_in(self, wait_ms: u64) {
+        if self.planned.get_value() {
+            return;
+        }
+        self.planned.set_value(true);
+        let again = move || {
+            self.planned.set_value(false);
+            self.flush();
+        };
+        set_timeout(again, Duration::from_millis(wait_ms));
+    }
+
+    /// Takes over what another window added or dealt with.
+    fn read(self) {
+        for id in self.queue.read(Phase::Elsewhere) {
+            self.tell(&id, Outcome::Elsewhere);
+        }
+        self.settle();
+        if !self.queue.entries.with_untracked(Vec::is_empty) {
+            // That window may be closed before it has sent them.
+            self.flush_in(entry::LEFT_BEHIND_MS.unsigned_abs() + 1_000);
         }
     }
 
@@ -343,10 +418,14 @@ fn run(outbox: Outbox, job: Job) {
     match job {
         Job::Open(user) => {
             outbox.queue.open(user);
+            outbox.failures.set_value(0);
             outbox.flush();
         }
-        Job::Send => outbox.flush(),
-        Job::Read => outbox.queue.read(Phase::Elsewhere),
+        Job::Send => {
+            outbox.failures.set_value(0);
+            outbox.flush();
+        }
+        Job::Read => outbox.read(),
     }
 }
 

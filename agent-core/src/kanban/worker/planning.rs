@@ -4,6 +4,7 @@ use protocol::{BoardView, CardId, CardLink, CardRef, CardState, CreateCardParams
 use sqlx::SqliteConnection;
 
 use super::{Owned, RunTicket, own};
+use crate::kanban::boards::require_open;
 use crate::kanban::card_row::{CardRow, load};
 use crate::kanban::create::create_in;
 use crate::kanban::event::{self, NewEvent};
@@ -111,7 +112,7 @@ pub async fn create_or_find(
 /// Makes one card wait for another. The one that waits is the worker's own, or one it made.
 ///
 /// # Errors
-/// `Fenced`; `Denied` for cards of others; `Invalid` for a circle.
+/// `Fenced`; `Denied` for cards of others; `Invalid` for a circle; `Conflict` on a board that was put away.
 pub async fn link(core: &Core, ticket: RunTicket, parent: CardRef, child: CardRef) -> Result<(), KanbanError> {
     let mut tx = core.write().await?;
     let (owned, parent, child) = ends(&mut tx, ticket, parent, child).await?;
@@ -139,6 +140,7 @@ async fn ends(
     child: CardRef,
 ) -> Result<(Owned, CardRow, CardRow), KanbanError> {
     let owned = own(tx, ticket).await?;
+    require_open(tx, owned.card.board_id).await?;
     let (parent, child) = (load(tx, parent).await?, load(tx, child).await?);
     if parent.board_id != owned.card.board_id || child.board_id != owned.card.board_id {
         return Err(KanbanError::Denied("these cards are not on your board".into()));

@@ -1,9 +1,10 @@
 //! The keys of the app: what each does, and another one in its place.
 use leptos::ev::KeyboardEvent;
 use leptos::prelude::*;
+use wasm_bindgen::JsCast;
 
 use crate::i18n::t;
-use crate::ui::keymap;
+use crate::ui::{dom, keymap};
 
 /// Begins the chords.
 const CHORD: char = 'g';
@@ -112,7 +113,13 @@ fn own_row(
                 type="button"
                 class="key-own"
                 aria-label=move || t::keys_change(what(), &shown())
-                on:click=move |_| waiting.update(|waiting| *waiting = (*waiting != Some(usual)).then_some(usual))
+                on:click=move |event| {
+                    // Safari gives no button the focus.
+                    if let Some(button) = event.current_target().and_then(|button| button.dyn_into().ok()) {
+                        dom::focus(&button);
+                    }
+                    waiting.update(|waiting| *waiting = (*waiting != Some(usual)).then_some(usual));
+                }
                 on:keydown=pressed
                 on:blur=move |_| waiting.update(|waiting| *waiting = waiting.filter(|key| *key != usual))
             >

@@ -320,7 +320,10 @@ fn Composer(sheet: Sheet, line: Option<u32>) -> impl IntoView {
     Effect::new(move |_| body.set(key.with_value(|key| dom::remembered(key)).unwrap_or_default()));
     let sent = move || {
         key.try_with_value(|key| dom::forget(key));
-        sheet.composing.try_set(None);
+        // Another line may be written to by now.
+        if busy.try_get_untracked() == Some(true) {
+            sheet.composing.try_set(None);
+        }
     };
     let close = move || sheet.composing.set(None);
     let send = move || {
@@ -335,7 +338,9 @@ fn Composer(sheet: Sheet, line: Option<u32>) -> impl IntoView {
         outbox.send(&AddComment { params }, about, move |outcome| match outcome {
             Outcome::Done { answer, late } => {
                 sheet.desk.evidence.try_update(|found| {
-                    if let Some(found) = found {
+                    if let Some(found) = found
+                        && found.comments.iter().all(|comment| comment.id != answer.comment.id)
+                    {
                         found.comments.push(answer.comment);
                     }
                 });
@@ -349,11 +354,10 @@ fn Composer(sheet: Sheet, line: Option<u32>) -> impl IntoView {
             }
             Outcome::Waits => sent(),
             Outcome::Refused(error) => {
-                if busy.try_set(false).is_none() {
-                    toasts.fail(error.message);
-                }
+                busy.try_set(false);
+                toasts.fail(error.message);
             }
-            Outcome::TakenBack => {}
+            Outcome::TakenBack | Outcome::Elsewhere => {}
         });
     };
     let label = sheet.path.with_value(|path| match line {

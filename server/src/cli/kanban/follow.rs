@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use agent_core::kanban;
+use agent_core::store::CommitWatch;
 use protocol::{BoardEvent, CardRef};
 use serde::Serialize;
 use serde_json::Value;
@@ -36,31 +37,43 @@ pub(super) async fn tail(cx: &Cx, card: CardRef, follow_on: bool) -> Result<(), 
     if follow_on { follow(cx, Some(card), after, &only).await } else { Ok(()) }
 }
 
-async fn follow(cx: &Cx, card: Option<CardRef>, mut after: i64, only: &Only) -> Result<(), CliError> {
+async fn follow(cx: &Cx, card: Option<CardRef>, after: i64, only: &Only) -> Result<(), CliError> {
     let mut commits = cx.core.store().watch().await.map_err(kanban::KanbanError::from)?;
+    // One for all of it: whoever interrupts is heard while a long list is printed, too.
+    let ended = tokio::select! {
+        biased;
+        _ = tokio::signal::ctrl_c() => Ok(()),
+        ended = print_on(cx, &mut commits, card, after, only) => ended,
+    };
+    commits.close().await;
+    ended
+}
+
+/// Prints what happens until the card, if it is about one, is finished.
+async fn print_on(
+    cx: &Cx,
+    commits: &mut CommitWatch,
+    card: Option<CardRef>,
+    mut after: i64,
+    only: &Only,
+) -> Result<(), CliError> {
     loop {
         if commits.changed().await.map_err(kanban::KanbanError::from)? {
-            after = print_after(cx, card, after, only).await?;
+            // Asked before printing, so that the end is printed, too.
             let finished = match card {
                 Some(card) => kanban::card(&cx.core, card).await?.state.is_finished(),
                 None => false,
             };
+            after = print_after(cx, card, after, only).await?;
             if finished {
-                commits.close().await;
                 return Ok(());
             }
         }
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {
-                commits.close().await;
-                return Ok(());
-            }
-            () = tokio::time::sleep(LOOK) => {}
-        }
+        tokio::time::sleep(LOOK).await;
     }
 }
 
-/// Prints all that happened after `after`, however much, and says up to where that was.
+/// Prints all that happened after `after` until now, however much, and says up to where that was.
 async fn print_after(cx: &Cx, card: Option<CardRef>, mut after: i64, only: &Only) -> Result<i64, CliError> {
     // Asked first: what is read below holds everything up to there, so that what happens on other boards is not looked
     // through again and again.
@@ -70,6 +83,10 @@ async fn print_after(cx: &Cx, card: Option<CardRef>, mut after: i64, only: &Only
         let Some(last) = events.last() else { return Ok(after.max(newest)) };
         after = last.seq;
         print(cx, &events, only)?;
+        // What goes on meanwhile is for the next time, else a busy board would never let this end.
+        if after >= newest {
+            return Ok(after);
+        }
     }
 }
 

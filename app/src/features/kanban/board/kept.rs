@@ -1,12 +1,11 @@
 //! The board as it was left: coming back to it is instant, with all that was loaded, and needs no network. What happened
 //! meanwhile comes with the stream.
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use leptos::prelude::*;
 use protocol::{BoardPage, ColumnPage};
 
 use super::model::Board;
-use crate::outbox::Outbox;
 use crate::ui::dom;
 
 /// What is older is read again.
@@ -24,6 +23,7 @@ struct Kept {
 
 thread_local! {
     static KEPT: RefCell<Option<Kept>> = const { RefCell::new(None) };
+    static UNDONE: Cell<Option<u32>> = const { Cell::new(None) };
 }
 
 /// Keeps what is on screen when the board is left. Below an effect: on the server nothing is kept.
@@ -35,18 +35,27 @@ pub fn keep(board: Board, route: String) {
         }
         if let Some(page) = page_of(board) {
             let query = board.view.with_untracked(protocol::BoardView::to_query);
-            KEPT.set(Some(Kept { route, query, page, at: dom::now_ms(), undone: untrack(|| board.outbox.undone()) }));
+            KEPT.set(Some(Kept { route, query, page, at: dom::now_ms(), undone: board.undone.get_value() }));
         }
     });
 }
 
-/// What was kept of a board, for an address. It may show writes that the outbox still has, none that came to nothing.
-pub fn take(route: &str, query: &str, outbox: Outbox) -> Option<BoardPage> {
+/// What was kept of a board, for an address.
+pub fn take(route: &str, query: &str) -> Option<BoardPage> {
     let mut kept = KEPT.take()?;
     let is_it = (kept.route == route || kept.page.board.slug == route) && kept.query == query;
     let age = dom::now_ms() - kept.at;
     kept.page.now += age;
-    (is_it && age < KEPT_MS && kept.undone == untrack(|| outbox.undone())).then_some(kept.page)
+    if !is_it || age >= KEPT_MS {
+        return None;
+    }
+    UNDONE.set(Some(kept.undone));
+    Some(kept.page)
+}
+
+/// How many writes had come to nothing when what was taken last was read; it may show some that have since.
+pub fn undone() -> Option<u32> {
+    UNDONE.take()
 }
 
 fn page_of(board: Board) -> Option<BoardPage> {

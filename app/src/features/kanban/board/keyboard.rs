@@ -33,11 +33,10 @@ pub fn listen(board: Board, ui: BoardUi) {
             if overlays.any() || dom::is_typing() || event.alt_key() {
                 return;
             }
-            let key = Key {
-                name: keymap::meaning(&event.key()),
-                command: event.ctrl_key() || event.meta_key(),
-                shift: event.shift_key(),
-            };
+            // With Ctrl or ⌘ keys mean what they mean everywhere.
+            let command = event.ctrl_key() || event.meta_key();
+            let name = if command { event.key() } else { keymap::meaning(&event.key()) };
+            let key = Key { name, command, shift: event.shift_key() };
             // The browser would scroll, select the page or look for text.
             let taken = match key.name.as_str() {
                 "z" | "Z" | "a" => key.command,

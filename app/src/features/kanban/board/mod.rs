@@ -31,7 +31,7 @@ use super::server_fns::read_board;
 use super::{EditDialog, NewCardDefaults, words};
 use crate::i18n::t;
 use crate::layout::{LastBoard, NewCard};
-use crate::live::{Live, Watch};
+use crate::live::{Connection, Live, Watch};
 use crate::outbox::Outbox;
 use crate::ui::{
     Button, ButtonKind, EmptyState, ErrorState, MenuItem, Overlays, Toasts, dom, later, shown_while, skeleton_rows,
@@ -197,13 +197,12 @@ pub fn BoardRoute() -> impl IntoView {
     let slug = Memo::new(move |_| params.read().get("slug").unwrap_or_default());
     let search = use_location().search;
     let view = Memo::new(move |_| BoardView::from_query(&search.read()));
-    let outbox = expect_context::<Outbox>();
     // Only another board is another page; another view of the same one is shown in place.
     let page = Resource::new_blocking(
         move || slug.get(),
         move |slug| {
             let query = view.with_untracked(BoardView::to_query);
-            let kept = kept::take(&slug, &query, outbox);
+            let kept = kept::take(&slug, &query);
             async move { if let Some(page) = kept { Ok(page) } else { read_board(slug, query, None).await } }
         },
     );
@@ -254,12 +253,13 @@ fn BoardContent(page: BoardPage, view: Memo<BoardView>, route: String) -> impl I
         board.mark_waiting(&before.unwrap_or_default(), &now);
         now
     });
-    Effect::new(move |before: Option<u32>| {
+    // What came to nothing may still be shown; it is read again as soon as that can be.
+    Effect::new(move |_| {
         let undone = outbox.undone();
-        if before.is_some_and(|before| before != undone) {
+        if board.undone.get_value() != undone && live.connection() == Connection::Live {
+            board.undone.set_value(undone);
             board.reload(board.seq.get_value());
         }
-        undone
     });
     Effect::new(move |_| board.keep_time());
     let chip_bar = NodeRef::<html::Div>::new();

@@ -12,7 +12,7 @@ use protocol::{
     ColumnPageParams, ProfileSummary, SavedView, Slots, TaskCard,
 };
 
-use super::{focus, window};
+use super::{focus, kept, window};
 use crate::features::kanban::server_fns::{read_board, read_column};
 use crate::outbox::Outbox;
 use crate::ui::{Toasts, dom};
@@ -129,6 +129,8 @@ pub struct Board {
     /// A look at what the view hides or shows now is due.
     refreshing: StoredValue<bool>,
     pub(super) outbox: Outbox,
+    /// How many writes had come to nothing when this was read.
+    pub(super) undone: StoredValue<u32>,
     pub(super) toasts: Toasts,
 }
 
@@ -175,6 +177,7 @@ impl Board {
             cards: StoredValue::new(cards),
             refreshing: StoredValue::new(false),
             outbox,
+            undone: StoredValue::new(kept::undone().unwrap_or_else(|| untrack(|| outbox.undone()))),
             toasts,
         }
     }
@@ -316,6 +319,10 @@ impl Board {
 
     fn replace(self, page: BoardPage) {
         self.seq.set_value(page.seq);
+        // What is still to be written stays as it was made.
+        let is_guess = |id: CardId| self.card(id).is_some_and(|model| model.guessed_on.get_value().is_some());
+        let cards = page.columns.iter().flat_map(|column| &column.cards);
+        let guesses: Vec<TaskCard> = cards.filter(|card| is_guess(card.id)).cloned().collect();
         for fresh in page.columns {
             let Some(column) = self.column(fresh.state) else { continue };
             let ids: Vec<CardId> = fresh.cards.iter().map(|card| card.id).collect();
@@ -334,6 +341,15 @@ impl Board {
             && let Some(archive) = self.column(CardState::Archived)
         {
             archive.ids.set(Vec::new());
+        }
+        for stored in guesses {
+            if let Some(shown) = self.face(stored.id) {
+                if shown.state != stored.state {
+                    self.count(stored.state, -1);
+                    self.count(shown.state, 1);
+                }
+                self.place(&shown);
+            }
         }
         let is_shown = |id: &CardId| {
             self.columns

@@ -137,16 +137,17 @@ impl Board {
                 }
                 return;
             }
-            if !self.settle(&cards) {
-                return;
-            }
+            let is_settled = self.settle(&cards);
             match outcome {
-                Outcome::Done { answer, late } => self.changed(answer, &before, cards.len(), late),
+                Outcome::Done { answer, late } if is_settled => self.changed(answer, &before, cards.len(), late),
                 Outcome::Refused(error) => {
-                    self.unchanged(&before);
+                    if is_settled {
+                        self.unchanged(&before);
+                    }
                     self.toasts.fail(error.message);
                 }
-                Outcome::Waits | Outcome::TakenBack => self.unchanged(&before),
+                Outcome::TakenBack if !self.is_gone() => self.unchanged(&before),
+                Outcome::Done { .. } | Outcome::Waits | Outcome::TakenBack | Outcome::Elsewhere => {}
             }
         });
     }

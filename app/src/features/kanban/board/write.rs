@@ -32,13 +32,14 @@ impl Board {
             ..About::default()
         };
         self.outbox.send(&MoveCard { params }, about, move |outcome| {
-            if matches!(outcome, Outcome::Waits) || !self.settle(&[id]) {
-                return;
-            }
+            let is_settled = !matches!(outcome, Outcome::Waits) && self.settle(&[id]);
             match outcome {
-                Outcome::Done { answer, late } => self.moved(answer, before.state, late),
-                Outcome::Refused(error) => self.refused(&model, &before, &error),
-                Outcome::Waits | Outcome::TakenBack => self.go_back(&model, &before),
+                Outcome::Done { answer, late } if is_settled => self.moved(answer, before.state, late),
+                Outcome::Refused(error) if is_settled => self.refused(&model, &before, &error),
+                // Another write of the card is still to come, or the page has gone; the person is told all the same.
+                Outcome::Refused(error) => self.toasts.fail(error.message),
+                Outcome::TakenBack if !self.is_gone() => self.go_back(&model, &before),
+                Outcome::Done { .. } | Outcome::Waits | Outcome::TakenBack | Outcome::Elsewhere => {}
             }
         });
     }

@@ -20,7 +20,7 @@ pub fn Comments(page: CardPage) -> impl IntoView {
                 <For each=move || comments.get() key=|comment| comment.id let(comment)>{comment_view(page, comment)}</For>
             </ol>
             <ol class="comments">
-                <For each=move || page.comments_that_wait() key=|entry| entry.id.clone() let(entry)>{waiting_view(page, entry)}</For>
+                <For each=move || page.comments_that_wait() key=|entry| (entry.id.clone(), entry.refused.is_some()) let(entry)>{waiting_view(page, entry)}</For>
             </ol>
             <Show when=move || comments.read().is_empty() && page.comments_that_wait().is_empty()>
                 <p class="muted">{t::card_no_comments()}</p>
@@ -70,11 +70,6 @@ fn Composer(page: CardPage) -> impl IntoView {
             body.set(draft);
         }
     });
-    let sent = move || {
-        problem.try_set(String::new());
-        body.try_set(String::new());
-        draft_key.try_with_value(|key| dom::remember(key, ""));
-    };
     let send = move || {
         let text = body.get_untracked();
         if text.trim().is_empty() || busy.get_untracked() {
@@ -82,7 +77,16 @@ fn Composer(page: CardPage) -> impl IntoView {
         }
         busy.set(true);
         let about = About { label: t::outbox_comment(&words::label(number)), cards: vec![id], text: text.clone() };
-        let params = AddCommentParams { id, body: text, anchor: None };
+        let params = AddCommentParams { id, body: text.clone(), anchor: None };
+        let key = draft_key.get_value();
+        let sent = move || {
+            problem.try_set(String::new());
+            // What was typed since is the next one.
+            if body.try_get_untracked().is_none_or(|now| now == text) {
+                body.try_set(String::new());
+                dom::forget(&key);
+            }
+        };
         page.outbox.send(&AddComment { params }, about, move |outcome| {
             busy.try_set(false);
             match outcome {
@@ -96,7 +100,7 @@ fn Composer(page: CardPage) -> impl IntoView {
                 // It is kept with what waits, and stands above.
                 Outcome::Waits => sent(),
                 // The stream says so.
-                Outcome::Done { .. } | Outcome::TakenBack => {}
+                Outcome::Done { .. } | Outcome::TakenBack | Outcome::Elsewhere => {}
             }
         });
     };

@@ -139,6 +139,9 @@ impl CardPage {
         let label = self.detail.with_untracked(|detail| words::label(detail.card.number));
         let about = About { label: t::outbox_move(&label, words::state_name(to)), cards: vec![id], ..About::default() };
         self.outbox.send(&MoveCard { params }, about, move |outcome| {
+            if let (Outcome::Refused(error), true) = (&outcome, self.detail.is_disposed()) {
+                return self.toasts.fail(error.message.clone());
+            }
             if self.detail.is_disposed() {
                 return;
             }
@@ -153,7 +156,7 @@ impl CardPage {
                 }
                 Outcome::Done { .. } => self.reload(),
                 Outcome::Refused(error) => self.toasts.fail(error.message),
-                Outcome::Waits | Outcome::TakenBack => {}
+                Outcome::Waits | Outcome::TakenBack | Outcome::Elsewhere => {}
             }
         });
     }

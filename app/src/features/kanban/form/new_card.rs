@@ -35,6 +35,9 @@ pub(super) fn form(new_card: NewCard) -> AnyView {
     // The same key for every try: an answer that was lost does not make a second card.
     let key = StoredValue::new(new_key());
     let submit = move || {
+        if busy.get_untracked() {
+            return;
+        }
         if title.read_untracked().trim().is_empty() {
             return problem.say(Some(Field::Title), t::kanban_title_needed().into());
         }
@@ -57,6 +60,8 @@ pub(super) fn form(new_card: NewCard) -> AnyView {
         problem.clear();
         let about =
             About { label: t::outbox_create(params.title.trim()), cards: Vec::new(), text: params.body.clone() };
+        // It may be closed by now, and another one open.
+        let is_this = move || busy.try_get_untracked() == Some(true);
         outbox.send(&CreateCard { params }, about, move |outcome| match outcome {
             Outcome::Done { answer, late } => {
                 let text = t::kanban_created(&words::label(answer.card.number));
@@ -66,8 +71,10 @@ pub(super) fn form(new_card: NewCard) -> AnyView {
                 if late {
                     return;
                 }
-                draft.forget();
-                new_card.open.set(false);
+                if is_this() {
+                    draft.forget();
+                    new_card.open.set(false);
+                }
                 match answer.undo {
                     Some(undo) => toasts.undoable(text, undo_later(toasts, undo)),
                     None => toasts.say(text),
@@ -75,16 +82,17 @@ pub(super) fn form(new_card: NewCard) -> AnyView {
             }
             // It is kept with what waits: the form is free for the next one.
             Outcome::Waits => {
-                draft.forget();
-                new_card.open.set(false);
-            }
-            // The form may be another one by now, and what had waited is told elsewhere.
-            Outcome::Refused(error) => {
-                if busy.try_set(false).is_none() {
-                    problem.refused(error);
+                if is_this() {
+                    draft.forget();
+                    new_card.open.set(false);
                 }
             }
-            Outcome::TakenBack => {}
+            Outcome::Refused(error) if is_this() => {
+                busy.set(false);
+                problem.refused(error);
+            }
+            Outcome::Refused(error) => toasts.fail(error.message),
+            Outcome::TakenBack | Outcome::Elsewhere => {}
         });
     };
     let starts = vec![
