@@ -2,6 +2,7 @@
 
 import { expect, type BrowserContext, type Locator, type Page, type Worker } from '@playwright/test';
 import type { Subscription } from './doubles/push-service.ts';
+import type { World } from './world.ts';
 
 /** Opens an address and waits until its controls work: rendered pages look ready before they are. */
 export async function visit(page: Page, path: string): Promise<void> {
@@ -71,6 +72,12 @@ export async function createCard(page: Page, wanted: NewCard): Promise<void> {
   await dialog.getByRole('button', { name: 'Create card' }).click();
   await expect(dialog).toBeHidden();
   await expect(card(page, wanted.title)).toBeAttached();
+}
+
+/** Puts away what a test left in Ready: a column draws what is seen, and the next test's cards come last. */
+export async function clearReady(world: World): Promise<void> {
+  const cards = JSON.parse(await world.hermes.cli('kanban', 'list', '--status', 'ready', '--json', '--limit', '500')) as { number: number }[];
+  if (cards.length > 0) await world.hermes.cli('kanban', 'archive', ...cards.map(({ number }) => `T-${number}`));
 }
 
 /** Opens a card's menu and picks. */

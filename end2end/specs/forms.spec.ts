@@ -1,9 +1,10 @@
 //! What is typed arrives where it was meant, nobody's words are lost, and no message stands in the way of a button.
 
 import { expect, test } from '../fixtures.ts';
-import { card, column, createCard, pick, toast, visit } from '../helpers.ts';
+import { card, clearReady, column, createCard, pick, toast, visit } from '../helpers.ts';
 
 test.use({ worldName: 'quiet' });
+test.afterEach(({ world }) => clearReady(world));
 
 interface Created {
   card: { number: number };

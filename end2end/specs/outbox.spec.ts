@@ -3,9 +3,10 @@
 import { type Page } from '@playwright/test';
 import { expect, test } from '../fixtures.ts';
 import { type World } from '../world.ts';
-import { card, column, controlled, createCard, moveTo, pick, toast, visit } from '../helpers.ts';
+import { card, clearReady, column, controlled, createCard, moveTo, pick, toast, visit } from '../helpers.ts';
 
 test.use({ worldName: 'quiet' });
+test.afterEach(({ world }) => clearReady(world));
 
 const unique = (text: string) => `${text} ${Date.now()}`;
 

@@ -4,9 +4,10 @@
 import AxeBuilder from '@axe-core/playwright';
 import { type Page } from '@playwright/test';
 import { expect, test } from '../fixtures.ts';
-import { card, column, createCard, dragByMouse, draggable, hydrated, toast, visit } from '../helpers.ts';
+import { card, clearReady, column, createCard, dragByMouse, draggable, hydrated, toast, visit } from '../helpers.ts';
 
 test.use({ worldName: 'quiet' });
+test.afterEach(({ world }) => clearReady(world));
 
 const unique = (text: string) => `${text} ${Date.now()}`;
 
