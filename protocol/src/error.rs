@@ -43,3 +43,37 @@ impl ErrorCode {
         }
     }
 }
+
+/// A field of a card that a refusal is about, so that a form can say it there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CardField {
+    /// What shall be done, in a few words.
+    Title,
+    /// The description.
+    Body,
+    /// Labels.
+    Labels,
+    /// Names of skills.
+    Skills,
+    /// Tenant.
+    Tenant,
+    /// Model.
+    Model,
+    /// The directory or repository to work in.
+    WorkspacePath,
+    /// When it starts.
+    ScheduledAt,
+    /// When it is due.
+    DueAt,
+    /// The rule by which it comes again.
+    Repeat,
+    /// Its money.
+    MaxCost,
+    /// Its tokens.
+    MaxTokens,
+    /// How long a run may take.
+    MaxRuntime,
+    /// How often it is tried.
+    MaxAttempts,
+}

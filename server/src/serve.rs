@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use agent_core::accounts::{self, AccountError};
@@ -13,6 +14,7 @@ use agent_core::task::Tasks;
 use agent_core::{Config, Core, push};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::router::{AppState, router};
@@ -97,7 +99,7 @@ pub async fn serve(core: Core, options: ServeOptions) -> Result<(), ServeError> 
 
     let tasks = Tasks::default();
     let stop = tasks.stopping();
-    start_change_watch(core.clone(), &tasks, watch);
+    start_change_watch(core.clone(), &tasks, watch).map_err(system("cannot start a thread"))?;
     start_purge(core.clone(), &tasks);
     dispatcher::start(core.clone(), &tasks, DispatcherOptions { program });
     push::start_sender(core.clone(), &tasks, &url(addr))?;
@@ -214,18 +216,28 @@ async fn setup_link(core: &Core, addr: SocketAddr) -> Result<Option<String>, Ser
 }
 
 /// Turns commits of workers and of the command line into signals.
-fn start_change_watch(core: Core, tasks: &Tasks, mut watch: agent_core::store::CommitWatch) {
+fn start_change_watch(core: Core, tasks: &Tasks, mut watch: agent_core::store::CommitWatch) -> io::Result<()> {
     let stop = tasks.stopping();
+    let written = Arc::new(Notify::new());
+    // A thread of its own, because waking the runtime twenty times a second would be most of what an idle server does.
+    let (mut log, told, stopping) = (core.store().watch_log(), Arc::clone(&written), stop.clone());
+    let look = move || {
+        while !stopping.is_cancelled() {
+            if log.may_have_changed() {
+                told.notify_one();
+            }
+            std::thread::sleep(WATCH_EVERY);
+        }
+    };
+    std::thread::Builder::new().name("log-watch".to_owned()).spawn(look)?;
     tasks.spawn("change-watch", async move {
-        let mut ticks = tokio::time::interval(WATCH_EVERY);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut failing = false;
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
-                _ = ticks.tick() => {}
+                () = written.notified() => {}
             }
-            match watch.changed().await {
+            match watch.ask().await {
                 Ok(changed) => {
                     failing = false;
                     if changed {
@@ -247,6 +259,7 @@ fn start_change_watch(core: Core, tasks: &Tasks, mut watch: agent_core::store::C
         }
         watch.close().await;
     });
+    Ok(())
 }
 
 fn start_purge(core: Core, tasks: &Tasks) {

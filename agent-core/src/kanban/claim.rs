@@ -80,7 +80,7 @@ const DUE: &str = concat!(
     "SELECT ",
     card_columns!(),
     " FROM kanban_card c WHERE c.state = 'scheduled' AND c.deleted_at IS NULL AND c.demo = 0
-       AND c.scheduled_at <= ?1 ORDER BY c.scheduled_at LIMIT 100"
+       AND c.scheduled_at <= ?1 AND (c.scheduled_at, c.id) > (?2, ?3) ORDER BY c.scheduled_at, c.id LIMIT ?4"
 );
 const ANY_READY: &str = concat!(
     "SELECT EXISTS (SELECT 1 FROM kanban_card INDEXED BY kanban_card_claim
@@ -110,6 +110,8 @@ const SET_PID: &str = "UPDATE kanban_run SET pid = ?2, pid_started = ?3 WHERE id
 const MAX_LOOKED_AHEAD: usize = 1_000;
 const LOOKED_AT_ONCE: usize = 50;
 const MAX_LOOKS: usize = 100;
+/// Scheduled cards that are released before something else has its turn: each is a write of its own.
+const RELEASED_AT_ONCE: usize = 20;
 
 /// A claimed card, for which a worker must be started now.
 #[derive(Debug, Clone)]
@@ -388,21 +390,52 @@ pub(super) async fn remember_process_in(
 /// # Errors
 /// When the database fails, or after all of them when one could not be moved.
 pub async fn release_due(core: &Core) -> Result<(), KanbanError> {
+    let mut pass = DuePass::default();
+    let mut outcome = release_some(core, &mut pass).await;
+    while pass.goes_on() {
+        outcome = release_some(core, &mut pass).await.and(outcome);
+    }
+    outcome
+}
+
+/// How far the cards whose time has come were gone through. Those that could not be moved stay; the next ones are behind
+/// them.
+#[derive(Debug, Default)]
+pub(super) struct DuePass(Option<(i64, Uuid)>);
+
+impl DuePass {
+    /// Whether there are more.
+    pub(super) const fn goes_on(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+/// The next of them, few enough that nothing else has to wait for long.
+pub(super) async fn release_some(core: &Core, pass: &mut DuePass) -> Result<(), KanbanError> {
     let now = core.now_ms();
-    let mut reader = core.store().reader().acquire().await.map_err(crate::store::StoreError::from)?;
-    let due: Vec<CardRow> = sqlx::query_as(DUE).bind(now).fetch_all(&mut *reader).await?;
-    drop(reader);
+    let last = pass.0.take().unwrap_or((i64::MIN, Uuid::nil()));
+    let due: Vec<CardRow> = sqlx::query_as(DUE)
+        .bind(now)
+        .bind(last.0)
+        .bind(last.1)
+        .bind(i64::try_from(RELEASED_AT_ONCE).unwrap_or(i64::MAX))
+        .fetch_all(core.store().reader())
+        .await?;
     let mut outcome = Ok(());
-    for card in due {
+    for card in &due {
         let tx = core.write().await?;
         match release(core, tx, card.id, now).await {
             // Deleted meanwhile; the others are as due as before.
             Ok(()) | Err(KanbanError::NotFound(_)) => {}
             Err(error) => {
-                tracing::error!(%error, card = card.number, "a scheduled card whose time has come cannot be released");
+                let card = card.number;
+                tracing::error!(%error, card, "a scheduled card whose time has come cannot be released");
                 outcome = Err(error);
             }
         }
+    }
+    if due.len() >= RELEASED_AT_ONCE {
+        pass.0 = due.last().map(|card| (card.scheduled_at.unwrap_or(now), card.id.0));
     }
     outcome
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use protocol::{CardId, CardRef, CardState, CardWritten, CreateCardParams, DecisionKind, WorkspaceKind};
+use protocol::{CardField, CardId, CardRef, CardState, CardWritten, CreateCardParams, DecisionKind, WorkspaceKind};
 use sqlx::SqliteConnection;
 
 use super::card_row::{CardRow, load};
@@ -54,14 +54,14 @@ pub(super) struct Words<'a> {
 impl<'a> Words<'a> {
     pub(super) fn checked(params: &'a CreateCardParams, now: i64) -> Result<Self, KanbanError> {
         Ok(Self {
-            body: input::long_text("description", &params.body)?,
+            body: input::body(&params.body)?,
             assignee: input::assignee(params.assignee.as_deref().unwrap_or_default())?,
             limits: input::Limits::checked(params)?,
             labels: input::labels(&params.labels)?,
             skills: input::skills(&params.skills)?,
             tenant: input::tenant(params.tenant.as_deref().unwrap_or_default())?,
             model: input::model(params.model.as_deref().unwrap_or_default())?,
-            due_at: params.due_at.map(|at| input::moment("the due time", at)).transpose()?.filter(|at| *at > 0),
+            due_at: params.due_at.map(input::due).transpose()?.flatten(),
             repeats: repeat::checked(params.repeat.as_deref().unwrap_or_default(), now)?,
         })
     }
@@ -156,9 +156,11 @@ fn first_state(params: &CreateCardParams, waits: bool, now: i64) -> Result<CardS
                 .into(),
         ));
     }
-    let scheduled_at = params.scheduled_at.map(|at| input::moment("the start", at)).transpose()?;
+    let moment = |at| input::moment("the start", at).map_err(|error| error.about(CardField::ScheduledAt));
+    let scheduled_at = params.scheduled_at.map(moment).transpose()?;
     if scheduled_at.is_some_and(|at| at > now + MAX_AHEAD_MS) {
-        return Err(KanbanError::Invalid("a card starts at most five years ahead; choose an earlier time".into()));
+        let text = "a card starts at most five years ahead; choose an earlier time";
+        return Err(KanbanError::at(CardField::ScheduledAt, text));
     }
     Ok(if params.triage {
         CardState::Triage
@@ -196,16 +198,22 @@ async fn workspace(
     if params.workspace == WorkspaceKind::Scratch {
         return match named {
             None => Ok(Workspace::default()),
-            Some(_) => Err(KanbanError::Invalid("a scratch directory is made by Hermes; leave the path out".into())),
+            Some(_) => {
+                let text = "a scratch directory is made by Hermes; leave the path out";
+                Err(KanbanError::at(CardField::WorkspacePath, text))
+            }
         };
     }
     let path = match named {
         Some(path) => path.to_owned(),
         None => board_store::settings(tx, board).await?.default_dir.ok_or_else(|| {
-            KanbanError::Invalid(format!(
-                "the workspace {} needs an absolute path, because this board has no directory of its own",
-                params.workspace
-            ))
+            KanbanError::at(
+                CardField::WorkspacePath,
+                format!(
+                    "the workspace {} needs an absolute path, because this board has no directory of its own",
+                    params.workspace
+                ),
+            )
         })?,
     };
     let path = input::directory(core, &path)?;
@@ -213,9 +221,10 @@ async fn workspace(
         return Ok(Workspace { path: Some(path), ..Workspace::default() });
     }
     if !Path::new(&path).join(".git").exists() {
-        return Err(KanbanError::Invalid(format!(
-            "{path} is not the top of a git repository; name its top directory, or use dir:{path}"
-        )));
+        return Err(KanbanError::at(
+            CardField::WorkspacePath,
+            format!("{path} is not the top of a git repository; name its top directory, or use dir:{path}"),
+        ));
     }
     let branch = branch.map(input::branch).transpose()?;
     Ok(Workspace { path: None, repository: Some(path), branch })

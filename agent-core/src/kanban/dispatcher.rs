@@ -1,8 +1,8 @@
 //! Finds ready cards and starts workers; takes cards back from workers that died.
 //!
-//! Event-driven: woken by every commit of any process, by the next moment a held card may start, and by a one-second
-//! sweep as a safety net. Two dispatchers on one database never start a card twice, because claiming compares and
-//! sets on the single writer.
+//! Event-driven: woken by every commit of any process, by the next moment a held card may start, and by a sweep as a
+//! safety net: each second while a card runs or waits to run, else seldom. Two dispatchers on one database never start
+//! a card twice, because claiming compares and sets on the single writer.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -12,13 +12,15 @@ use protocol::RunOutcome;
 use tokio::process::{Child, Command};
 
 use super::KanbanError;
-use super::claim::{self, Claim};
+use super::claim::{self, Claim, DuePass};
 use super::recovery::{self, Failure};
 use crate::Core;
 use crate::process::{self, Identity, NETWORK};
 use crate::task::{self, Tasks};
 
 const SWEEP: Duration = Duration::from_secs(1);
+/// While no card runs or waits to run, and nobody writes.
+const SWEEP_WHILE_IDLE: Duration = Duration::from_secs(15);
 /// Cards claimed in one transaction. Another dispatcher on the same database gets its share.
 const CLAIMED_AT_ONCE: usize = 16;
 /// While something is being ended, it is looked at more often.
@@ -49,8 +51,7 @@ pub fn start(core: Core, tasks: &Tasks, options: DispatcherOptions) {
         let owner = format!("{}:{}:{}", super::host_name(), std::process::id(), super::new_id().simple());
         let mut changes = core.changes().subscribe();
         let dispatcher = Dispatcher { core, owner, options, tasks: watchers };
-        let mut next_sweep = tokio::time::Instant::now();
-        let mut next_release = next_sweep;
+        let mut next = Next::now();
         let mut clocks = Clocks::read(&dispatcher.core);
         loop {
             if clocks.slept(&dispatcher.core) {
@@ -61,11 +62,16 @@ pub fn start(core: Core, tasks: &Tasks, options: DispatcherOptions) {
             }
             // Armed before looking, so that a change during the look is not missed.
             changes.mark_unchanged();
-            let pause = dispatcher.look(&mut next_sweep, &mut next_release, clocks.wall_ms).await;
+            let pause = dispatcher.look(&mut next, clocks.wall_ms).await;
             tokio::select! {
                 () = stop.cancelled() => break,
-                changed = changes.changed() => if changed.is_err() { break },
-                () = tokio::time::sleep(pause) => {}
+                changed = changes.changed() => {
+                    if changed.is_err() {
+                        break;
+                    }
+                    next.sweep_within(SWEEP);
+                }
+                () = rest(|| dispatcher.core.now_ms(), pause) => {}
             }
         }
     });
@@ -97,6 +103,40 @@ impl Clocks {
     }
 }
 
+/// When what is not done at every look is done next.
+struct Next {
+    sweep: tokio::time::Instant,
+    /// A card that cannot be released stays due. It is tried again after a while, not at every look.
+    release: tokio::time::Instant,
+    /// The cards that are being released, and whether one of them could not be.
+    pass: DuePass,
+    is_stuck: bool,
+}
+
+impl Next {
+    fn now() -> Self {
+        let now = tokio::time::Instant::now();
+        Self { sweep: now, release: now, pass: DuePass::default(), is_stuck: false }
+    }
+
+    fn sweep_within(&mut self, pause: Duration) {
+        self.sweep = self.sweep.min(tokio::time::Instant::now() + pause);
+    }
+}
+
+/// Sleeps, but not beyond what the clock on the wall says: it goes on while a machine sleeps, and it may be set.
+async fn rest(now_ms: impl Fn() -> i64, pause: Duration) {
+    let end = tokio::time::Instant::now() + pause;
+    let wall_end = now_ms().saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
+    loop {
+        let left = end.saturating_duration_since(tokio::time::Instant::now());
+        tokio::time::sleep(left.min(SWEEP)).await;
+        if left <= SWEEP || now_ms() >= wall_end {
+            return;
+        }
+    }
+}
+
 struct Dispatcher {
     core: Core,
     owner: String,
@@ -105,42 +145,35 @@ struct Dispatcher {
 }
 
 impl Dispatcher {
-    /// One look: start what is due or ready, and once a second take back what is lost. Returns how long to sleep at most.
+    /// One look: start what is due or ready, and at times take back what is lost. Returns how long to sleep at most.
     /// Leases are judged by `now`, when the machine was known to be awake: it may fall asleep in the middle of a look.
-    async fn look(
-        &self,
-        next_sweep: &mut tokio::time::Instant,
-        next_release: &mut tokio::time::Instant,
-        now: i64,
-    ) -> Duration {
-        // A card that cannot be released stays due. It is tried again after a while, not at every look.
-        let began = tokio::time::Instant::now();
-        if began >= *next_release
-            && let Err(error) = claim::release_due(&self.core).await
-        {
-            tracing::error!(%error, "not all cards whose time has come can be released; trying again");
-            *next_release = tokio::time::Instant::now() + SWEEP;
-        }
-        let is_stuck = *next_release > began;
-        if tokio::time::Instant::now() >= *next_sweep {
-            let mut pause = SWEEP;
-            match self.sweep(now).await {
-                Ok(true) => pause = SWEEP_WHILE_ENDING,
-                Ok(false) => {}
-                Err(error) => tracing::error!(%error, "looking after running cards failed; trying again"),
-            }
-            *next_sweep = tokio::time::Instant::now() + pause;
+    async fn look(&self, next: &mut Next, now: i64) -> Duration {
+        self.release(next).await;
+        if tokio::time::Instant::now() >= next.sweep {
+            let pause = self.sweep(now).await.unwrap_or_else(|error| {
+                tracing::error!(%error, "looking after running cards failed; trying again");
+                SWEEP
+            });
+            next.sweep = tokio::time::Instant::now() + pause;
         }
         // What ends while cards are started counts as overdue, and is not missed.
         let looked = self.core.now_ms();
-        if let Err(error) = self.start_ready().await {
+        let waits = self.start_ready().await.unwrap_or_else(|error| {
             tracing::error!(%error, "starting ready cards failed; trying again");
+            true
+        });
+        if waits {
+            // For a slot, or for a profile that somebody writes in a file.
+            next.sweep_within(SWEEP);
+        }
+        if next.pass.goes_on() {
+            return Duration::ZERO;
         }
         let wake = claim::next_wake(&self.core, looked).await;
-        let pause = next_sweep.saturating_duration_since(tokio::time::Instant::now());
+        let pause = next.sweep.saturating_duration_since(tokio::time::Instant::now());
         match wake {
-            Ok(Some(at)) if is_stuck && at <= looked => {
-                pause.min(next_release.saturating_duration_since(tokio::time::Instant::now()))
+            Ok(Some(at)) if next.is_stuck && at <= looked => {
+                pause.min(next.release.saturating_duration_since(tokio::time::Instant::now()))
             }
             Ok(Some(at)) => pause.min(until(at - self.core.now_ms())),
             Ok(None) => pause,
@@ -151,17 +184,41 @@ impl Dispatcher {
         }
     }
 
-    async fn sweep(&self, now: i64) -> Result<bool, KanbanError> {
-        recovery::sweep_runs_at(&self.core, now).await?;
-        recovery::reap(&self.core).await
+    /// Releases some of the cards whose time has come.
+    async fn release(&self, next: &mut Next) {
+        if !next.pass.goes_on() {
+            if tokio::time::Instant::now() < next.release {
+                return;
+            }
+            next.is_stuck = false;
+        }
+        if let Err(error) = claim::release_some(&self.core, &mut next.pass).await {
+            tracing::error!(%error, "not all cards whose time has come can be released; trying again");
+            next.is_stuck = true;
+        }
+        if next.is_stuck && !next.pass.goes_on() {
+            next.release = tokio::time::Instant::now() + SWEEP;
+        }
     }
 
-    async fn start_ready(&self) -> Result<(), KanbanError> {
+    /// How long to wait for the next one.
+    async fn sweep(&self, now: i64) -> Result<Duration, KanbanError> {
+        let runs = recovery::sweep_runs_at(&self.core, now).await;
+        // Whatever became of the others: what was asked to end must end.
+        Ok(match (recovery::reap(&self.core).await?, runs?) {
+            (true, _) => SWEEP_WHILE_ENDING,
+            (false, true) => SWEEP,
+            (false, false) => SWEEP_WHILE_IDLE,
+        })
+    }
+
+    /// Whether ready cards are left that cannot start yet.
+    async fn start_ready(&self) -> Result<bool, KanbanError> {
         // Asking first on a reader keeps an idle dispatcher from taking the write lock at every commit.
         while claim::any_ready(&self.core).await? {
             let claims = claim::claim_ready(&self.core, &self.owner, CLAIMED_AT_ONCE).await?;
             if claims.is_empty() {
-                return Ok(());
+                return Ok(true);
             }
             for claim in claims {
                 if let Err(error) = self.spawn(&claim).await {
@@ -179,7 +236,7 @@ impl Dispatcher {
                 }
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     async fn spawn(&self, claim: &Claim) -> Result<(), String> {
@@ -299,4 +356,22 @@ fn log_tail(path: &std::path::Path) -> String {
 fn open_log(path: &std::path::Path) -> std::io::Result<std::fs::File> {
     use std::os::unix::fs::OpenOptionsExt;
     std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::time::Duration;
+
+    use super::rest;
+
+    #[tokio::test]
+    async fn a_rest_ends_when_the_clock_on_the_wall_has_passed_its_end() {
+        let wall = Cell::new(0);
+        // An hour goes by between two looks at it, as when a machine sleeps.
+        let now_ms = || wall.replace(wall.get() + 3_600_000);
+        let began = std::time::Instant::now();
+        rest(now_ms, Duration::from_secs(60)).await;
+        assert!(began.elapsed() < Duration::from_secs(30));
+    }
 }

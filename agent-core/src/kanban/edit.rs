@@ -1,6 +1,6 @@
 //! What a card says: its text, its people, its limits.
 
-use protocol::{CardId, CardRef, CardState, CardWritten, EditCardParams};
+use protocol::{CardField, CardId, CardRef, CardState, CardWritten, EditCardParams};
 use serde_json::json;
 use sqlx::SqliteConnection;
 
@@ -40,7 +40,7 @@ pub(super) async fn edit_in(
         input::title(title)?.clone_into(&mut after.title);
     }
     if let Some(body) = &params.body {
-        input::long_text("description", body)?.clone_into(&mut after.body);
+        input::body(body)?.clone_into(&mut after.body);
     }
     if let Some(priority) = params.priority {
         after.priority = priority;
@@ -55,7 +55,7 @@ pub(super) async fn edit_in(
         after.model = input::model(model)?;
     }
     if let Some(due_at) = params.due_at {
-        after.due_at = Some(input::moment("the due time", due_at)?).filter(|at| *at > 0);
+        after.due_at = input::due(due_at)?;
     }
     if let Some(rule) = &params.repeat {
         after.repeat = repeat::checked(rule, core.now_ms())?;
@@ -64,9 +64,8 @@ pub(super) async fn edit_in(
     after.max_runtime_s = limit(params.max_runtime_s, before.max_runtime_s);
     after.max_tokens = limit(params.max_tokens, before.max_tokens);
     after.max_cost_micros = limit(params.max_cost_micros, before.max_cost_micros);
-    if after.max_tokens.is_some_and(|tokens| tokens < 0) || after.max_cost_micros.is_some_and(|cost| cost < 0) {
-        return Err(KanbanError::Invalid("a budget is more than nothing; leave it out for none".into()));
-    }
+    input::budget(CardField::MaxTokens, after.max_tokens, 0)?;
+    input::budget(CardField::MaxCost, after.max_cost_micros, 0)?;
     if let Some(assignee) = &params.assignee {
         after.assignee = assignee_for(before, assignee)?;
         if after.assignee != before.assignee {

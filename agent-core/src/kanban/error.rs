@@ -1,6 +1,6 @@
 //! What can go wrong with a card, in sentences for people.
 
-use protocol::ErrorCode;
+use protocol::{CardField, ErrorCode};
 
 use crate::store::StoreError;
 
@@ -16,6 +16,14 @@ pub enum KanbanError {
     /// The input is not acceptable.
     #[error("{0}")]
     Invalid(String),
+    /// A field of a card is not acceptable.
+    #[error("{text}")]
+    Field {
+        /// Which one.
+        field: CardField,
+        /// Why, and what would be.
+        text: String,
+    },
     /// Not this caller's to do.
     #[error("{0}")]
     Denied(String),
@@ -28,13 +36,35 @@ pub enum KanbanError {
 }
 
 impl KanbanError {
+    /// A field of a card is not acceptable, and why.
+    pub(super) fn at(field: CardField, text: impl Into<String>) -> Self {
+        Self::Field { field, text: text.into() }
+    }
+
+    /// The same, about a field of a card.
+    pub(super) fn about(self, field: CardField) -> Self {
+        match self {
+            Self::Invalid(text) => Self::Field { field, text },
+            other => other,
+        }
+    }
+
+    /// The field of a card that it is about.
+    #[must_use]
+    pub const fn field(&self) -> Option<CardField> {
+        match self {
+            Self::Field { field, .. } => Some(*field),
+            _ => None,
+        }
+    }
+
     /// What kind of failure it is, for programs.
     #[must_use]
     pub const fn code(&self) -> ErrorCode {
         match self {
             Self::NotFound(_) => ErrorCode::NotFound,
             Self::Conflict(_) | Self::Fenced(_) => ErrorCode::Conflict,
-            Self::Invalid(_) => ErrorCode::Invalid,
+            Self::Invalid(_) | Self::Field { .. } => ErrorCode::Invalid,
             Self::Denied(_) => ErrorCode::Denied,
             Self::Internal(error) => error.code(),
         }

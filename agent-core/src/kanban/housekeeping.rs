@@ -29,7 +29,7 @@ const ROUND: Duration = Duration::from_secs(3600);
 const DAY_MS: i64 = 24 * 3_600_000;
 /// Deleted cards and logs of finished ones go after this.
 const KEPT_MS: i64 = 30 * DAY_MS;
-/// Cards that one round removes for good.
+/// Cards that are read at once, to be removed for good.
 const PURGE_BATCH: i64 = 20;
 /// Rows that one transaction deletes.
 const CHUNK: i64 = 2_000;
@@ -43,8 +43,9 @@ const IN_USE: &str = "SELECT
         WHERE o.workspace_kind = 'dir' AND o.deleted_at IS NULL AND o.id <> ?1
           AND o.workspace_path >= ?2 AND o.workspace_path < ?2 || '0'
           AND (o.workspace_path = ?2 OR o.workspace_path >= ?2 || '/') AND o.state NOT IN ('done', 'archived'))";
-const PURGEABLE: &str = "SELECT id FROM kanban_card WHERE deleted_at < ?1
-    AND NOT EXISTS (SELECT 1 FROM kanban_process p WHERE p.card_id = kanban_card.id) ORDER BY deleted_at LIMIT ?2";
+const PURGEABLE: &str = "SELECT deleted_at, id FROM kanban_card
+    WHERE deleted_at < ?1 AND (deleted_at, id) > (?2, ?3)
+    AND NOT EXISTS (SELECT 1 FROM kanban_process p WHERE p.card_id = kanban_card.id) ORDER BY deleted_at, id LIMIT ?4";
 const FILES_OF: &str = "SELECT id FROM kanban_attachment WHERE card_id = ?1";
 const PURGE_ACTIVITY: &str = "DELETE FROM kanban_run_event WHERE (run_id, seq) IN (
     SELECT e.run_id, e.seq FROM kanban_run r JOIN kanban_run_event e ON e.run_id = r.id WHERE r.card_id = ?1 LIMIT ?2)";
@@ -194,7 +195,10 @@ async fn wish_of(core: &Core, connection: &mut SqliteConnection, entry: &Entry) 
 async fn directories(core: &Core, waiting: &HashMap<i64, i64>, done: &mut Tidied) -> Result<(), KanbanError> {
     let root = core.home().workspaces();
     let told = |error: std::io::Error| unreadable(&root, &error);
-    workspaces::finish_removals(core.home()).map_err(told)?;
+    if let Err(error) = finish_removals(core).await {
+        // What is left over of one card keeps nobody else's.
+        tracing::warn!(%error, "not everything that was set aside can be removed; trying again later");
+    }
     for entry in workspaces::entries(core.home()).map_err(told)? {
         if waiting.contains_key(&entry.number) {
             continue;
@@ -230,47 +234,67 @@ async fn remove_scratch(core: &Core, entry: &Entry) -> Result<bool, KanbanError>
     }
     let aside = workspaces::set_aside(core.home(), entry.number).map_err(cannot)?;
     drop(tx);
-    let home = core.home().clone();
     if aside {
-        let removed = tokio::task::spawn_blocking(move || workspaces::finish_removals(&home)).await;
-        removed
-            .map_err(|error| KanbanError::Invalid(format!("a removal was interrupted: {error}")))?
-            .map_err(cannot)?;
+        finish_removals(core).await?;
     }
     Ok(aside)
+}
+
+async fn finish_removals(core: &Core) -> Result<(), KanbanError> {
+    let home = core.home().clone();
+    let removed = tokio::task::spawn_blocking(move || workspaces::finish_removals(&home)).await;
+    removed
+        .map_err(|error| KanbanError::Invalid(format!("a removal was interrupted: {error}")))?
+        .map_err(|error| KanbanError::Invalid(format!("{error}; look at its rights")))
 }
 
 /// Cards that were deleted a month ago go with everything they had. Files go first: while the row is there, the next
 /// round finds what an interrupted one left.
 async fn purge_cards(core: &Core, done: &mut Tidied) -> Result<(), KanbanError> {
     let before = core.now_ms() - KEPT_MS;
-    let ids: Vec<Uuid> =
-        sqlx::query_scalar(PURGEABLE).bind(before).bind(PURGE_BATCH).fetch_all(core.store().reader()).await?;
-    for id in ids {
-        let mut reader = core.store().reader().acquire().await.map_err(crate::store::StoreError::from)?;
-        let card = card_row::load_any(&mut reader, CardRef::Id(CardId(id))).await?;
-        let files: Vec<Uuid> = sqlx::query_scalar(FILES_OF).bind(id).fetch_all(&mut *reader).await?;
-        drop(reader);
-        if let Err(error) = remove_workspace(core, &card).await {
-            tracing::warn!(%error, card = card.number, "a deleted card stays because its directory cannot be removed");
-            continue;
+    let mut last = (i64::MIN, Uuid::nil());
+    loop {
+        let reader = core.store().reader();
+        // Behind those that could not be removed.
+        let cards: Vec<(i64, Uuid)> = sqlx::query_as(PURGEABLE)
+            .bind(before)
+            .bind(last.0)
+            .bind(last.1)
+            .bind(PURGE_BATCH)
+            .fetch_all(reader)
+            .await?;
+        for (_, id) in &cards {
+            purge_card(core, *id, before, done).await?;
         }
-        for file in &files {
-            done.files += u32::from(remove_file(core, AttachmentId(*file)));
-        }
-        remove_logs(core, done, |number| number == card.number)?;
-        for sql in [PURGE_ACTIVITY, PURGE_MESSAGES, PURGE_EVENTS] {
-            purge_rows(core, sql, id).await?;
-        }
-        let mut tx = core.write().await?;
-        let gone = sqlx::query(PURGE_CARD).bind(id).bind(before).execute(&mut *tx).await?.rows_affected();
-        if gone > 0 {
-            let detail = serde_json::json!({});
-            audit::record(&mut tx, core.now_ms(), &Actor::System, "purged", &card.object(), &detail).await?;
-            done.cards += 1;
-        }
-        tx.commit().await?;
+        let Some(end) = cards.last() else { return Ok(()) };
+        last = *end;
     }
+}
+
+async fn purge_card(core: &Core, id: Uuid, before: i64, done: &mut Tidied) -> Result<(), KanbanError> {
+    let mut reader = core.store().reader().acquire().await.map_err(crate::store::StoreError::from)?;
+    let card = card_row::load_any(&mut reader, CardRef::Id(CardId(id))).await?;
+    let files: Vec<Uuid> = sqlx::query_scalar(FILES_OF).bind(id).fetch_all(&mut *reader).await?;
+    drop(reader);
+    if let Err(error) = remove_workspace(core, &card).await {
+        tracing::warn!(%error, card = card.number, "a deleted card stays because its directory cannot be removed");
+        return Ok(());
+    }
+    for file in &files {
+        done.files += u32::from(remove_file(core, AttachmentId(*file)));
+    }
+    remove_logs(core, done, |number| number == card.number)?;
+    for sql in [PURGE_ACTIVITY, PURGE_MESSAGES, PURGE_EVENTS] {
+        purge_rows(core, sql, id).await?;
+    }
+    let mut tx = core.write().await?;
+    let gone = sqlx::query(PURGE_CARD).bind(id).bind(before).execute(&mut *tx).await?.rows_affected();
+    if gone > 0 {
+        let detail = serde_json::json!({});
+        audit::record(&mut tx, core.now_ms(), &Actor::System, "purged", &card.object(), &detail).await?;
+        done.cards += 1;
+    }
+    tx.commit().await?;
     Ok(())
 }
 

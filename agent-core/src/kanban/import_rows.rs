@@ -63,7 +63,8 @@ const LAST_ATTEMPT: &str = "SELECT COALESCE(max(attempt), 0) FROM kanban_run WHE
 // Attempts never fall: a run that another process has just begun counts already.
 const RECOUNT: &str = "UPDATE kanban_card SET
     comment_count = (SELECT count(*) FROM kanban_comment m WHERE m.card_id = kanban_card.id),
-    attachment_count = (SELECT count(*) FROM kanban_attachment a WHERE a.card_id = kanban_card.id),
+    attachment_count = (SELECT count(*) FROM kanban_attachment a WHERE a.card_id = kanban_card.id
+        AND a.removed_at IS NULL),
     attempts = max(attempts, (SELECT COALESCE(max(attempt), 0) FROM kanban_run r WHERE r.card_id = kanban_card.id))
     WHERE id = ?1";
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use protocol::{CreateCardParams, MAX_LABELS, MAX_TEXT_BYTES, MAX_TITLE_CHARS};
+use protocol::{CardField, CreateCardParams, MAX_LABELS, MAX_TEXT_BYTES, MAX_TITLE_CHARS};
 
 use super::KanbanError;
 use crate::{Core, profiles};
@@ -19,16 +19,19 @@ const LAST_MOMENT_MS: i64 = 253_402_300_799_999;
 pub(crate) fn title(text: &str) -> Result<&str, KanbanError> {
     let text = text.trim();
     if is_blank(text) {
-        return Err(KanbanError::Invalid("a card needs a title; say in a few words what shall be done".into()));
+        return Err(KanbanError::at(CardField::Title, "a card needs a title; say in a few words what shall be done"));
     }
     let chars = text.chars().count();
     if chars > MAX_TITLE_CHARS {
-        return Err(KanbanError::Invalid(format!(
-            "the title has {chars} characters, at most {MAX_TITLE_CHARS} are kept; put the rest into the description"
-        )));
+        return Err(KanbanError::at(
+            CardField::Title,
+            format!(
+                "the title has {chars} characters, at most {MAX_TITLE_CHARS} are kept; put the rest into the description"
+            ),
+        ));
     }
     if text.contains(['\n', '\r']) {
-        return Err(KanbanError::Invalid("a title is one line; put the rest into the description".into()));
+        return Err(KanbanError::at(CardField::Title, "a title is one line; put the rest into the description"));
     }
     Ok(text)
 }
@@ -54,6 +57,17 @@ pub(crate) fn moment(what: &str, at: i64) -> Result<i64, KanbanError> {
     Err(KanbanError::Invalid(format!(
         "{what} is {at}, which is no time between the years 1970 and 9999; give milliseconds since 1970"
     )))
+}
+
+/// A card's description.
+pub(crate) fn body(text: &str) -> Result<&str, KanbanError> {
+    long_text("description", text).map_err(|error| error.about(CardField::Body))
+}
+
+/// When a card is due; 0 means never.
+pub(crate) fn due(at: i64) -> Result<Option<i64>, KanbanError> {
+    let at = moment("the due time", at).map_err(|error| error.about(CardField::DueAt))?;
+    Ok(Some(at).filter(|at| *at > 0))
 }
 
 /// A body, comment, reason or summary: at most [`MAX_TEXT_BYTES`].
@@ -95,17 +109,20 @@ pub(crate) fn labels(words: &[String]) -> Result<Vec<String>, KanbanError> {
     let mut labels = Vec::new();
     for word in words.iter().map(|word| word.trim()).filter(|word| !word.is_empty()) {
         if word.chars().count() > MAX_LABEL_CHARS || word.contains(char::is_control) {
-            return Err(KanbanError::Invalid(format!(
-                "a label has at most {MAX_LABEL_CHARS} characters on one line; \"{}\" has not",
-                crate::text::excerpt(word, 60)
-            )));
+            return Err(KanbanError::at(
+                CardField::Labels,
+                format!(
+                    "a label has at most {MAX_LABEL_CHARS} characters on one line; \"{}\" has not",
+                    crate::text::excerpt(word, 60)
+                ),
+            ));
         }
         labels.push(word.to_owned());
     }
     labels.sort();
     labels.dedup();
     if labels.len() > MAX_LABELS {
-        return Err(KanbanError::Invalid(format!("a card has at most {MAX_LABELS} labels")));
+        return Err(KanbanError::at(CardField::Labels, format!("a card has at most {MAX_LABELS} labels")));
     }
     Ok(labels)
 }
@@ -115,15 +132,15 @@ pub(crate) fn skills(names: &[String]) -> Result<String, KanbanError> {
     let mut skills: Vec<&str> = Vec::new();
     for name in names.iter().map(|name| name.trim()).filter(|name| !name.is_empty()) {
         if name.contains([',', '/', '\\']) || name.contains(char::is_control) || name.chars().count() > MAX_NAME_CHARS {
-            return Err(KanbanError::Invalid(format!(
-                "\"{}\" is no skill's name; give each skill by itself",
-                crate::text::excerpt(name, 60)
-            )));
+            return Err(KanbanError::at(
+                CardField::Skills,
+                format!("\"{}\" is no skill's name; give each skill by itself", crate::text::excerpt(name, 60)),
+            ));
         }
         if !skills.contains(&name) {
             // At once, because each name is compared with all before it.
             if skills.len() == MAX_SKILLS {
-                return Err(KanbanError::Invalid(format!("a card has at most {MAX_SKILLS} skills")));
+                return Err(KanbanError::at(CardField::Skills, format!("a card has at most {MAX_SKILLS} skills")));
             }
             skills.push(name);
         }
@@ -145,14 +162,14 @@ pub(crate) fn key(text: &str) -> Result<Option<&str>, KanbanError> {
 
 /// A tenant: any text of at most 200 characters; empty means none.
 pub(crate) fn tenant(text: &str) -> Result<Option<String>, KanbanError> {
-    short("tenant", text)
+    short("tenant", text).map_err(|error| error.about(CardField::Tenant))
 }
 
 /// A model's name; empty means the profile's.
 pub(crate) fn model(text: &str) -> Result<Option<String>, KanbanError> {
-    let name = short("model", text)?;
+    let name = short("model", text).map_err(|error| error.about(CardField::Model))?;
     if name.as_deref().is_some_and(|name| name.contains(char::is_whitespace)) {
-        return Err(KanbanError::Invalid("a model's name has no spaces".into()));
+        return Err(KanbanError::at(CardField::Model, "a model's name has no spaces"));
     }
     Ok(name)
 }
@@ -192,21 +209,31 @@ pub(crate) fn branch(text: &str) -> Result<String, KanbanError> {
 pub(crate) fn directory(core: &Core, path: &str) -> Result<String, KanbanError> {
     let path = path.trim();
     if !Path::new(path).is_absolute() {
-        return Err(KanbanError::Invalid(format!("\"{path}\" is not an absolute path; write it from the root on")));
+        return Err(KanbanError::at(
+            CardField::WorkspacePath,
+            format!("\"{path}\" is not an absolute path; write it from the root on"),
+        ));
     }
     let real = Path::new(path).canonicalize().ok().filter(|real| real.is_dir());
     let Some(real) = real else {
-        return Err(KanbanError::Invalid(format!("there is no directory {path} on the machine that runs Hermes")));
+        return Err(KanbanError::at(
+            CardField::WorkspacePath,
+            format!("there is no directory {path} on the machine that runs Hermes"),
+        ));
     };
     let home = core.home().root().canonicalize().unwrap_or_else(|_| core.home().root().to_path_buf());
     if real.starts_with(&home) && !real.starts_with(home.join("workspaces")) {
-        return Err(KanbanError::Invalid(format!(
-            "{path} holds Hermes's own keys and data, so no worker may work there; choose another directory"
-        )));
+        return Err(KanbanError::at(
+            CardField::WorkspacePath,
+            format!("{path} holds Hermes's own keys and data, so no worker may work there; choose another directory"),
+        ));
     }
     match real.into_os_string().into_string() {
         Ok(real) => Ok(real),
-        Err(_) => Err(KanbanError::Invalid(format!("the name of {path} is not valid text; choose another directory"))),
+        Err(_) => Err(KanbanError::at(
+            CardField::WorkspacePath,
+            format!("the name of {path} is not valid text; choose another directory"),
+        )),
     }
 }
 
@@ -221,14 +248,13 @@ pub(crate) struct Limits {
 impl Limits {
     pub(crate) fn checked(params: &CreateCardParams) -> Result<Self, KanbanError> {
         if params.max_attempts == Some(0) {
-            return Err(KanbanError::Invalid("a card needs at least one attempt; say 1 or more".into()));
+            return Err(KanbanError::at(CardField::MaxAttempts, "a card needs at least one attempt; say 1 or more"));
         }
         if params.max_runtime_s == Some(0) {
-            return Err(KanbanError::Invalid("a run needs at least a second".into()));
+            return Err(KanbanError::at(CardField::MaxRuntime, "a run needs at least a second"));
         }
-        if params.max_tokens.is_some_and(|tokens| tokens <= 0) || params.max_cost_micros.is_some_and(|cost| cost <= 0) {
-            return Err(KanbanError::Invalid("a budget is more than nothing; leave it out for none".into()));
-        }
+        budget(CardField::MaxTokens, params.max_tokens, 1)?;
+        budget(CardField::MaxCost, params.max_cost_micros, 1)?;
         Ok(Self {
             attempts: params.max_attempts,
             runtime_s: params.max_runtime_s,
@@ -236,6 +262,14 @@ impl Limits {
             cost_micros: params.max_cost_micros,
         })
     }
+}
+
+/// Refuses a budget below the least that makes sense.
+pub(crate) fn budget(field: CardField, amount: Option<i64>, least: i64) -> Result<(), KanbanError> {
+    if amount.is_some_and(|amount| amount < least) {
+        return Err(KanbanError::at(field, "a budget is more than nothing; leave it out for none"));
+    }
+    Ok(())
 }
 
 /// A board slug: `[a-z0-9][a-z0-9-_]{0,63}`.

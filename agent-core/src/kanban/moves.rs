@@ -1,6 +1,6 @@
 //! What people do with cards: move, schedule, block, finish, take back from a worker, delete.
 
-use protocol::{BoardId, CardId, CardRef, CardState, CardWritten, EditCardParams, MoveCardParams};
+use protocol::{BoardId, CardField, CardId, CardRef, CardState, CardWritten, EditCardParams, MoveCardParams};
 use sqlx::SqliteConnection;
 
 use super::boards::load_for_write;
@@ -159,7 +159,7 @@ pub(super) async fn schedule_in(
 ) -> Result<(CardRow, Inverse), KanbanError> {
     let now = core.now_ms();
     if at <= now || at > now + MAX_AHEAD_MS {
-        return Err(KanbanError::Invalid("choose a time in the future, at most five years ahead".into()));
+        return Err(KanbanError::at(CardField::ScheduledAt, "choose a time in the future, at most five years ahead"));
     }
     let inverse = Inverse::restore(tx, before).await?;
     if before.state == CardState::Scheduled {

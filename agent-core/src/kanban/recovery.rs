@@ -174,17 +174,18 @@ pub(super) async fn extend_leases(core: &Core) -> Result<(), KanbanError> {
 }
 
 /// Looks at every open run of this machine: dead, quiet and overlong ones are ended. Cost grows with the runs under
-/// way, not with the board.
+/// way, not with the board. Returns whether there was any. One that cannot be ended does not keep the others.
 ///
 /// # Errors
-/// When the database fails.
-pub async fn sweep_runs(core: &Core) -> Result<(), KanbanError> {
+/// When the database fails, or after all of them when one could not be ended.
+pub async fn sweep_runs(core: &Core) -> Result<bool, KanbanError> {
     sweep_runs_at(core, core.now_ms()).await
 }
 
 /// The same by a time of which the caller knows that the machine has not slept since its workers could last report.
-pub(super) async fn sweep_runs_at(core: &Core, now: i64) -> Result<(), KanbanError> {
+pub(super) async fn sweep_runs_at(core: &Core, now: i64) -> Result<bool, KanbanError> {
     let rows = sqlx::query(OVERDUE).fetch_all(core.store().reader()).await?;
+    let mut ended = Ok(!rows.is_empty());
     for row in rows {
         let run = RunId(row.try_get("id")?);
         let started: Option<i64> = row.try_get("started_at")?;
@@ -215,9 +216,13 @@ pub(super) async fn sweep_runs_at(core: &Core, now: i64) -> Result<(), KanbanErr
         } else {
             continue;
         };
-        fail_run(core, run, Failure { outcome, error, retry_after_ms: None, is_reported: false }).await?;
+        let failure = Failure { outcome, error, retry_after_ms: None, is_reported: false };
+        if let Err(error) = fail_run(core, run, failure).await {
+            tracing::error!(%error, %run, "a run that is over cannot be ended");
+            ended = Err(error);
+        }
     }
-    Ok(())
+    ended
 }
 
 pub(super) fn duration_in_words(seconds: u32) -> String {

@@ -4,6 +4,7 @@
 use chrono::{Local, TimeZone};
 use croner::Cron;
 use croner::parser::{CronParser, Seconds};
+use protocol::CardField;
 
 use super::KanbanError;
 
@@ -108,10 +109,13 @@ fn interval_ms(text: &str) -> Option<i64> {
 }
 
 fn bad(rule: &str, why: &str) -> KanbanError {
-    KanbanError::Invalid(format!(
-        "\"{}\" says not when to come again ({why}); write for instance \"every 2h\", or \"0 9 * * 1-5\" for workdays at nine",
-        crate::text::excerpt(rule, 60)
-    ))
+    KanbanError::at(
+        CardField::Repeat,
+        format!(
+            "\"{}\" says not when to come again ({why}); write for instance \"every 2h\", or \"0 9 * * 1-5\" for workdays at nine",
+            crate::text::excerpt(rule, 60)
+        ),
+    )
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use protocol::{
 
 use super::card_row::{self, CardRow, load};
 use super::event::{self, NewEvent};
-use super::{KanbanError, view};
+use super::{KanbanError, boards, view};
 use crate::workspaces::{self, Author, GitError, Site, Wanted, WorkspaceError};
 use crate::{Actor, Core, audit};
 
@@ -120,8 +120,8 @@ pub async fn file_diff(core: &Core, params: FileDiffParams) -> Result<FileDiff, 
 /// Merges a card's branch into the branch that is checked out in its repository.
 ///
 /// # Errors
-/// `Denied` for anyone but a person; `Conflict` when a worker is still at it, something is not committed on either
-/// side, or both sides changed the same lines. Both stay as they are then.
+/// `Denied` for anyone but a person; `Conflict` when its board was put away, a worker is still at it, something is not
+/// committed on either side, or both sides changed the same lines. Both stay as they are then.
 pub async fn merge_card(
     core: &Core,
     actor: &Actor,
@@ -132,6 +132,9 @@ pub async fn merge_card(
         return Err(KanbanError::Denied("only a person merges a card's branch".into()));
     }
     let card = read(core, card).await?;
+    let mut reader = core.store().reader().acquire().await?;
+    boards::require_open(&mut reader, card.board_id).await?;
+    drop(reader);
     if card.state == CardState::Running {
         return Err(KanbanError::Conflict(format!("a worker is still at {}; wait until it is done", card.label())));
     }

@@ -199,7 +199,9 @@ pub(crate) async fn apply_all(
             pause::resume_for(core, tx, actor, card).await?;
         }
         tell_children(core, tx, card, transition.to, transition.hold_until).await?;
-        if transition.to == CardState::Done && transition.cause != Cause::Undo {
+        // What comes back from the archive as it was is not finished once more.
+        let comes_back = transition.cause == Cause::Undo && card.state.is_finished();
+        if transition.to == CardState::Done && !comes_back {
             create::create_next_occurrence(core, tx, after).await?;
         }
     }

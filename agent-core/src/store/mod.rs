@@ -4,21 +4,25 @@
 //! would drop the locks of the whole process (POSIX advisory locks).
 
 mod durable;
+mod watch;
 
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use protocol::ErrorCode;
 use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use sqlx::{ConnectOptions, SqliteConnection};
 
 use crate::Changes;
+pub use watch::{CommitWatch, LogWatch};
 
 /// The oldest SQLite whose WAL reset fix we rely on.
 const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
 const READERS: u32 = 4;
+/// KiB of pages, as SQLite wants them: a write touches a dozen indexes, whose upper pages are to stay.
+const WRITER_CACHE: &str = "-8192";
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 const PROBE_WRITE: &str = "UPDATE kanban_counter SET next_number = next_number";
@@ -230,7 +234,7 @@ impl Store {
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(Duration::from_secs(30))
-            .connect_with(options.clone())
+            .connect_with(options.clone().pragma("cache_size", WRITER_CACHE))
             .await
             .map_err(open_error)?;
         check_version(&writer).await?;
@@ -289,81 +293,10 @@ impl Store {
         Ok(())
     }
 
-    /// A connection of its own that watches for commits of any process.
-    ///
-    /// # Errors
-    /// When the file cannot be opened.
-    pub async fn watch(&self) -> Result<CommitWatch, StoreError> {
-        let connection = SqliteConnectOptions::new()
-            .filename(&self.path)
-            .read_only(true)
-            .busy_timeout(BUSY_TIMEOUT)
-            .disable_statement_logging()
-            .connect()
-            .await?;
-        Ok(CommitWatch {
-            connection,
-            last: None,
-            log: durable::log_of(&self.path),
-            seen: None,
-            asked: std::time::Instant::now(),
-        })
-    }
-
     /// Closes every connection; the last one out folds the log into the file.
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
-    }
-}
-
-/// A log that was written so short a time ago may be written again without another time of change.
-const MAY_CHANGE_UNSEEN: Duration = Duration::from_millis(100);
-/// The database is asked at least so often, whatever the file system says of its log.
-const ASK_ANYWAY: Duration = Duration::from_secs(1);
-
-/// Notices commits by `PRAGMA data_version`, which changes whenever another connection has committed.
-///
-/// Asking costs two changes of thread. Every commit writes the log, so while its size and time of change are as they
-/// were, nothing is asked.
-#[derive(Debug)]
-pub struct CommitWatch {
-    connection: SqliteConnection,
-    last: Option<i64>,
-    log: PathBuf,
-    seen: Option<(u64, SystemTime)>,
-    asked: std::time::Instant,
-}
-
-impl CommitWatch {
-    /// Whether anything was committed since the last call. The first call says yes.
-    ///
-    /// # Errors
-    /// When the database cannot be asked.
-    pub async fn changed(&mut self) -> Result<bool, StoreError> {
-        if !self.may_have_changed() {
-            return Ok(false);
-        }
-        self.asked = std::time::Instant::now();
-        let version: i64 = sqlx::query_scalar("PRAGMA data_version").fetch_one(&mut self.connection).await?;
-        let changed = self.last != Some(version);
-        self.last = Some(version);
-        Ok(changed)
-    }
-
-    fn may_have_changed(&mut self) -> bool {
-        let now = std::fs::metadata(&self.log).and_then(|log| Ok((log.len(), log.modified()?))).ok(); // silent-ok: it asks then
-        let before = std::mem::replace(&mut self.seen, now);
-        let Some((_, modified)) = now else { return true };
-        let rests = modified.elapsed().is_ok_and(|age| age > MAY_CHANGE_UNSEEN);
-        before != now || !rests || self.asked.elapsed() >= ASK_ANYWAY
-    }
-
-    /// Closes the connection.
-    pub async fn close(self) {
-        if let Err(error) = self.connection.close().await {
-            tracing::debug!(%error, "closing the watching connection failed");
-        }
     }
 }
 

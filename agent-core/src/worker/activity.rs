@@ -1,7 +1,8 @@
 //! The run's activity on its way to the store: collected for a moment, cleaned of secrets, written in one go.
 //!
 //! A model speaks in hundreds of small pieces; one row each would make every reader pay. Here they become at most one
-//! row per 150 ms or 2 KB. What cannot be stored yet waits in a bounded queue and slows its sender down.
+//! row per 150 ms or 2 KB, several in one transaction when they come faster than they are stored. What cannot be stored
+//! yet waits in a bounded queue and slows its sender down.
 
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ use crate::{Core, task};
 
 const FLUSH_AFTER: Duration = Duration::from_millis(150);
 const FLUSH_BYTES: usize = 2 * 1024;
+/// Rows of one transaction when more waits: a flood of output must not cost a commit for each piece.
+const STORED_AT_ONCE: usize = 16;
 /// Entries that wait for the store; a piece is at most a few kilobytes.
 const QUEUE: usize = 128;
 /// Longest piece in one entry.
@@ -126,7 +129,11 @@ impl Writer {
                     }
                     going
                 }
-                Some(Entry::Piece { kind, name, text }) => self.take_piece(kind, name, &text).await,
+                Some(Entry::Piece { kind, name, text }) => {
+                    let is_full = self.take_piece(kind, name, &text);
+                    let may_wait = !entries.is_empty() && self.ready.len() < STORED_AT_ONCE;
+                    if is_full && !may_wait { self.flush(false).await } else { true }
+                }
                 Some(Entry::Whole(mut event)) => {
                     self.close_piece();
                     event.detail = self.redactor.clean(&event.detail);
@@ -141,14 +148,19 @@ impl Writer {
         }
     }
 
-    async fn take_piece(&mut self, kind: RunEventKind, name: &'static str, text: &str) -> bool {
+    /// Returns whether there is enough for a row.
+    fn take_piece(&mut self, kind: RunEventKind, name: &'static str, text: &str) -> bool {
         if self.open.as_ref().is_some_and(|open| open.kind != kind || open.name != name) {
             self.close_piece();
         }
         let open = self.open.get_or_insert_with(|| OpenPiece { kind, name, text: String::new(), in_key: false });
         open.text.push_str(text);
         self.since.get_or_insert_with(Instant::now);
-        if open.text.len() >= FLUSH_BYTES { self.flush(false).await } else { true }
+        let is_full = open.text.len() >= FLUSH_BYTES;
+        if is_full {
+            self.split_piece();
+        }
+        is_full
     }
 
     fn close_piece(&mut self) {

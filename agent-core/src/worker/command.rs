@@ -206,12 +206,13 @@ async fn read_until_exit(control: &Control, child: &mut Child, reader: &mut pipe
         tokio::select! {
             biased;
             () = control.stopped() => return Exit::Stopped(control.reason().unwrap_or(StopReason::Asked)),
+            // Before its output, which something that it left behind may write without end; the rest is drained.
+            status = child.wait() => return status.map_or_else(Exit::Broken, Exit::Status),
             read = reader.read(&mut buffer), if open => match read {
                 Ok(0) => open = false,
                 Ok(count) => sink.take(buffer.get(..count).unwrap_or_default()).await,
                 Err(error) => return Exit::Broken(error),
             },
-            status = child.wait() => return status.map_or_else(Exit::Broken, Exit::Status),
         }
     }
 }

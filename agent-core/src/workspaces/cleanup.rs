@@ -75,19 +75,24 @@ pub(crate) fn set_aside(home: &Home, number: i64) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Removes directories that were set aside, also by an earlier process that was interrupted.
+/// Removes directories that were set aside, also by an earlier process that was interrupted. One that cannot be removed
+/// does not keep the others; the error is of the last such one.
 pub(crate) fn finish_removals(home: &Home) -> io::Result<()> {
     let root = home.workspaces();
     if !fs::symlink_metadata(&root).is_ok_and(|found| found.is_dir()) {
         return Ok(());
     }
+    let mut outcome = Ok(());
     for entry in fs::read_dir(&root)?.take(MAX_ENTRIES) {
         let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with(ASIDE) && entry.file_type()?.is_dir() {
-            remove_tree(&entry.path())?;
+        if entry.file_name().to_string_lossy().starts_with(ASIDE)
+            && entry.file_type()?.is_dir()
+            && let Err(error) = remove_tree(&entry.path())
+        {
+            outcome = Err(io::Error::new(error.kind(), format!("{}: {error}", entry.path().display())));
         }
     }
-    Ok(())
+    outcome
 }
 
 /// Removes the directory of that card and nothing else; says whether there was one.

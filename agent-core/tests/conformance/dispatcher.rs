@@ -530,6 +530,21 @@ async fn a_card_that_cannot_be_released_neither_spins_nor_keeps_workers_from_bei
     assert!(looks < 200, "the dispatcher asked for the time {looks} times in 600 ms");
 }
 
+#[tokio::test]
+async fn a_run_that_cannot_be_ended_keeps_no_other_from_it() {
+    let world = World::new().await;
+    let (first, second) = (world.create("stuck").await, world.create("lost").await);
+    start(&world).await;
+    start(&world).await;
+    let trigger = "CREATE TRIGGER stuck BEFORE UPDATE ON kanban_card WHEN old.title = 'stuck'
+         BEGIN SELECT RAISE(ABORT, 'stuck'); END";
+    tamper(&world, trigger).await;
+    world.clock.advance_ms(24 * 3_600_000);
+    kanban::sweep_runs(&world.core).await.unwrap_err();
+    assert_eq!(outcomes(&world, &first).await, [None]);
+    assert!(outcomes(&world, &second).await[0].is_some());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_a_sleep_of_the_machine_workers_get_a_moment_and_the_quiet_ones_lose_their_cards() {
     let world = World::new().await;

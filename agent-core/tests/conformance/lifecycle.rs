@@ -427,6 +427,7 @@ async fn nothing_of_a_card_changes_while_its_board_is_put_away() {
         kanban::add_comment(&world.core, &ada(), comment).await.map(drop),
         kanban::attachments::add(&world.core, &ada(), by(&card), staged().await).await.map(drop),
         kanban::attachments::remove(&world.core, &ada(), file.id).await.map(drop),
+        kanban::merge_card(&world.core, &ada(), card.id, kanban::CommitFirst::No).await.map(drop),
         shift(&world, &card, CardState::Triage).await.map(drop),
     ] {
         assert!(refused.unwrap_err().to_string().contains("is archived"));

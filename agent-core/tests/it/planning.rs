@@ -303,6 +303,24 @@ async fn a_card_with_a_time_and_an_unfinished_parent_keeps_its_time() {
 }
 
 #[tokio::test]
+async fn however_many_cards_cannot_be_released_the_others_are() {
+    let world = World::new().await;
+    let at = world.core.now_ms() + 1_000;
+    for _ in 0..101 {
+        world.create_with(CreateCardParams { scheduled_at: Some(at), ..work("stuck") }).await;
+    }
+    let free = world.create_with(CreateCardParams { scheduled_at: Some(at + 1), ..work("free") }).await;
+    let stuck = "CREATE TRIGGER stuck BEFORE UPDATE OF state ON kanban_card WHEN old.title = 'stuck'
+         BEGIN SELECT RAISE(ABORT, 'stuck'); END";
+    let mut tx = world.core.write().await.unwrap();
+    sqlx::query(stuck).execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+    world.clock.advance_ms(2_000);
+    assert!(kanban::release_due(&world.core).await.is_err(), "it is told that some are stuck");
+    assert_eq!(world.state(&free).await, CardState::Ready);
+}
+
+#[tokio::test]
 async fn who_works_alone_in_a_directory_does_not_start_beside_one_who_shares_it() {
     let world = World::new().await;
     let dir = tempfile::tempdir().unwrap();

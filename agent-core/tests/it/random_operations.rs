@@ -250,7 +250,7 @@ async fn step(world: &World, memory: &mut Memory, operation: &Operation) -> Resu
             }
         }
         // Leases that ran out, runs that took too long, processes that are gone.
-        Operation::Sweep => kanban::sweep_runs(core).await?,
+        Operation::Sweep => kanban::sweep_runs(core).await.map(drop)?,
         Operation::Wait { seconds } => {
             world.clock.advance_ms(i64::from(*seconds) * 1000);
             kanban::release_due(core).await?;

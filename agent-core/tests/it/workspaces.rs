@@ -487,6 +487,18 @@ async fn cards_deleted_a_month_ago_go_with_everything() {
 }
 
 #[tokio::test]
+async fn however_many_cards_were_deleted_they_go_in_one_round() {
+    let world = World::new().await;
+    for _ in 0..45 {
+        let card = world.create("unwanted").await;
+        kanban::delete_card(&world.core, &ada(), CardRef::Id(card.id)).await.unwrap();
+    }
+    world.clock.advance_ms(MONTH_MS);
+    assert_eq!(housekeeping::tidy(&world.core).await.unwrap().cards, 45);
+    world.check_invariants().await;
+}
+
+#[tokio::test]
 async fn a_review_can_ask_to_go_on_after_the_approval() {
     let world = World::new().await;
     let card = world.create("two steps").await;

@@ -1,5 +1,7 @@
 //! Writes that are sent again.
 
+use std::time::Duration;
+
 use agent_core::accounts::purge_answers;
 use axum::body::Body;
 use http::{Method, Request, StatusCode};
@@ -79,16 +81,17 @@ async fn the_same_write_at_the_same_time_is_made_once() {
 #[tokio::test]
 async fn a_client_that_hangs_up_does_not_stop_its_write() {
     let site = Site::with_user().await;
-    // Asked, and dropped once the card is there, as a phone does that loses its network before the answer.
-    tokio::select! {
-        _ = site.send(create("k", "Once")) => {}
-        () = async { while cards(&site).await == 0 {} } => {}
-    }
-    let kept = async || -> i64 {
-        let count = sqlx::query_scalar("SELECT COUNT(*) FROM idempotent_answer");
-        count.fetch_one(site.core.store().reader()).await.unwrap()
+    // Asked and dropped while it waits for another write, as a phone does that loses its network before the answer.
+    let other = site.core.write().await.unwrap();
+    let asked = tokio::time::timeout(Duration::from_millis(500), site.send(create("k", "Once"))).await;
+    assert!(asked.is_err(), "nothing is answered while another write is under way");
+    assert_eq!(cards(&site).await, 0);
+    drop(other);
+    let kept = async {
+        let count = "SELECT COUNT(*) FROM idempotent_answer";
+        while sqlx::query_scalar::<_, i64>(count).fetch_one(site.core.store().reader()).await.unwrap() == 0 {}
     };
-    while kept().await == 0 {}
+    tokio::time::timeout(Duration::from_secs(20), kept).await.expect("it is made all the same");
     let answer = site.send(create("k", "Once")).await;
     assert_eq!(answer.status(), StatusCode::OK);
     assert_eq!(cards(&site).await, 1);

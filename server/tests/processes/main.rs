@@ -249,8 +249,16 @@ async fn a_killed_server_leaves_its_worker_working_and_the_next_one_adopts_it() 
     server.kill_hard();
     assert!(is_alive(script), "the worker goes on");
     let second_card = create(&core, "waits for the slot").await;
+    let at = Some(core.now_ms() + 1);
+    let due = CreateCardParams { title: "due".into(), scheduled_at: at, ..CreateCardParams::default() };
+    let due = kanban::create_card(&core, &me(), due).await.unwrap().card;
     let _second = place.serve();
-    // The adopted run holds the only slot, so nothing else may start while it lives.
+    // It has looked around. The adopted run holds the only slot, so nothing else starts while it lives.
+    wait_until(&core, &due, "released", |now| now.card.state != CardState::Scheduled).await;
+    kanban::delete_card(&core, &me(), CardRef::Id(due.id)).await.unwrap();
+    let adopted = detail(&core, &card).await;
+    assert!(adopted.runs.len() == 1 && adopted.runs[0].ended_at.is_none(), "{adopted:#?}");
+    assert_eq!(detail(&core, &second_card).await.card.state, CardState::Ready);
     std::fs::write(core.home().workspaces().join(format!("T-{}", card.number)).join("go"), "").unwrap();
     let done = wait_until(&core, &card, "done", |now| now.card.state == CardState::Done).await;
     assert_eq!(done.runs.len(), 1, "one run, adopted, never started twice");

@@ -44,14 +44,14 @@ pub async fn accept_proposal(
 /// Checks everything that needs no database; returns an order in which every task comes after those it waits for.
 fn check(core: &Core, proposal: &Proposal) -> Result<Vec<usize>, KanbanError> {
     input::title(&proposal.title)?;
-    input::long_text("description", &proposal.body)?;
+    input::body(&proposal.body)?;
     let tasks = &proposal.tasks;
     if tasks.len() > MAX_PROPOSED {
         return Err(KanbanError::Invalid(format!("at most {MAX_PROPOSED} cards are made at once; take some out")));
     }
     for task in tasks {
         input::title(&task.title)?;
-        input::long_text("description", &task.body)?;
+        input::body(&task.body)?;
         require_profile(core, task.assignee.as_deref())?;
         if task.after.iter().any(|other| *other >= tasks.len()) {
             return Err(KanbanError::Invalid(format!("\"{}\" waits for a task that is not there", task.title)));
