@@ -3,7 +3,7 @@
 //! Internals stop here: what a person cannot act on is logged and replaced by a plain sentence.
 use std::fmt;
 
-use protocol::ErrorCode;
+use protocol::{CardField, ErrorCode};
 use serde::{Deserialize, Serialize};
 use server_fn::codec::JsonEncoding;
 use server_fn::error::{FromServerFnError, ServerFnErrorErr};
@@ -20,12 +20,15 @@ pub struct ApiError {
     /// Seconds until it is worth trying again, when that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_s: Option<u32>,
+    /// The field of a card that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<CardField>,
 }
 
 impl ApiError {
     /// An error with a sentence for people.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), retry_after_s: None }
+        Self { code, message: message.into(), retry_after_s: None, field: None }
     }
 }
 
@@ -109,7 +112,10 @@ mod from_core {
         fn from(error: KanbanError) -> Self {
             match error {
                 KanbanError::Internal(source) => source.into(),
-                refused => Self::new(refused.code(), sentence(without_command(&refused.to_string()))),
+                refused => {
+                    let text = sentence(without_command(&refused.to_string()));
+                    Self { field: refused.field(), ..Self::new(refused.code(), text) }
+                }
             }
         }
     }

@@ -162,7 +162,8 @@ impl Outbox {
         if is_kept && is_away {
             self.wait();
         }
-        self.flush();
+        // It is kept: what it looks like comes first.
+        dom::behind_paint(move || self.flush());
     }
 
     /// What waits to be sent, or was refused after it had waited.

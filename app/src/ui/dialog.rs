@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use leptos::html;
 use leptos::prelude::*;
 
+use super::drafts::{self, Drafts};
 use super::{Icon, Overlays, dom, icon};
 use crate::i18n::t;
 
@@ -62,6 +63,23 @@ pub fn Dialog(
         overlays.forget(open);
     });
     let body = StoredValue::new(children);
+    // What is typed in the dialog is thrown away only when its owner says so.
+    let drafts = use_context::<Drafts>();
+    let before = StoredValue::new(0);
+    Effect::new(move |_| {
+        if open.get() {
+            before.set_value(drafts.map_or(0, Drafts::count));
+        }
+    });
+    let leave = move || {
+        let is_typed = drafts.is_some_and(|drafts| drafts.count() > before.get_value());
+        if !is_typed || drafts::confirmed() {
+            open.set(false);
+        }
+    };
+    // A text that is selected to beyond the panel ends in a click on what is behind it.
+    let pressed_behind = StoredValue::new(false);
+    let is_behind = move |event: &web_sys::Event| event.target() == node.get_untracked().map(Into::into);
     let class = match kind {
         DialogKind::Sheet => "dialog",
         DialogKind::Menu => "dialog dialog-menu",
@@ -75,14 +93,14 @@ pub fn Dialog(
             on:keydown=move |event| keep_typed(&event)
             on:cancel=move |event: web_sys::Event| {
                 event.prevent_default();
-                open.set(false);
+                leave();
             }
             on:close=move |_| open.set(false)
+            // The backdrop belongs to the dialog; its content lies in an element of its own.
+            on:pointerdown=move |event| pressed_behind.set_value(is_behind(&event))
             on:click=move |event| {
-                // The backdrop belongs to the dialog; its content lies in an element of its own.
-                let on_backdrop = event.target() == node.get_untracked().map(Into::into);
-                if on_backdrop {
-                    open.set(false);
+                if pressed_behind.get_value() && is_behind(&event) {
+                    leave();
                 }
             }
         >
@@ -90,7 +108,7 @@ pub fn Dialog(
                 <div class="dialog-panel">
                     <header class="dialog-head">
                         <h2>{move || title.get()}</h2>
-                        <button type="button" class="icon-btn" aria-label=t::common_close() on:click=move |_| open.set(false)>
+                        <button type="button" class="icon-btn" aria-label=t::common_close() on:click=move |_| leave()>
                             {icon(Icon::Close)}
                         </button>
                     </header>

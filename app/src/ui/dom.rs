@@ -1,5 +1,9 @@
 //! Small steps around the browser's objects that would otherwise be repeated. Only for effects and event handlers:
 //! on the server there is no window.
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
@@ -84,6 +88,23 @@ pub fn remembered_below(prefix: &str) -> Vec<String> {
 #[must_use]
 pub fn now_ms() -> i64 {
     js_sys::Date::now() as i64
+}
+
+/// No frame comes while a page is hidden.
+const NO_FRAME: Duration = Duration::from_millis(100);
+
+/// Runs when the next frame is painted: for what need not keep a person's eyes waiting. Soon all the same where nothing is
+/// painted.
+pub fn behind_paint(run: impl FnOnce() + 'static) {
+    let run = Rc::new(Cell::new(Some(run)));
+    let once = move || {
+        if let Some(run) = run.take() {
+            run();
+        }
+    };
+    let painted = once.clone();
+    request_animation_frame(move || set_timeout(painted, Duration::ZERO));
+    set_timeout(once, NO_FRAME);
 }
 
 /// Controls look ready before they are, and a page of its own file of code is ready later than the frame around it. Tests,

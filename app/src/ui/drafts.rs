@@ -50,7 +50,12 @@ impl Drafts {
     }
 
     fn any_now(self) -> bool {
-        self.open.try_get_untracked().is_some_and(|open| open > 0)
+        self.count() > 0
+    }
+
+    /// How many there are now.
+    pub(super) fn count(self) -> u32 {
+        self.open.try_get_untracked().unwrap_or(0)
     }
 
     fn guard(self) {
@@ -82,7 +87,8 @@ fn leads_away(event: &web_sys::MouseEvent) -> bool {
     !other_window && link.get_attribute("href").is_some_and(|href| !href.starts_with('#'))
 }
 
-fn confirmed() -> bool {
+/// Whether the person lets go what is typed.
+pub(super) fn confirmed() -> bool {
     // silent-ok: a browser without this question lets people go.
     window().confirm_with_message(t::common_leave_draft()).unwrap_or(true)
 }

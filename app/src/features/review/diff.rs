@@ -64,11 +64,9 @@ pub(super) fn File(desk: Desk, file: ChangedFile, place: usize) -> impl IntoView
         let on_screen = desk.current.get() == place;
         on_screen || (!shut.get() && dom::is_wide() && (place < OPEN_FILES || closed.get() == Some(false)))
     });
-    Effect::new(move |_| {
-        if !wanted.get() || asked.get_value() {
-            return;
-        }
+    let ask = move || {
         asked.set_value(true);
+        problem.set(String::new());
         spawn_local(async move {
             match read_file_diff(params.get_value()).await {
                 Ok(found) => {
@@ -79,6 +77,11 @@ pub(super) fn File(desk: Desk, file: ChangedFile, place: usize) -> impl IntoView
                 }
             }
         });
+    };
+    Effect::new(move |_| {
+        if wanted.get() && !asked.get_value() {
+            ask();
+        }
     });
     // Comments on lines that the changes do not show, and on the file.
     let shown_lines = Memo::new(move |_| {
@@ -132,7 +135,7 @@ pub(super) fn File(desk: Desk, file: ChangedFile, place: usize) -> impl IntoView
                 <p class="field-error" role="status" hidden=move || problem.read().is_empty()>{move || problem.get()}</p>
                 {move || match diff.get() {
                     None if problem.read().is_empty() => view! { <p class="diff-note muted">{t::review_comparing()}</p> }.into_any(),
-                    None => ().into_any(),
+                    None => view! { <Button on_press=Callback::new(move |()| ask())>{t::common_retry()}</Button> }.into_any(),
                     Some(diff) => lines_view(sheet, diff, file.status),
                 }}
             </div>

@@ -24,13 +24,10 @@ pub fn column_view(board: Board, ui: BoardUi, column: Column) -> AnyView {
                 <h2>{name}</h2>
                 <span
                     class="column-count"
-                    class:is-over=move || limit(board, state).is_some_and(|limit| column.total.get() > limit)
+                    class:is-over=move || is_over(board, column)
                     aria-label=move || t::kanban_cards(column.total.get())
                 >
-                    {move || match limit(board, state) {
-                        Some(limit) => format!("{}/{limit}", count(column)),
-                        None => count(column),
-                    }}
+                    {move || counted(board, column)}
                 </span>
                 {(state == CardState::Running).then(|| slots(board))}
                 {creates.then(|| view! {
@@ -64,8 +61,21 @@ pub fn is_hidden(board: Board, column: Column) -> bool {
     }
 }
 
+/// How many cards there are, of how many there should be at most.
+pub fn counted(board: Board, column: Column) -> String {
+    match limit(board, column.state) {
+        Some(limit) => format!("{}/{limit}", count(column)),
+        None => count(column),
+    }
+}
+
+/// Whether there are more cards than there should be.
+pub fn is_over(board: Board, column: Column) -> bool {
+    limit(board, column.state).is_some_and(|limit| column.total.get() > limit)
+}
+
 /// How many cards there are; filtered ones are not counted to the end.
-pub fn count(column: Column) -> String {
+fn count(column: Column) -> String {
     let total = column.total.get();
     if total == COUNT_LIMIT { format!("{total}+") } else { total.to_string() }
 }

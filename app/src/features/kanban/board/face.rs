@@ -73,6 +73,7 @@ fn content(board: Board, ui: BoardUi, card: &TaskCard) -> AnyView {
     });
     view! {
         <div class="card-top">
+            {CardState::COLUMNS.iter().any(|to| card.may_go_to(*to)).then(|| pill(ui, card, &label))}
             <span class="card-number">{label.clone()}</span>
             {priority}
             {timing(board, card)}
@@ -96,6 +97,27 @@ fn content(board: Board, ui: BoardUi, card: &TaskCard) -> AnyView {
         })}
         {labels(card)}
         {foot(card)}
+    }
+    .into_any()
+}
+
+/// The state, and the way to the states it may go to.
+fn pill(ui: BoardUi, card: &TaskCard, label: &str) -> AnyView {
+    let (id, state) = (card.id, card.state);
+    view! {
+        <button
+            type="button"
+            class=format!("icon-btn card-state {}", words::state_tone(state).class())
+            aria-label=t::kanban_state_menu(words::state_name(state), label)
+            aria-haspopup="menu"
+            data-pill=""
+            on:click=move |event| {
+                event.stop_propagation();
+                ui.open_menu(MenuFor::Status(vec![id]), format!("[data-card='{id}'] [data-pill]"));
+            }
+        >
+            {icon(words::state_icon(state))}
+        </button>
     }
     .into_any()
 }

@@ -33,6 +33,10 @@ pub fn listen(board: Board, ui: BoardUi) {
             if overlays.any() || dom::is_typing() || event.alt_key() {
                 return;
             }
+            // Escape ends a drag, and nothing else.
+            if drag::is_lifted() {
+                return;
+            }
             // With Ctrl or ⌘ keys mean what they mean everywhere.
             let command = event.ctrl_key() || event.meta_key();
             let name = if command { event.key() } else { keymap::meaning(&event.key()) };

@@ -344,7 +344,7 @@ fn chip(board: Board, column: model::Column, columns: NodeRef<html::Div>, curren
             on:click=move |_| place::show(columns, state)
         >
             {words::state_name(state)}
-            <span class="col-chip-count">{move || column::count(column)}</span>
+            <span class="col-chip-count" class:is-over=move || column::is_over(board, column)>{move || column::counted(board, column)}</span>
         </button>
     }
     .into_any()

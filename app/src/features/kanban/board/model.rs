@@ -15,7 +15,7 @@ use protocol::{
 use super::{focus, kept, window};
 use crate::features::kanban::server_fns::{read_board, read_column};
 use crate::outbox::Outbox;
-use crate::ui::{Toasts, dom};
+use crate::ui::{Owed, Toasts, dom};
 
 /// Changes that come close together are looked at together where a view hides cards.
 const REFRESH_AFTER: Duration = Duration::from_millis(250);
@@ -128,6 +128,7 @@ pub struct Board {
     pub(super) seq: StoredValue<i64>,
     /// A look at what the view hides or shows now is due.
     refreshing: StoredValue<bool>,
+    owed: Owed,
     pub(super) outbox: Outbox,
     /// How many writes had come to nothing when this was read.
     pub(super) undone: StoredValue<u32>,
@@ -176,6 +177,7 @@ impl Board {
             seq: StoredValue::new(page.seq),
             cards: StoredValue::new(cards),
             refreshing: StoredValue::new(false),
+            owed: Owed::new(toasts),
             outbox,
             undone: StoredValue::new(kept::undone().unwrap_or_else(|| untrack(|| outbox.undone()))),
             toasts,
@@ -213,7 +215,7 @@ impl Board {
 
     /// Whether every card of the board is shown, in the order people gave it: only then what changed can be put into
     /// its place without asking.
-    fn is_plain(self) -> bool {
+    pub(super) fn is_plain(self) -> bool {
         self.view.with_untracked(|view| !view.is_filtered() && view.sort == CardSort::Manual)
     }
 
@@ -229,7 +231,7 @@ impl Board {
     }
 
     /// Looks soon at what the view shows: what changed may have come into it or left it.
-    fn refresh_soon(self) {
+    pub(super) fn refresh_soon(self) {
         if self.refreshing.get_value() {
             return;
         }
@@ -305,8 +307,11 @@ impl Board {
             match answer {
                 // Something newer came while it was on its way: what it lacks would be lost.
                 Ok(page) if page.seq < self.seq.get_value() => self.reload(self.seq.get_value()),
-                Ok(page) => self.replace(page),
-                Err(error) => self.toasts.fail(error.message),
+                Ok(page) => {
+                    self.owed.settle();
+                    self.replace(page);
+                }
+                Err(error) => self.owed.try_again(error.message, move || self.reload(self.seq.get_value())),
             }
         });
     }

@@ -51,6 +51,7 @@ impl Board {
         }
         let Some(column) = self.column(carried.state) else { return };
         let others = column.ids.with_untracked(|ids| ids.iter().filter(|other| **other != id).count());
+        let places = if self.has_places() { places } else { 0 };
         carried.index = carried.index.saturating_add_signed(places as isize).min(others);
         self.lay(&carried);
         let (name, place) = (words::label(carried.before.number), (carried.index + 1).to_string());
@@ -93,6 +94,10 @@ impl Board {
             before: ids.get(at + 1).copied(),
         };
         self.uncarry(&carried);
+        if carried.state == carried.before.state && !self.has_places() {
+            self.announce(t::kanban_dropped_back(&words::label(carried.before.number)));
+            return;
+        }
         self.move_card(id, carried.state, place);
     }
 
@@ -109,7 +114,7 @@ impl Board {
         focus::follow(carried.before.id);
         self.count(carried.state, -1);
         self.count(carried.before.state, 1);
-        self.place(&carried.before);
+        self.put_back(&carried.before);
     }
 
     /// Whether this card is being carried.

@@ -109,6 +109,10 @@ impl Board {
         for id in &cards {
             let Some(model) = self.card(*id) else { continue };
             let card = model.card.get_untracked();
+            // It is there, and stays as it is.
+            if card.state == to && next == Place::default() {
+                continue;
+            }
             self.guess(&model, &card, to, next);
             if next != Place::default() {
                 next = Place { after: Some(*id), before: None };
@@ -153,17 +157,20 @@ impl Board {
     }
 
     fn changed(self, result: BulkResult, before: &[TaskCard], wanted: usize, late: bool) {
-        for card in result.changed {
-            self.accept(card);
-        }
         for card in before {
-            let refused = result.refused.iter().find(|refused| refused.id == card.id);
-            if let (Some(_), Some(model)) = (refused, self.card(card.id)) {
+            // Refused, or as it was wanted already.
+            let unchanged = result.changed.iter().all(|changed| changed.id != card.id);
+            if let (true, Some(model)) = (unchanged, self.card(card.id)) {
                 self.go_back(&model, card);
             }
         }
-        let done = wanted.saturating_sub(result.refused.len());
+        // What is deleted is not told one by one.
+        let are_gone = result.changed.is_empty() && result.undo.is_some();
+        let done = if are_gone { wanted.saturating_sub(result.refused.len()) } else { result.changed.len() };
         let done = i64::try_from(done).unwrap_or(i64::MAX);
+        for card in result.changed {
+            self.accept(card);
+        }
         self.clear_selection();
         let reasons: Vec<String> = result.refused.iter().take(TOLD).map(|refused| refused.reason.clone()).collect();
         let text = match result.refused.len() {
@@ -174,6 +181,7 @@ impl Board {
         match result.undo {
             Some(_) if late && result.refused.is_empty() => {}
             Some(undo) => self.offer_undo(text, undo),
+            None if result.refused.is_empty() => self.toasts.say(text),
             None => self.toasts.fail(text),
         }
     }

@@ -44,9 +44,13 @@ impl Board {
         });
     }
 
-    /// In any other order than people's own, a place means nothing.
+    /// Whether cards stand where people put them; in any other order, a place means nothing.
+    pub(super) fn has_places(self) -> bool {
+        self.view.with_untracked(|view| view.sort == CardSort::Manual)
+    }
+
     pub(super) fn meant_place(self, place: Place) -> Place {
-        if self.view.with_untracked(|view| view.sort == CardSort::Manual) { place } else { Place::default() }
+        if self.has_places() { place } else { Place::default() }
     }
 
     /// Their write was answered; `false` when the page has gone, or when another one of them is still to come, whose
@@ -146,7 +150,15 @@ impl Board {
                 self.count(before.state, 1);
             }
             model.card.set(before.clone());
-            self.place(before);
+            self.put_back(before);
+        }
+    }
+
+    /// Puts a card where it was before. Where that cannot be told from the card itself, the server says it.
+    pub(super) fn put_back(self, card: &TaskCard) {
+        self.place(card);
+        if !self.is_plain() {
+            self.refresh_soon();
         }
     }
 

@@ -148,35 +148,28 @@ fn CardHead(page: CardPage, editing: RwSignal<bool>) -> impl IntoView {
     let state = Memo::new(move |_| page.detail.with(|detail| detail.card.state));
     let number = page.detail.with_untracked(|detail| words::label(detail.card.number));
     let items = Callback::new(move |()| {
-        let card = page.detail.with_untracked(|detail| detail.card.clone());
-        let targets = CardState::ALL.iter().filter(|to| card.may_go_to(**to));
-        let mut items: Vec<MenuItem> = targets
-            .map(|&to| MenuItem {
-                label: if to == CardState::Archived {
-                    t::kanban_archive().into()
-                } else {
-                    t::kanban_move_to(words::state_name(to))
-                },
-                icon: words::state_icon(to),
-                key: "",
-                action: Callback::new(move |()| page.move_to(to)),
-            })
-            .collect();
-        items.splice(0..0, steps(page, state.get_untracked()));
+        let mut items = steps(page, state.get_untracked());
+        items.extend(targets(page));
         let item = |label: &str, icon, action| MenuItem { label: label.into(), icon, key: "", action };
         items.push(item(t::kanban_depends(), Icon::Link, Callback::new(move |()| page.linking.set(true))));
         items.push(item(t::kanban_delete(), Icon::Trash, Callback::new(move |()| page.delete(leave))));
         items
     });
     let anchor = Callback::new(move |()| button.get_untracked().map(Into::into));
+    let named = number.clone();
+    let (choosing, pill) = (RwSignal::new(false), NodeRef::<leptos::html::Button>::new());
+    let at_pill = Callback::new(move |()| pill.get_untracked().map(Into::into));
     view! {
         <header class="card-bar">
             <a class="icon-btn" href=move || last.back_to(&slug) aria-label=t::card_back_to_board()>{icon(Icon::Back)}</a>
             <span class="card-number">{number.clone()}</span>
-            {move || {
-                let state = state.get();
-                view! { <Chip tone=words::state_tone(state)><span class="icon-s">{icon(words::state_icon(state))}</span>{words::state_name(state)}</Chip> }
-            }}
+            <button type="button" class="state-pill" node_ref=pill aria-haspopup="menu"
+                aria-label=move || t::kanban_state_menu(words::state_name(state.get()), &named) on:click=move |_| choosing.set(true)>
+                {move || {
+                    let state = state.get();
+                    view! { <Chip tone=words::state_tone(state)><span class="icon-s">{icon(words::state_icon(state))}</span>{words::state_name(state)}</Chip> }
+                }}
+            </button>
             {move || {
                 let now = page.now.get();
                 page.detail.with(|detail| words::is_live(&detail.card, now))
@@ -188,7 +181,24 @@ fn CardHead(page: CardPage, editing: RwSignal<bool>) -> impl IntoView {
                 on:click=move |_| open.set(true)>{icon(Icon::More)}</button>
         </header>
         <Menu open title=t::card_actions().to_owned() anchor items />
+        <Menu open=choosing title=t::kanban_move_title(&number) anchor=at_pill items=Callback::new(move |()| targets(page)) />
     }
+}
+
+/// Where the card may go, for its menus.
+fn targets(page: CardPage) -> Vec<MenuItem> {
+    let card = page.detail.with_untracked(|detail| detail.card.clone());
+    let item = |to: CardState| MenuItem {
+        label: if to == CardState::Archived {
+            t::kanban_archive().into()
+        } else {
+            t::kanban_move_to(words::state_name(to))
+        },
+        icon: words::state_icon(to),
+        key: "",
+        action: Callback::new(move |()| page.move_to(to)),
+    };
+    CardState::ALL.iter().copied().filter(|to| card.may_go_to(*to)).map(item).collect()
 }
 
 /// What gets the card going again, for its menu.

@@ -12,7 +12,7 @@ use crate::features::kanban::words;
 use crate::i18n::t;
 use crate::live::{Live, Watch};
 use crate::outbox::{About, Entry, Outbox, Outcome};
-use crate::ui::{Toasts, dom};
+use crate::ui::{Owed, Toasts, dom};
 
 /// The card on screen.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +31,7 @@ pub struct CardPage {
     pub recover: Recover,
     /// The server's clock minus ours.
     offset: StoredValue<i64>,
+    owed: Owed,
     live: Live,
     pub(super) outbox: Outbox,
     toasts: Toasts,
@@ -47,6 +48,7 @@ impl CardPage {
         Self {
             now: RwSignal::new(detail.now),
             offset: StoredValue::new(0),
+            owed: Owed::new(toasts),
             detail: RwSignal::new(detail),
             editing: RwSignal::new(false),
             linking: RwSignal::new(false),
@@ -111,8 +113,11 @@ impl CardPage {
         let Some(id) = self.detail.try_with_untracked(|detail| detail.card.id) else { return };
         spawn_local(async move {
             match read_card(CardRef::Id(id)).await {
-                Ok(fresh) => self.replace(fresh),
-                Err(error) => self.toasts.fail(error.message),
+                Ok(fresh) => {
+                    self.owed.settle();
+                    self.replace(fresh);
+                }
+                Err(error) => self.owed.try_again(error.message, move || self.reload()),
             }
         });
     }

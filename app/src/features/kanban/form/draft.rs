@@ -21,7 +21,7 @@ impl Draft {
     /// Puts back what was typed before, and keeps what is typed from now on.
     pub(super) fn of(fields: Vec<RwSignal<String>>) -> Self {
         let fresh: Vec<String> = fields.iter().map(|field| field.get_untracked()).collect();
-        let kept = dom::remembered(KEY).unwrap_or_default();
+        let kept = Self::kept();
         let kept: Vec<&str> = kept.split(SEPARATOR).collect();
         // A form of another version has other fields.
         let restored = kept.len() == fields.len();
@@ -43,6 +43,11 @@ impl Draft {
         let now: Vec<String> = self.fields.with_value(|fields| fields.iter().map(|field| field.get()).collect());
         let touched = self.fresh.with_value(|fresh| *fresh != now);
         dom::remember(KEY, &if touched { now.join(SEPARATOR) } else { String::new() });
+    }
+
+    /// What is kept now.
+    pub(super) fn kept() -> String {
+        dom::remembered(KEY).unwrap_or_default()
     }
 
     /// It was sent.

@@ -3,10 +3,10 @@ use std::time::Duration;
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use protocol::{CardDetail, CardId, CardRef, CardState, CardWritten, EditCardParams, ErrorCode, TaskCard};
+use protocol::{CardDetail, CardField, CardId, CardRef, CardState, CardWritten, EditCardParams, ErrorCode, TaskCard};
 
 use super::more::{More, Wrong};
-use super::problem::{Field, Problem};
+use super::problem::Problem;
 use super::{AssigneeField, PriorityField, undo_later};
 use crate::error::ApiError;
 use crate::features::kanban::server_fns::{edit_card, is_being_edited, read_card};
@@ -64,8 +64,8 @@ fn EditForm(
             event.prevent_default();
             save.run(());
         }>
-            <TextField label=t::kanban_title() value=title error=problem.at(Field::Title) autofocus=true />
-            <TextArea label=t::kanban_body() value=body rows=8 error=problem.at(Field::Body) />
+            <TextField label=t::kanban_title() value=title error=problem.at(CardField::Title) autofocus=true />
+            <TextArea label=t::kanban_body() value=body rows=8 error=problem.at(CardField::Body) />
             <div class="field-pair">
                 <AssigneeField value=assignee />
                 <PriorityField value=priority />
@@ -148,7 +148,7 @@ impl Fields {
     /// What changes; the error says which field makes no sense.
     fn params(self) -> Result<EditCardParams, Wrong> {
         if self.title.read_untracked().trim().is_empty() {
-            return Err((Field::Title, t::kanban_title_needed().into()));
+            return Err((CardField::Title, t::kanban_title_needed().into()));
         }
         let filled = self.before.with_value(|before| self.more.edit(before))?;
         Ok(self.before.with_value(|before| EditCardParams {

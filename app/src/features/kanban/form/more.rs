@@ -1,13 +1,13 @@
 //! What most cards never need: labels, workspace, time, repetition, model, budgets.
 use leptos::prelude::*;
-use protocol::{CardDetail, CreateCardParams, EditCardParams, WorkspaceKind};
+use protocol::{CardDetail, CardField, CreateCardParams, EditCardParams, WorkspaceKind};
 
-use super::problem::{Field, Problem};
+use super::problem::Problem;
 use crate::i18n::t;
 use crate::ui::{SelectField, TextField};
 
 /// Which field makes no sense, and why.
-pub(super) type Wrong = (Field, String);
+pub(super) type Wrong = (CardField, String);
 
 /// The fields, as text.
 #[derive(Debug, Clone, Copy)]
@@ -156,14 +156,16 @@ impl More {
             skills: words(self.skills),
             model: some(self.model),
             workspace: self.workspace.read_untracked().parse().unwrap_or_default(),
-            workspace_path: some(self.path),
-            scheduled_at: time(self.start_at, Field::StartAt)?,
-            due_at: time(self.due_at, Field::DueAt)?,
+            // Its field is not shown for a directory that Hermes makes.
+            workspace_path: some(self.path)
+                .filter(|_| *self.workspace.read_untracked() != WorkspaceKind::Scratch.as_str()),
+            scheduled_at: time(self.start_at, CardField::ScheduledAt)?,
+            due_at: time(self.due_at, CardField::DueAt)?,
             repeat: some(self.repeat),
-            max_attempts: some_of(self.attempts()?, Field::Attempts)?,
-            max_runtime_s: some_of(self.minutes()?, Field::Minutes)?.map(|minutes| minutes.saturating_mul(60)),
-            max_tokens: some_of(self.tokens()?, Field::Tokens)?,
-            max_cost_micros: some_of(self.micros()?, Field::Dollars)?,
+            max_attempts: some_of(self.attempts()?, CardField::MaxAttempts)?,
+            max_runtime_s: some_of(self.minutes()?, CardField::MaxRuntime)?.map(|minutes| minutes.saturating_mul(60)),
+            max_tokens: some_of(self.tokens()?, CardField::MaxTokens)?,
+            max_cost_micros: some_of(self.micros()?, CardField::MaxCost)?,
             ..CreateCardParams::default()
         })
     }
@@ -178,7 +180,7 @@ impl More {
         let labels = words(self.labels);
         let skills = words(self.skills);
         let minutes = self.minutes()?;
-        let due = time(self.due_at, Field::DueAt)?;
+        let due = time(self.due_at, CardField::DueAt)?;
         let same_due = *self.due_at.read_untracked() == local_time(card.due_at);
         let attempts = self.attempts()?;
         let tokens = self.tokens()?;
@@ -200,25 +202,25 @@ impl More {
     }
 
     fn attempts(self) -> Result<Option<u32>, Wrong> {
-        parsed(self.attempts, t::kanban_max_attempts(), Field::Attempts)
+        parsed(self.attempts, t::kanban_max_attempts(), CardField::MaxAttempts)
     }
 
     fn minutes(self) -> Result<Option<u32>, Wrong> {
-        parsed(self.minutes, t::kanban_max_minutes(), Field::Minutes)
+        parsed(self.minutes, t::kanban_max_minutes(), CardField::MaxRuntime)
     }
 
     fn tokens(self) -> Result<Option<i64>, Wrong> {
-        parsed(self.tokens, t::kanban_max_tokens(), Field::Tokens)
+        parsed(self.tokens, t::kanban_max_tokens(), CardField::MaxTokens)
     }
 
     fn micros(self) -> Result<Option<i64>, Wrong> {
-        let dollars: Option<f64> = parsed(self.dollars, t::kanban_max_dollars(), Field::Dollars)?;
+        let dollars: Option<f64> = parsed(self.dollars, t::kanban_max_dollars(), CardField::MaxCost)?;
         Ok(dollars.map(|dollars| (dollars * 1e6).round() as i64))
     }
 
     /// Labels, which stand beside what most cards need.
     pub(super) fn labels(self, problem: Problem) -> AnyView {
-        let error = problem.at(Field::Labels);
+        let error = problem.at(CardField::Labels);
         view! { <TextField label=t::kanban_labels() value=self.labels placeholder=t::kanban_by_commas() error /> }
             .into_any()
     }
@@ -235,9 +237,9 @@ impl More {
         let place = is_new.then(|| view! {
             <SelectField label=t::kanban_workspace() value=self.workspace options=kinds.clone() />
             <Show when=needs_path>
-                <TextField label=t::kanban_workspace_path() value=self.path placeholder="/home/you/project" hint=t::kanban_workspace_hint() error=problem.at(Field::Path) />
+                <TextField label=t::kanban_workspace_path() value=self.path placeholder="/home/you/project" hint=t::kanban_workspace_hint() error=problem.at(CardField::WorkspacePath) />
             </Show>
-            <TextField label=t::kanban_not_before() value=self.start_at kind="datetime-local" error=problem.at(Field::StartAt) />
+            <TextField label=t::kanban_not_before() value=self.start_at kind="datetime-local" error=problem.at(CardField::ScheduledAt) />
         });
         view! {
             <details class="more-fields">
@@ -245,22 +247,22 @@ impl More {
                 <div class="more-body">
                     {place}
                     <div class="field-pair">
-                        <TextField label=t::kanban_due() value=self.due_at kind="datetime-local" error=problem.at(Field::DueAt) />
-                        <TextField label=t::kanban_repeat() value=self.repeat placeholder=t::kanban_repeat_placeholder() error=problem.at(Field::Repeat) />
+                        <TextField label=t::kanban_due() value=self.due_at kind="datetime-local" error=problem.at(CardField::DueAt) />
+                        <TextField label=t::kanban_repeat() value=self.repeat placeholder=t::kanban_repeat_placeholder() error=problem.at(CardField::Repeat) />
                     </div>
                     <div class="field-pair">
-                        <TextField label=t::kanban_max_dollars() value=self.dollars placeholder="1.50" error=problem.at(Field::Dollars) />
-                        <TextField label=t::kanban_max_tokens() value=self.tokens kind="number" error=problem.at(Field::Tokens) />
+                        <TextField label=t::kanban_max_dollars() value=self.dollars placeholder="1.50" error=problem.at(CardField::MaxCost) />
+                        <TextField label=t::kanban_max_tokens() value=self.tokens kind="number" error=problem.at(CardField::MaxTokens) />
                     </div>
                     <div class="field-pair">
-                        <TextField label=t::kanban_max_minutes() value=self.minutes kind="number" error=problem.at(Field::Minutes) />
-                        <TextField label=t::kanban_max_attempts() value=self.attempts kind="number" error=problem.at(Field::Attempts) />
+                        <TextField label=t::kanban_max_minutes() value=self.minutes kind="number" error=problem.at(CardField::MaxRuntime) />
+                        <TextField label=t::kanban_max_attempts() value=self.attempts kind="number" error=problem.at(CardField::MaxAttempts) />
                     </div>
                     <div class="field-pair">
-                        <TextField label=t::kanban_model() value=self.model error=problem.at(Field::Model) />
-                        <TextField label=t::kanban_tenant() value=self.tenant error=problem.at(Field::Tenant) />
+                        <TextField label=t::kanban_model() value=self.model error=problem.at(CardField::Model) />
+                        <TextField label=t::kanban_tenant() value=self.tenant error=problem.at(CardField::Tenant) />
                     </div>
-                    <TextField label=t::kanban_skills() value=self.skills placeholder=t::kanban_by_commas() error=problem.at(Field::Skills) />
+                    <TextField label=t::kanban_skills() value=self.skills placeholder=t::kanban_by_commas() error=problem.at(CardField::Skills) />
                 </div>
             </details>
         }
@@ -273,7 +275,7 @@ fn words(text: RwSignal<String>) -> Vec<String> {
     text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
-fn parsed<T: std::str::FromStr>(text: RwSignal<String>, name: &str, field: Field) -> Result<Option<T>, Wrong> {
+fn parsed<T: std::str::FromStr>(text: RwSignal<String>, name: &str, field: CardField) -> Result<Option<T>, Wrong> {
     let text = text.read_untracked();
     match text.trim() {
         "" => Ok(None),
@@ -282,14 +284,14 @@ fn parsed<T: std::str::FromStr>(text: RwSignal<String>, name: &str, field: Field
 }
 
 /// A limit of nothing would keep a new card from ever running.
-fn some_of<T: Default + PartialOrd>(limit: Option<T>, field: Field) -> Result<Option<T>, Wrong> {
+fn some_of<T: Default + PartialOrd>(limit: Option<T>, field: CardField) -> Result<Option<T>, Wrong> {
     match limit {
         Some(limit) if limit <= T::default() => Err((field, t::kanban_more_than_nothing().to_owned())),
         limit => Ok(limit),
     }
 }
 
-fn time(text: RwSignal<String>, field: Field) -> Result<Option<i64>, Wrong> {
+fn time(text: RwSignal<String>, field: CardField) -> Result<Option<i64>, Wrong> {
     let text = text.get_untracked();
     if text.trim().is_empty() {
         return Ok(None);

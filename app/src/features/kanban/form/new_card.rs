@@ -1,11 +1,11 @@
 //! A new card.
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use protocol::{BoardId, CardTemplate, CreateCardParams};
+use protocol::{BoardId, CardField, CardTemplate, CreateCardParams};
 
 use super::draft::Draft;
 use super::more::More;
-use super::problem::{Field, Problem};
+use super::problem::Problem;
 use super::{AssigneeField, NewCardDefaults, PriorityField, undo_later};
 use crate::features::kanban::server_fns::{CreateCard, delete_template, read_templates, save_template};
 use crate::features::kanban::words;
@@ -23,7 +23,7 @@ pub(super) fn form(new_card: NewCard) -> AnyView {
     let (assignee, priority) = (RwSignal::new(String::new()), RwSignal::new("0".to_owned()));
     let triage = new_card.defaults.get_value().triage;
     new_card.defaults.set_value(NewCardDefaults::default());
-    let start = RwSignal::new("now".to_owned());
+    let start = RwSignal::new(if triage { "triage" } else { "now" }.to_owned());
     let more = More::new();
     let mut fields = vec![title, body, assignee, priority, start];
     fields.extend(more.of_new_card());
@@ -39,7 +39,7 @@ pub(super) fn form(new_card: NewCard) -> AnyView {
             return;
         }
         if title.read_untracked().trim().is_empty() {
-            return problem.say(Some(Field::Title), t::kanban_title_needed().into());
+            return problem.say(Some(CardField::Title), t::kanban_title_needed().into());
         }
         let filled = match more.create() {
             Ok(filled) => filled,
@@ -62,6 +62,16 @@ pub(super) fn form(new_card: NewCard) -> AnyView {
             About { label: t::outbox_create(params.title.trim()), cards: Vec::new(), text: params.body.clone() };
         // It may be closed by now, and another one open.
         let is_this = move || busy.try_get_untracked() == Some(true);
+        let sent = Draft::kept();
+        let is_sent = move || {
+            if is_this() {
+                draft.forget();
+                new_card.open.set(false);
+            } else if Draft::kept() == sent {
+                // Closed before the answer came: it is no draft any more.
+                draft.forget();
+            }
+        };
         outbox.send(&CreateCard { params }, about, move |outcome| match outcome {
             Outcome::Done { answer, late } => {
                 let text = t::kanban_created(&words::label(answer.card.number));
@@ -71,22 +81,14 @@ pub(super) fn form(new_card: NewCard) -> AnyView {
                 if late {
                     return;
                 }
-                if is_this() {
-                    draft.forget();
-                    new_card.open.set(false);
-                }
+                is_sent();
                 match answer.undo {
                     Some(undo) => toasts.undoable(text, undo_later(toasts, undo)),
                     None => toasts.say(text),
                 }
             }
             // It is kept with what waits: the form is free for the next one.
-            Outcome::Waits => {
-                if is_this() {
-                    draft.forget();
-                    new_card.open.set(false);
-                }
-            }
+            Outcome::Waits => is_sent(),
             Outcome::Refused(error) if is_this() => {
                 busy.set(false);
                 problem.refused(error);
@@ -117,8 +119,8 @@ pub(super) fn form(new_card: NewCard) -> AnyView {
         >
             {draft.notice()}
             {templates(board, title, body, assignee, priority, more)}
-            <TextField label=t::kanban_title() value=title placeholder=t::kanban_title_placeholder() error=problem.at(Field::Title) autofocus=true />
-            <TextArea label=t::kanban_body() value=body placeholder=t::kanban_body_placeholder() error=problem.at(Field::Body) />
+            <TextField label=t::kanban_title() value=title placeholder=t::kanban_title_placeholder() error=problem.at(CardField::Title) autofocus=true />
+            <TextArea label=t::kanban_body() value=body placeholder=t::kanban_body_placeholder() error=problem.at(CardField::Body) />
             <div class="field-pair">
                 <AssigneeField value=assignee />
                 <PriorityField value=priority />

@@ -11,7 +11,7 @@ use crate::features::kanban::form::{assignee_select, undo_later};
 use crate::features::kanban::server_fns::{edit_card, read_card, reclaim_card, retry_card};
 use crate::features::kanban::words;
 use crate::i18n::t;
-use crate::ui::{Button, ButtonKind, ErrorState, TextArea, TextField, Toasts, skeleton_rows};
+use crate::ui::{Button, ButtonKind, Drafts, ErrorState, TextArea, TextField, Toasts, skeleton_rows};
 
 /// Reads the card as it is now, then shows the form.
 pub fn loader(id: CardId, step: Step, done: Callback<TaskCard>) -> AnyView {
@@ -100,6 +100,7 @@ fn form(detail: CardDetail, step: Step, done: Callback<TaskCard>, toasts: Toasts
         before: StoredValue::new(detail.clone()),
     };
     let (busy, problem) = (RwSignal::new(false), RwSignal::new(String::new()));
+    expect_context::<Drafts>().hold(Signal::derive(move || !fields.said.read().trim().is_empty()));
     let submit = move || {
         busy.set(true);
         spawn_local(async move {

@@ -22,6 +22,8 @@ pub(super) struct Lifted {
     ghost: Element,
     mark: Mark,
     geometry: Option<Geometry>,
+    /// Cards stand where people put them.
+    has_places: bool,
     /// From the pointer to the clone's corner.
     grip: (f64, f64),
     target: Option<Target>,
@@ -39,6 +41,7 @@ impl Lifted {
         pointer: (f64, f64),
         card: &TaskCard,
         count: usize,
+        has_places: bool,
     ) -> Option<Self> {
         let columns = root.query_selector(".columns").ok()??.dyn_into::<HtmlElement>().ok()?;
         let face = slot.query_selector(".card").ok()??;
@@ -74,6 +77,7 @@ impl Lifted {
             ghost,
             mark,
             geometry: None,
+            has_places,
             grip: (around.left() - pointer.0, around.top() - pointer.1),
             target: None,
             dwell: None,
@@ -96,7 +100,7 @@ impl Lifted {
             return;
         }
         self.last = at;
-        let target = geometry.find(at, &self.slot, card, &mut self.mark);
+        let target = geometry.find(at, &self.slot, card, self.has_places, &mut self.mark);
         self.geometry = Some(geometry);
         let is_illegal = |target: &Option<Target>| matches!(target, Some(Target::Illegal { .. }));
         if is_illegal(&target) != is_illegal(&self.target) {
@@ -169,15 +173,26 @@ impl Lifted {
         self.ghost.remove();
         self.mark.remove();
         set_class(&self.slot, "is-lifted", false);
-        set_class(&self.root, "is-dragging", false);
-        if let Ok(marked) = self.root.query_selector_all(".can-drop, .cannot-drop, .is-target") {
-            for element in (0..marked.length()).filter_map(|index| marked.item(index)?.dyn_into::<Element>().ok()) {
-                for class in ["can-drop", "cannot-drop", "is-target"] {
-                    set_class(&element, class, false);
-                }
+        let root = self.root;
+        // The columns fade back, which needs no haste; the card does.
+        dom::behind_paint(move || {
+            if !super::is_lifted() {
+                unmark(&root);
+            }
+        });
+        self.target
+    }
+}
+
+/// No column is a target any more.
+fn unmark(root: &Element) {
+    set_class(root, "is-dragging", false);
+    if let Ok(marked) = root.query_selector_all(".can-drop, .cannot-drop, .is-target") {
+        for element in (0..marked.length()).filter_map(|index| marked.item(index)?.dyn_into::<Element>().ok()) {
+            for class in ["can-drop", "cannot-drop", "is-target"] {
+                set_class(&element, class, false);
             }
         }
-        self.target
     }
 }
 

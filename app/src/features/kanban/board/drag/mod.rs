@@ -194,7 +194,8 @@ fn lift_now() {
         // silent-ok: without the capture the drag ends when the pointer leaves the window.
         let _ = drag.root.set_pointer_capture(drag.pointer);
         let count = drag.board.meant_by(drag.card.id).len();
-        drag.lifted = Some(Lifted::new(&drag.root, &drag.slot, drag.start, &drag.card, count)?);
+        let has_places = drag.board.has_places();
+        drag.lifted = Some(Lifted::new(&drag.root, &drag.slot, drag.start, &drag.card, count, has_places)?);
         Some((drag.board, words::label(drag.card.number)))
     });
     if let Some((board, name)) = lifted {
@@ -230,17 +231,30 @@ fn finish(drop: bool) {
     let _ = drag.root.release_pointer_capture(drag.pointer);
     SWALLOW_CLICK.set(true);
     set_timeout(|| SWALLOW_CLICK.set(false), Duration::from_millis(80));
-    let target = lifted.put_down();
+    if drop {
+        // Not in the event: the browser looks for what is under the pointer once more before the click, and would lay out
+        // the board for that, and again for the frame.
+        request_animation_frame(move || land(&drag, lifted.put_down()));
+    } else {
+        lifted.put_down();
+        drag.board.announce(t::kanban_dropped_back(&words::label(drag.card.number)));
+    }
+}
+
+/// What the drop means.
+fn land(drag: &Drag, target: Option<Target>) {
+    let board = drag.board;
+    if board.is_gone() {
+        return;
+    }
     match target {
-        Some(Target::Legal { state, place, .. }) if drop => {
-            drag.board.move_cards(drag.board.meant_by(drag.card.id), state, place);
-        }
-        Some(Target::Illegal { state, element, .. }) if drop => {
+        Some(Target::Legal { state, place, .. }) => board.move_cards(board.meant_by(drag.card.id), state, place),
+        Some(Target::Illegal { state, element, .. }) => {
             target::shake(&element);
             let text = words::why_not(drag.card.state, state);
-            drag.board.announce(text.clone());
+            board.announce(text.clone());
             drag.toasts.show(Toast { text, tone: Tone::Warning, action: None, stays: false });
         }
-        _ => drag.board.announce(t::kanban_dropped_back(&words::label(drag.card.number))),
+        None => board.announce(t::kanban_dropped_back(&words::label(drag.card.number))),
     }
 }

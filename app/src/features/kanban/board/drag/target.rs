@@ -143,14 +143,27 @@ impl Geometry {
     }
 
     /// Finds the target under a point and puts the mark there.
-    pub(super) fn find(&mut self, at: (f64, f64), slot: &Element, card: &TaskCard, mark: &mut Mark) -> Option<Target> {
-        let found = self.target_at(at, slot, card);
+    pub(super) fn find(
+        &mut self,
+        at: (f64, f64),
+        slot: &Element,
+        card: &TaskCard,
+        has_places: bool,
+        mark: &mut Mark,
+    ) -> Option<Target> {
+        let found = self.target_at(at, slot, card, has_places);
         let line = found.as_ref().and_then(|(_, line)| line.as_ref());
         mark.put(line);
         found.map(|(target, _)| target)
     }
 
-    fn target_at(&mut self, at: (f64, f64), slot: &Element, card: &TaskCard) -> Option<(Target, Option<Line>)> {
+    fn target_at(
+        &mut self,
+        at: (f64, f64),
+        slot: &Element,
+        card: &TaskCard,
+        has_places: bool,
+    ) -> Option<(Target, Option<Line>)> {
         if let Some((state, chip, _)) = self.chips.iter().find(|(_, _, around)| holds(around, at)) {
             // Onto its own column means nothing.
             if *state == card.state {
@@ -168,10 +181,15 @@ impl Geometry {
         if !is_legal(card, state) {
             return Some((Target::Illegal { state, element, chip: false }, None));
         }
+        // In any other order than people's own, a card has no place that one could choose.
+        if !has_places {
+            let target = Target::Legal { state, place: Place::default(), chip: false };
+            return (state != card.state).then_some((target, None));
+        }
         let slots = self.cards_of(state, &element, slot);
         let index = slots.iter().position(|other| at.1 < f64::midpoint(other.top, other.bottom)).unwrap_or(slots.len());
         let above = index.checked_sub(1).and_then(|index| slots.get(index));
-        let below = slots.get(index);
+        let (above, below) = in_one_lane(at.1, above, slots.get(index));
         // Where it was already: nothing to do.
         let next_to_itself = |other: Option<Element>, neighbour: Option<&CardBox>| match (&other, neighbour) {
             (Some(other), Some(neighbour)) => other.is_same_node(Some(&neighbour.slot)),
@@ -193,6 +211,23 @@ impl Geometry {
         let known = self.cards.take().filter(|(of, _)| *of == state);
         let (_, cards) = self.cards.insert(known.unwrap_or_else(|| (state, measure_cards(column, lifted))));
         cards
+    }
+}
+
+/// Between two lanes, a card goes to the end of the upper or to the beginning of the lower one.
+fn in_one_lane<'a>(
+    y: f64,
+    above: Option<&'a CardBox>,
+    below: Option<&'a CardBox>,
+) -> (Option<&'a CardBox>, Option<&'a CardBox>) {
+    let (Some(upper), Some(lower)) = (above, below) else { return (above, below) };
+    let lane = |card: &CardBox| card.slot.parent_element();
+    if lane(upper) == lane(lower) {
+        (above, below)
+    } else if y < f64::midpoint(upper.bottom, lower.top) {
+        (above, None)
+    } else {
+        (None, below)
     }
 }
 

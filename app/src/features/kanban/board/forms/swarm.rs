@@ -8,7 +8,7 @@ use crate::features::kanban::board::model::Board;
 use crate::features::kanban::form::undo_later;
 use crate::features::kanban::server_fns::create_swarm;
 use crate::i18n::t;
-use crate::ui::{Button, ButtonKind, Icon, SelectField, TextArea, Toasts, dom, icon};
+use crate::ui::{Button, ButtonKind, Drafts, Icon, SelectField, TextArea, Toasts, dom, icon};
 
 /// A worker as it is being written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +42,11 @@ pub(super) fn form(board: Board, ui: BoardUi) -> AnyView {
         options.extend(around.profiles.iter().map(|profile| (profile.id.clone(), profile.id.clone())));
     });
     let options = StoredValue::new(options);
+    let is_typed = move || {
+        let has_text = |row: &Row| !row.title.read().trim().is_empty();
+        !goal.read().trim().is_empty() || rows.with(|rows| rows.iter().any(has_text))
+    };
+    expect_context::<Drafts>().hold(Signal::derive(is_typed));
     let submit = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         problem.set(String::new());

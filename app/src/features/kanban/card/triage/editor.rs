@@ -101,8 +101,8 @@ impl Form {
     }
 }
 
-/// The form of a proposal that is there.
-pub(super) fn editor(desk: Desk, view: ProposalView) -> AnyView {
+/// The form of a proposal that is there; a stale one is not accepted.
+pub(super) fn editor(desk: Desk, view: ProposalView, stale: Memo<bool>) -> AnyView {
     let ProposalState::Ready(proposal) = view.state else { return ().into_any() };
     let toasts = expect_context::<Toasts>();
     let count = proposal.tasks.len();
@@ -131,7 +131,7 @@ pub(super) fn editor(desk: Desk, view: ProposalView) -> AnyView {
             <Button disabled=full on_press=Callback::new(move |()| form.add())>{t::triage_add()}</Button>
         })}
         <div class="btn-row">
-            <Button kind=ButtonKind::Primary busy=desk.busy on_press=Callback::new(move |()| form.accept(toasts))>
+            <Button kind=ButtonKind::Primary busy=desk.busy disabled=stale on_press=Callback::new(move |()| form.accept(toasts))>
                 {move || match makes.get() {
                     0 => t::triage_accept().to_owned(),
                     made => t::triage_accept_parts(i64::try_from(made).unwrap_or(i64::MAX)),

@@ -8,7 +8,7 @@ use protocol::{CardState, ProposalKind, ProposalState, ProposalView};
 use super::model::CardPage;
 use crate::features::kanban::server_fns::{ask_for_proposal, discard_proposal};
 use crate::i18n::t;
-use crate::ui::{Button, ButtonKind, later};
+use crate::ui::{Button, ButtonKind, later, shown_while};
 
 /// What can be done with an idea. Only while the card is in triage, and only in the browser.
 pub fn section(page: CardPage) -> AnyView {
@@ -118,23 +118,20 @@ fn failed(desk: Desk, kind: ProposalKind, why: String) -> AnyView {
     .into_any()
 }
 
-/// The proposal, or, when the card has changed since, why it cannot be accepted any more.
+/// The proposal, and, when the card has changed since, why it cannot be accepted any more.
 fn ready(desk: Desk, view: ProposalView) -> AnyView {
     let (revision, kind) = (view.revision, view.kind);
     let stale = Memo::new(move |_| desk.page.detail.with(|detail| detail.card.revision != revision));
-    let editor = StoredValue::new(view);
     view! {
-        {move || match stale.get() {
-            true => view! {
-                <h2>{t::triage_stale()}</h2>
-                <p class="muted">{t::triage_stale_hint()}</p>
-                <div class="btn-row">
-                    <Button kind=ButtonKind::Primary busy=desk.busy on_press=Callback::new(move |()| desk.ask(kind))>{t::triage_ask_again()}</Button>
-                    <Button disabled=desk.busy on_press=Callback::new(move |()| desk.discard())>{t::triage_discard()}</Button>
-                </div>
-            }.into_any(),
-            false => editor::editor(desk, editor.get_value()),
-        }}
+        {shown_while(move || stale.get(), move || view! {
+            <h2>{t::triage_stale()}</h2>
+            <p class="muted">{t::triage_stale_hint()}</p>
+            <div class="btn-row">
+                <Button kind=ButtonKind::Primary busy=desk.busy on_press=Callback::new(move |()| desk.ask(kind))>{t::triage_ask_again()}</Button>
+            </div>
+        }.into_any())}
+        // What was changed in it stays to be read and copied.
+        {editor::editor(desk, view, stale)}
     }
     .into_any()
 }
