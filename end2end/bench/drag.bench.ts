@@ -84,14 +84,14 @@ async function watch(page: Page, title: string, seen: { column: Column; there: b
       const frame = (now: number) => {
         if (let_go < 0) seen.frames.push(now - last);
         last = now;
-        if (let_go >= 0 && arrived()) {
-          // A message runs when the frame is painted, unlike the next frame's callback, which waits for the display.
-          const { port1, port2 } = new MessageChannel();
-          port1.onmessage = () => (seen.dropped = performance.now() - let_go);
-          port2.postMessage(undefined);
-          return;
-        }
-        requestAnimationFrame(frame);
+        // A message runs when the frame is painted, unlike the next frame's callback, which waits for the display.
+        if (let_go >= 0) port2.postMessage(undefined);
+        if (seen.dropped < 0) requestAnimationFrame(frame);
+      };
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = () => {
+        const now = performance.now();
+        if (seen.dropped < 0 && arrived()) seen.dropped = now - let_go;
       };
       requestAnimationFrame(frame);
     },

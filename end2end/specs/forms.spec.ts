@@ -125,6 +125,35 @@ test('a card made beside a card lands on that card’s board', async ({ page, wo
   await expect(card(column(page, 'Ready'), second)).toBeAttached();
 });
 
+test('a dialog with an edit is not closed unasked @desktop', async ({ page }) => {
+  const title = unique('Think twice');
+  await visit(page, '/board');
+  await createCard(page, { title });
+  await pick(page, title, 'Edit');
+  const dialog = page.getByRole('dialog', { name: /Edit/ });
+  const field = dialog.getByRole('textbox', { name: 'Description' });
+  await field.fill('Half a thought');
+  let asked = 0;
+  page.on('dialog', (question) => {
+    asked += 1;
+    void (asked === 1 ? question.dismiss() : question.accept());
+  });
+  // A selection that ends beside the dialog closes nothing, so nothing is asked.
+  const box = await field.boundingBox();
+  if (!box) throw new Error('the field is not on screen');
+  await page.mouse.move(box.x + 20, box.y + 20);
+  await page.mouse.down();
+  await page.mouse.move(4, 4);
+  await page.mouse.up();
+  await expect(field).toHaveValue('Half a thought');
+  expect(asked).toBe(0);
+  await page.keyboard.press('Escape');
+  await expect.poll(() => asked).toBe(1);
+  await expect(field).toHaveValue('Half a thought');
+  await page.keyboard.press('Escape');
+  await expect(dialog).toBeHidden();
+});
+
 test('what was typed into an edit is not lost by a chord @desktop', async ({ page }) => {
   const title = unique('Keep my words');
   await visit(page, '/board');

@@ -86,6 +86,55 @@ test('a drag of a selected card moves the selection @desktop', async ({ page }) 
   for (const title of titles) await expect(card(column(page, 'Triage'), title)).toBeAttached();
 });
 
+test('of selected cards, those that are there already stay where they are @desktop', async ({ page }) => {
+  const [first, second, third] = ['Stays first', 'Stays second', 'Comes third'].map(unique) as [string, string, string];
+  await visit(page, '/board');
+  for (const title of [first, second]) await createCard(page, { title });
+  await createCard(page, { title: third, start: 'triage' });
+  for (const title of [first, third]) {
+    await card(page, title).getByRole('link', { name: title }).focus();
+    await page.keyboard.press('x');
+  }
+  const bar = page.getByRole('toolbar', { name: 'Selected cards' });
+  await bar.getByRole('button', { name: 'Status' }).click();
+  await page.getByRole('menuitem', { name: 'Move to Ready' }).click();
+  await expect(toast(page, '1 card changed')).toBeVisible();
+  await expect(column(page, 'Ready').getByRole('article').filter({ hasText: /(Stays|Comes)/ })).toHaveText([first, second, third].map((title) => new RegExp(title)));
+});
+
+test('Escape ends a drag and leaves the selection @desktop', async ({ page }) => {
+  const titles = [unique('Held one'), unique('Held two')];
+  await visit(page, '/board');
+  for (const title of titles) await createCard(page, { title });
+  for (const title of titles) await card(page, title).click({ modifiers: ['Control'], position: { x: 90, y: 10 } });
+  const bar = page.getByRole('toolbar', { name: 'Selected cards' });
+  await draggable(page);
+  const box = await card(page, titles[0] ?? '').boundingBox();
+  if (!box) throw new Error('the card is not on screen');
+  await page.mouse.move(box.x + 90, box.y + 10);
+  await page.mouse.down();
+  await page.mouse.move(box.x + 130, box.y + 60, { steps: 4 });
+  await expect(page.locator('.drag-ghost')).toBeAttached();
+  await page.keyboard.press('Escape');
+  await expect(page.locator('.drag-ghost')).not.toBeAttached();
+  await page.mouse.up();
+  await expect(bar).toContainText('2 selected');
+});
+
+test('a view that could not be read is read again by itself @desktop', async ({ page }) => {
+  const word = `heron${Date.now()}`;
+  const [found, hidden] = [`Feed the ${word}`, unique('Feed the dog')];
+  await visit(page, '/board');
+  for (const title of [found, hidden]) await createCard(page, { title });
+  await page.route('**/api/kanban/board*', (route) => route.abort());
+  await page.getByRole('searchbox', { name: 'Search this board' }).fill(word);
+  await expect(toast(page, 'The server did not answer').first()).toBeVisible();
+  await expect(card(page, hidden)).toBeAttached();
+  await page.unroute('**/api/kanban/board*');
+  await expect(card(page, hidden)).not.toBeAttached();
+  await expect(card(page, found)).toBeAttached();
+});
+
 test('the keyboard carries a card, says each step, and Escape takes it back @desktop', async ({ page }) => {
   const title = unique('Carry me');
   await visit(page, '/board');
