@@ -136,7 +136,7 @@ test('a dialog with an edit is not closed unasked @desktop', async ({ page }) =>
   let asked = 0;
   page.on('dialog', (question) => {
     asked += 1;
-    void (asked === 1 ? question.dismiss() : question.accept());
+    void (asked < 4 ? question.dismiss() : question.accept());
   });
   // A selection that ends beside the dialog closes nothing, so nothing is asked.
   const box = await field.boundingBox();
@@ -150,8 +150,15 @@ test('a dialog with an edit is not closed unasked @desktop', async ({ page }) =>
   await page.keyboard.press('Escape');
   await expect.poll(() => asked).toBe(1);
   await expect(field).toHaveValue('Half a thought');
-  await page.keyboard.press('Escape');
+  // Going back asks as well, each time anew.
+  for (const questions of [2, 3]) {
+    await page.evaluate(() => history.back());
+    await expect.poll(() => asked).toBe(questions);
+    await expect(field).toHaveValue('Half a thought');
+  }
+  await page.evaluate(() => history.back());
   await expect(dialog).toBeHidden();
+  await expect(card(page, title)).toBeVisible();
 });
 
 test('what was typed into an edit is not lost by a chord @desktop', async ({ page }) => {

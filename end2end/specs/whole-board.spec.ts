@@ -156,6 +156,32 @@ test('the keyboard carries a card, says each step, and Escape takes it back @des
   await expect(card(column(page, 'Triage'), title)).toBeAttached();
 });
 
+test('in lanes a card moves within its own @desktop', async ({ page, world }) => {
+  const board = unique('lanes').toLowerCase().replace(/[^a-z0-9]+/g, '-');
+  await world.hermes.cli('kanban', 'boards', 'create', board);
+  const cards: [string, string][] = [['First of the high', '10'], ['Second of the high', '10'], ['Ordinary', '0']];
+  for (const [title, priority] of cards) {
+    await world.hermes.cli('kanban', '--board', board, 'create', title, '--priority', priority);
+  }
+  await visit(page, `/board/${board}?lanes=priority`);
+  const ready = column(page, 'Ready');
+  const shown = (titles: string[]): Promise<void> => expect(ready.getByRole('article')).toHaveText(titles.map((title) => new RegExp(title)));
+  await shown(['First of the high', 'Second of the high', 'Ordinary']);
+  await card(page, 'First of the high').getByRole('link').first().focus();
+  await page.keyboard.press('m');
+  for (let step = 0; step < 2; step += 1) {
+    await page.keyboard.press('ArrowDown');
+    await expect(page.getByRole('status').filter({ hasText: 'Ready, 2 of 2' })).toBeAttached();
+  }
+  await page.keyboard.press('Enter');
+  await shown(['Second of the high', 'First of the high', 'Ordinary']);
+  await dragByMouse(page, card(page, 'Second of the high'), card(page, 'Ordinary'));
+  await shown(['First of the high', 'Second of the high', 'Ordinary']);
+  await page.reload();
+  await hydrated(page);
+  await shown(['First of the high', 'Second of the high', 'Ordinary']);
+});
+
 test('another board is made, kept apart, and found again', async ({ page }) => {
   const name = unique('Garden');
   await visit(page, '/board');

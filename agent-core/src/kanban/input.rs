@@ -282,7 +282,8 @@ pub(crate) fn slug(text: &str) -> Result<String, KanbanError> {
         return Ok(slug);
     }
     Err(KanbanError::Invalid(format!(
-        "\"{text}\" is no board name: up to 64 small letters, digits, - and _, starting with a letter or digit"
+        "\"{}\" is no board name: up to 64 small letters, digits, - and _, starting with a letter or digit",
+        crate::text::excerpt(text, 60)
     )))
 }
 

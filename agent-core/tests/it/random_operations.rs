@@ -6,8 +6,9 @@ use agent_core::kanban::{self, KanbanError};
 use proptest::prelude::{Just, Strategy, any, prop, prop_oneof};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use protocol::{
-    AddCommentParams, BlockKind, BulkChange, BulkParams, CardRef, CardState, CreateCardParams, DecisionVerb,
-    EditCardParams, MoveCardParams, RunOutcome, SettleDecisionParams, UndoId,
+    AcceptProposalParams, AddCommentParams, AttachmentId, BlockKind, BulkChange, BulkParams, CardRef, CardState,
+    CreateCardParams, DecisionVerb, EditCardParams, MoveCardParams, Proposal, ProposedTask, RetryCardParams,
+    RunOutcome, SettleDecisionParams, SwarmParams, SwarmWorker, UndoId,
 };
 
 use crate::support::{World, ada};
@@ -34,8 +35,16 @@ enum Operation {
     Comment { card: u8 },
     Repeat { card: u8 },
     Heartbeat { run: u8 },
+    Reorder { card: u8, other: u8, after: bool },
+    Retry { card: u8, comment: bool },
+    Accept { card: u8, tasks: u8 },
+    Swarm { workers: u8 },
+    Attach { card: u8 },
+    Detach { which: u8 },
+    Child { run: u8 },
     Sweep,
     Wait { seconds: u16 },
+    Tidy { hours: u16 },
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
@@ -65,8 +74,17 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => small().prop_map(|card| Operation::Comment { card }),
         1 => small().prop_map(|card| Operation::Repeat { card }),
         1 => small().prop_map(|run| Operation::Heartbeat { run }),
+        2 => (small(), small(), any::<bool>())
+            .prop_map(|(card, other, after)| Operation::Reorder { card, other, after }),
+        2 => (small(), any::<bool>()).prop_map(|(card, comment)| Operation::Retry { card, comment }),
+        1 => (small(), 0_u8..4).prop_map(|(card, tasks)| Operation::Accept { card, tasks }),
+        1 => (1_u8..3).prop_map(|workers| Operation::Swarm { workers }),
+        1 => small().prop_map(|card| Operation::Attach { card }),
+        1 => small().prop_map(|which| Operation::Detach { which }),
+        1 => small().prop_map(|run| Operation::Child { run }),
         1 => Just(Operation::Sweep),
         2 => (1_u16..700).prop_map(|seconds| Operation::Wait { seconds }),
+        1 => prop_oneof![3 => 0_u16..3, 1 => 3_u16..900].prop_map(|hours| Operation::Tidy { hours }),
     ]
 }
 
@@ -76,6 +94,7 @@ struct Memory {
     cards: i64,
     runs: Vec<RunTicket>,
     undos: Vec<UndoId>,
+    files: Vec<AttachmentId>,
 }
 
 impl Memory {
@@ -118,8 +137,21 @@ async fn play(operations: Vec<Operation>) {
             Err(_) => {}
         }
         world.check_invariants().await;
+        check_files(&world, &operation).await;
         let chain = agent_core::audit::verify(&world.core).await.unwrap();
         assert!(matches!(chain, agent_core::audit::ChainState::Whole { .. }), "the audit chain broke at {operation:?}");
+    }
+}
+
+/// Whatever file a card says it has is there.
+async fn check_files(world: &World, operation: &Operation) {
+    let listed: Vec<uuid::Uuid> = sqlx::query_scalar("SELECT id FROM kanban_attachment WHERE removed_at IS NULL")
+        .fetch_all(world.core.store().reader())
+        .await
+        .unwrap();
+    for id in listed {
+        let path = world.core.home().attachments().join(AttachmentId(id).to_string());
+        assert!(path.is_file(), "{} is gone after {operation:?}", path.display());
     }
 }
 
@@ -249,12 +281,70 @@ async fn step(world: &World, memory: &mut Memory, operation: &Operation) -> Resu
                 worker::heartbeat(core, ticket).await?;
             }
         }
+        Operation::Reorder { card, other, after } => {
+            let (card, other) =
+                (kanban::card(core, memory.card(*card)).await?, kanban::card(core, memory.card(*other)).await?);
+            let (after, before) = if *after { (Some(other.id), None) } else { (None, Some(other.id)) };
+            let params = MoveCardParams { id: card.id, revision: None, to: other.state, after, before };
+            memory.undos.extend(kanban::move_card(core, &ada(), params).await?.undo);
+        }
+        Operation::Retry { card, comment } => {
+            let id = kanban::card(core, memory.card(*card)).await?.id;
+            let comment = if *comment { "once more".to_owned() } else { String::new() };
+            let params = RetryCardParams { id, assignee: None, model: None, comment };
+            memory.undos.extend(kanban::retry_card(core, &ada(), params).await?.undo);
+        }
+        Operation::Accept { card, tasks } => {
+            let card = kanban::card(core, memory.card(*card)).await?;
+            let task = |at: u8| ProposedTask {
+                title: "part".into(),
+                after: (0..usize::from(at)).collect(),
+                ..ProposedTask::default()
+            };
+            let proposal =
+                Proposal { title: card.title, tasks: (0..*tasks).map(task).collect(), ..Proposal::default() };
+            let params = AcceptProposalParams { id: card.id, revision: card.revision, proposal };
+            let accepted = kanban::triage::accept_proposal(core, &ada(), params).await?;
+            memory.cards = accepted.children.iter().map(|child| child.number).fold(memory.cards, i64::max);
+            memory.undos.extend(accepted.written.undo);
+        }
+        Operation::Swarm { workers } => {
+            let worker = SwarmWorker { title: "look".into(), ..SwarmWorker::default() };
+            let workers = vec![worker; usize::from(*workers)];
+            let params = SwarmParams { goal: "together".into(), workers, ..SwarmParams::default() };
+            let made = kanban::triage::create_swarm(core, &ada(), params).await?;
+            memory.cards = memory.cards.max(made.synthesizer.number);
+            memory.undos.extend(made.undo);
+        }
+        Operation::Attach { card } => {
+            let mut incoming = kanban::attachments::Incoming::begin(core, "notes.txt").await?;
+            incoming.write(b"words").await?;
+            let added = kanban::attachments::add(core, &ada(), memory.card(*card), incoming.finish().await?).await?;
+            memory.files.push(added.attachment.id);
+            memory.undos.extend(added.undo);
+        }
+        Operation::Detach { which } => {
+            let index = usize::from(*which) % memory.files.len().max(1);
+            if let Some(id) = memory.files.get(index) {
+                memory.undos.extend(kanban::attachments::remove(core, &ada(), *id).await?.undo);
+            }
+        }
+        Operation::Child { run } => {
+            if let Some(ticket) = memory.run(*run) {
+                let params = CreateCardParams { title: "found on the way".into(), ..CreateCardParams::default() };
+                memory.cards = memory.cards.max(worker::create(core, ticket, params).await?.number);
+            }
+        }
         // Leases that ran out, runs that took too long, processes that are gone.
         Operation::Sweep => kanban::sweep_runs(core).await.map(drop)?,
         Operation::Wait { seconds } => {
             world.clock.advance_ms(i64::from(*seconds) * 1000);
             kanban::release_due(core).await?;
             kanban::reap(core).await?;
+        }
+        Operation::Tidy { hours } => {
+            world.clock.advance_ms(i64::from(*hours) * 3_600_000);
+            kanban::housekeeping::tidy(core).await?;
         }
     }
     Ok(())

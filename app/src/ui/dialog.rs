@@ -46,12 +46,19 @@ pub fn Dialog(
 ) -> impl IntoView {
     let overlays = expect_context::<Overlays>();
     let node = NodeRef::<html::Dialog>::new();
+    // What is typed in the dialog is thrown away only when its owner says so.
+    let drafts = use_context::<Drafts>();
+    let before = StoredValue::new(0);
+    let may_close = Callback::new(move |()| {
+        let is_typed = drafts.is_some_and(|drafts| drafts.count() > before.get_value());
+        !is_typed || drafts::confirmed()
+    });
     Effect::new(move |was_open: Option<bool>| {
         let is_open = open.get();
         if let Some(dialog) = node.get() {
             if is_open && !dialog.open() {
                 show(&dialog, kind, anchor.and_then(|anchor| anchor.run(())));
-                overlays.opened(open);
+                overlays.opened(open, may_close);
             } else if !is_open && was_open == Some(true) {
                 dialog.close();
                 overlays.closed(open);
@@ -63,17 +70,13 @@ pub fn Dialog(
         overlays.forget(open);
     });
     let body = StoredValue::new(children);
-    // What is typed in the dialog is thrown away only when its owner says so.
-    let drafts = use_context::<Drafts>();
-    let before = StoredValue::new(0);
     Effect::new(move |_| {
         if open.get() {
             before.set_value(drafts.map_or(0, Drafts::count));
         }
     });
     let leave = move || {
-        let is_typed = drafts.is_some_and(|drafts| drafts.count() > before.get_value());
-        if !is_typed || drafts::confirmed() {
+        if may_close.run(()) {
             open.set(false);
         }
     };

@@ -19,6 +19,8 @@ struct Open {
     overlay: RwSignal<bool>,
     /// The address it opened at.
     address: String,
+    /// Asks the person when something would be lost.
+    may_close: Callback<(), bool>,
 }
 
 fn address() -> String {
@@ -43,8 +45,8 @@ impl Overlays {
         self.open.with_value(|open| !open.is_empty())
     }
 
-    pub(super) fn opened(self, overlay: RwSignal<bool>) {
-        self.open.update_value(|open| open.push(Open { overlay, address: address() }));
+    pub(super) fn opened(self, overlay: RwSignal<bool>, may_close: Callback<(), bool>) {
+        self.open.update_value(|open| open.push(Open { overlay, address: address(), may_close }));
         if self.expected.get_value() > 0 {
             self.owed.update_value(|owed| *owed += 1);
         } else {
@@ -97,9 +99,13 @@ impl Overlays {
             }
             return;
         }
-        let top = self.open.try_update_value(Vec::pop).flatten();
-        if let Some(top) = top {
+        let Some(top) = self.open.with_value(|open| open.last().cloned()) else { return };
+        if top.may_close.run(()) {
+            self.take(top.overlay);
             top.overlay.try_set(false);
+        } else {
+            // The browser has taken it; it is needed once more.
+            push_entry();
         }
     }
 }

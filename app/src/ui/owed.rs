@@ -8,7 +8,7 @@ use super::Toasts;
 const AGAIN_AFTER: Duration = Duration::from_secs(4);
 
 /// Whether something is still to be read.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Owed {
     owed: StoredValue<bool>,
     /// Another try is planned.

@@ -26,7 +26,7 @@ pub struct Toast {
 }
 
 /// The messages on screen. One for the whole app, in the context.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Toasts {
     shown: RwSignal<Vec<(u32, Toast)>>,
     next: StoredValue<u32>,

@@ -213,6 +213,8 @@ fn messages_speak_to_people() {
         (&["kanban", "undo", "x"], "no id of a change"),
         (&["kanban", "create", "x", "--at", "soon"], "2026-12-01T09:30"),
         (&["kanban", "watch", "--kinds", "frob"], "commented, completed"),
+        (&["kanban", "create", "x", "--max-cost", "-3"], "\"-3\" is no sum of money"),
+        (&["kanban", "edit", "1", "--max-tokens", "-3"], "\"-3\""),
     ] {
         let ran = home.run(args);
         assert_eq!(ran.code, 2, "{args:?}: {ran:?}");

@@ -41,10 +41,10 @@ pub(super) struct CreateArgs {
     #[arg(long, value_parser = parse::workspace, value_name = "WORKSPACE")]
     workspace: Option<Workspace>,
     /// Failures in a row before a person is asked.
-    #[arg(long, value_name = "N", value_parser = parse::whole::<u32>(MAX_RETRIES))]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = parse::whole::<u32>(MAX_RETRIES))]
     max_retries: Option<u32>,
     /// Longest run: 300, 90s, 30m, 2h or 1d.
-    #[arg(long, value_parser = parse::duration, value_name = "DURATION")]
+    #[arg(long, allow_negative_numbers = true, value_parser = parse::duration, value_name = "DURATION")]
     max_runtime: Option<u32>,
     /// A label; may be repeated.
     #[arg(long = "label", value_name = "LABEL")]
@@ -72,10 +72,10 @@ pub(super) struct CreateArgs {
     #[arg(long, value_name = "RULE")]
     repeat: Option<String>,
     /// Tokens all its runs may use together.
-    #[arg(long, value_name = "N", value_parser = parse::whole::<i64>(MAX_TOKENS))]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = parse::whole::<i64>(MAX_TOKENS))]
     max_tokens: Option<i64>,
     /// What all its runs may cost together, in dollars.
-    #[arg(long, value_parser = parse::dollars, value_name = "DOLLARS")]
+    #[arg(long, allow_negative_numbers = true, value_parser = parse::dollars, value_name = "DOLLARS")]
     max_cost: Option<i64>,
     /// Start from a template of the board; what else is given goes before it.
     #[arg(long, value_name = "NAME")]

@@ -47,16 +47,16 @@ pub(super) struct EditArgs {
     #[arg(long, value_name = "RULE")]
     repeat: Option<String>,
     /// Failures in a row before a person is asked; 0 or nothing for the machine's limit.
-    #[arg(long, value_parser = parse::limit(parse::whole::<u32>(MAX_RETRIES)), value_name = "N")]
+    #[arg(long, allow_negative_numbers = true, value_parser = parse::limit(parse::whole::<u32>(MAX_RETRIES)), value_name = "N")]
     max_retries: Option<u32>,
     /// Longest run: 300, 90s, 30m, 2h or 1d; 0 or nothing for the machine's limit.
-    #[arg(long, value_parser = parse::limit(parse::duration), value_name = "DURATION")]
+    #[arg(long, allow_negative_numbers = true, value_parser = parse::limit(parse::duration), value_name = "DURATION")]
     max_runtime: Option<u32>,
     /// Tokens of all its runs; 0 or nothing for no limit.
-    #[arg(long, value_parser = parse::limit(parse::whole::<i64>(MAX_TOKENS)), value_name = "N")]
+    #[arg(long, allow_negative_numbers = true, value_parser = parse::limit(parse::whole::<i64>(MAX_TOKENS)), value_name = "N")]
     max_tokens: Option<i64>,
     /// Cost of all its runs in dollars; 0 or nothing for no limit.
-    #[arg(long, value_parser = parse::limit(parse::dollars), value_name = "DOLLARS")]
+    #[arg(long, allow_negative_numbers = true, value_parser = parse::limit(parse::dollars), value_name = "DOLLARS")]
     max_cost: Option<i64>,
     /// The result of a finished card; `-` reads it from stdin.
     #[arg(long, visible_alias = "summary", value_name = "TEXT")]

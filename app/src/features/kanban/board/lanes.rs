@@ -77,6 +77,20 @@ impl Folded {
     }
 }
 
+/// The cards of a column that are in the lane of this one, itself among them: no move leads out of a lane, which means
+/// another assignee, priority or parent.
+pub(super) fn of_same(board: Board, column: Column, card: &TaskCard) -> Vec<CardId> {
+    let ids = column.ids.get_untracked();
+    match board.view.with_untracked(|view| view.lanes) {
+        LaneBy::None => ids,
+        by => {
+            let lane = Lane::of(card, by);
+            let is_mine = |id: &CardId| board.face(*id).is_some_and(|other| Lane::of(&other, by) == lane);
+            ids.into_iter().filter(is_mine).collect()
+        }
+    }
+}
+
 /// The cards of a column, in lanes when the view has any.
 pub fn cards(board: Board, ui: BoardUi, column: Column) -> AnyView {
     let by = Memo::new(move |_| board.view.with(|view| view.lanes));
@@ -103,7 +117,7 @@ fn lanes(board: Board, ui: BoardUi, column: Column, by: LaneBy) -> AnyView {
     let lane = move |lane: Lane| {
         let name = lane.name(by);
         let (folded, key) = (ui.folded, format!("{by}:{name}"));
-        let toggled = key.clone();
+        let (toggled, sign) = (key.clone(), key.clone());
         let is_folded = Memo::new(move |_| folded.has(&key));
         let ids = Memo::new(move |_| {
             let mine = |id: &&CardId| lane_of(id).as_ref() == Some(&lane);
@@ -117,7 +131,7 @@ fn lanes(board: Board, ui: BoardUi, column: Column, by: LaneBy) -> AnyView {
                 <span class="column-count">{move || ids.read().len()}</span>
             </button>
             {shown_while(move || !is_folded.get(), move || view! {
-                <ul class="cards is-lane">
+                <ul class="cards is-lane" data-lane=sign.clone()>
                     <For each=move || ids.get() key=|id| *id let(id)>{card_face(board, ui, id)}</For>
                 </ul>
             }.into_any())}

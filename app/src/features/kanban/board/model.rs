@@ -57,6 +57,7 @@ pub struct Column {
     pub total: RwSignal<i64>,
     /// More of them are on their way.
     pub loading: RwSignal<bool>,
+    owed: Owed,
 }
 
 impl Column {
@@ -161,6 +162,7 @@ impl Board {
                 drawn: RwSignal::new((0, usize::MAX)),
                 total: RwSignal::new(column.total),
                 loading: RwSignal::new(false),
+                owed: Owed::new(toasts),
             }
         });
         Self {
@@ -474,6 +476,7 @@ impl Board {
             }
             match page {
                 Ok(page) => {
+                    column.owed.settle();
                     set_if_new(column.total, page.total);
                     let mut ids = column.ids.get_untracked();
                     for card in page.cards {
@@ -486,7 +489,7 @@ impl Board {
                     }
                     column.ids.set(ids);
                 }
-                Err(error) => self.toasts.fail(error.message),
+                Err(error) => column.owed.try_again(error.message, move || self.load_more(column)),
             }
         });
     }

@@ -2,8 +2,8 @@
 use leptos::prelude::*;
 use protocol::{CardId, CardState, TaskCard};
 
-use super::focus;
 use super::model::{Board, Place};
+use super::{focus, lanes};
 use crate::features::kanban::words;
 use crate::i18n::t;
 
@@ -28,7 +28,7 @@ impl Board {
     pub fn pick_up(self, id: CardId) {
         let Some(card) = self.face(id) else { return };
         let Some(column) = self.column(card.state) else { return };
-        let index = column.ids.with_untracked(|ids| ids.iter().position(|other| *other == id)).unwrap_or(0);
+        let index = lanes::of_same(self, column, &card).iter().position(|other| *other == id).unwrap_or(0);
         let name = words::label(card.number);
         self.carried.set(Some(Carried { state: card.state, index, before: card }));
         self.announce(t::kanban_carrying(&name));
@@ -50,22 +50,23 @@ impl Board {
             carried.index = 0;
         }
         let Some(column) = self.column(carried.state) else { return };
-        let others = column.ids.with_untracked(|ids| ids.iter().filter(|other| **other != id).count());
+        let mut others = lanes::of_same(self, column, &carried.before);
+        others.retain(|other| *other != id);
         let places = if self.has_places() { places } else { 0 };
-        carried.index = carried.index.saturating_add_signed(places as isize).min(others);
-        self.lay(&carried);
+        carried.index = carried.index.saturating_add_signed(places as isize).min(others.len());
+        self.lay(&carried, &others);
         let (name, place) = (words::label(carried.before.number), (carried.index + 1).to_string());
         self.announce(t::kanban_announce_place(
             &name,
             words::state_name(carried.state),
             &place,
-            &(others + 1).to_string(),
+            &(others.len() + 1).to_string(),
         ));
         self.carried.set(Some(carried));
     }
 
-    /// Shows the carried card where it would land.
-    fn lay(self, carried: &Carried) {
+    /// Shows the carried card where it would land among those that it may stand between.
+    fn lay(self, carried: &Carried, others: &[CardId]) {
         let id = carried.before.id;
         focus::follow(id);
         for column in self.columns.get_value() {
@@ -73,7 +74,9 @@ impl Board {
             if column.state == carried.state {
                 column.ids.update(|ids| {
                     ids.retain(|other| *other != id);
-                    ids.insert(carried.index.min(ids.len()), id);
+                    let place_of = |other: Option<&CardId>| ids.iter().position(|listed| Some(listed) == other);
+                    let at = place_of(others.get(carried.index)).or(place_of(others.last()).map(|last| last + 1));
+                    ids.insert(at.unwrap_or(ids.len()), id);
                 });
             } else if has {
                 column.ids.update(|ids| ids.retain(|other| *other != id));
@@ -87,7 +90,7 @@ impl Board {
         self.carried.set(None);
         let id = carried.before.id;
         let Some(column) = self.column(carried.state) else { return };
-        let ids = column.ids.get_untracked();
+        let ids = lanes::of_same(self, column, &carried.before);
         let at = ids.iter().position(|other| *other == id).unwrap_or(0);
         let place = Place {
             after: at.checked_sub(1).and_then(|above| ids.get(above)).copied(),

@@ -189,7 +189,7 @@ impl Geometry {
         let slots = self.cards_of(state, &element, slot);
         let index = slots.iter().position(|other| at.1 < f64::midpoint(other.top, other.bottom)).unwrap_or(slots.len());
         let above = index.checked_sub(1).and_then(|index| slots.get(index));
-        let (above, below) = in_one_lane(at.1, above, slots.get(index));
+        let below = slots.get(index);
         // Where it was already: nothing to do.
         let next_to_itself = |other: Option<Element>, neighbour: Option<&CardBox>| match (&other, neighbour) {
             (Some(other), Some(neighbour)) => other.is_same_node(Some(&neighbour.slot)),
@@ -203,7 +203,8 @@ impl Geometry {
             return None;
         }
         let place = Place { after: above.and_then(CardBox::id), before: below.and_then(CardBox::id) };
-        Some((Target::Legal { state, place, chip: false }, Line::between(&element, above, below)))
+        let line = Line::between(&element, above, below, lane_of(slot).as_deref());
+        Some((Target::Legal { state, place, chip: false }, line))
     }
 
     /// The cards of a column but the one in the air.
@@ -214,33 +215,22 @@ impl Geometry {
     }
 }
 
-/// Between two lanes, a card goes to the end of the upper or to the beginning of the lower one.
-fn in_one_lane<'a>(
-    y: f64,
-    above: Option<&'a CardBox>,
-    below: Option<&'a CardBox>,
-) -> (Option<&'a CardBox>, Option<&'a CardBox>) {
-    let (Some(upper), Some(lower)) = (above, below) else { return (above, below) };
-    let lane = |card: &CardBox| card.slot.parent_element();
-    if lane(upper) == lane(lower) {
-        (above, below)
-    } else if y < f64::midpoint(upper.bottom, lower.top) {
-        (above, None)
-    } else {
-        (None, below)
-    }
-}
-
+/// The cards between which the lifted one can land. No drop leads out of a lane.
 fn measure_cards(column: &Element, lifted: &Element) -> Vec<CardBox> {
     let Ok(slots) = column.query_selector_all("[data-card]") else { return Vec::new() };
+    let lane = lane_of(lifted);
     (0..slots.length())
         .filter_map(|index| slots.item(index)?.dyn_into::<Element>().ok())
-        .filter(|slot| !slot.is_same_node(Some(lifted)))
+        .filter(|slot| !slot.is_same_node(Some(lifted)) && lane_of(slot) == lane)
         .map(|slot| {
             let around = slot.get_bounding_client_rect();
             CardBox { top: around.top(), bottom: around.bottom(), slot }
         })
         .collect()
+}
+
+fn lane_of(slot: &Element) -> Option<String> {
+    slot.parent_element()?.get_attribute("data-lane")
 }
 
 fn holds(around: &DomRect, (x, y): (f64, f64)) -> bool {
@@ -262,7 +252,11 @@ struct Line {
 }
 
 impl Line {
-    fn between(column: &Element, above: Option<&CardBox>, below: Option<&CardBox>) -> Option<Self> {
+    fn between(column: &Element, above: Option<&CardBox>, below: Option<&CardBox>, lane: Option<&str>) -> Option<Self> {
+        if lane.is_some() && above.is_none() && below.is_none() {
+            // The column has no such lane yet.
+            return None;
+        }
         let list = column.query_selector(".cards").ok().flatten()?;
         let around = list.get_bounding_client_rect();
         let y = match (above, below) {
