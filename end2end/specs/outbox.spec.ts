@@ -62,6 +62,31 @@ test('what waits outlives the app, and is sent by its next start', async ({ page
   expect((await stored(world, title))?.state).toBe('done');
 });
 
+test('what a later start could send only in part is told @desktop', async ({ page, context, newDevice, world }) => {
+  const [gone, stays] = [unique('Gone by then'), unique('Still there')];
+  await visit(page, '/board');
+  for (const title of [gone, stays]) {
+    await createCard(page, { title });
+    await card(page, title).getByRole('link', { name: title }).focus();
+    await page.keyboard.press('x');
+  }
+  await controlled(page);
+  await context.setOffline(true);
+  await page.getByRole('toolbar', { name: 'Selected cards' }).getByRole('button', { name: 'Status' }).click();
+  await page.getByRole('menuitem', { name: 'Move to Done' }).click();
+  await expect(waiting(page, 1)).toBeVisible();
+  await page.close();
+  const other = await (await newDevice()).newPage();
+  await visit(other, '/board');
+  await pick(other, gone, 'Delete');
+  await expect(toast(other, /deleted/)).toBeVisible();
+  await context.setOffline(false);
+  const again = await context.newPage();
+  await visit(again, '/settings');
+  await expect(toast(again, /2 cards.*: 1 refused: /)).toBeVisible();
+  expect((await stored(world, stays))?.state).toBe('done');
+});
+
 test('a write whose answer was lost is not made twice', async ({ page, world }) => {
   const title = unique('Lost answer');
   await visit(page, '/board');

@@ -17,7 +17,7 @@ use std::time::Duration;
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
 use leptos::task::spawn_local;
-use protocol::{CardId, ErrorCode, UndoId, UserId};
+use protocol::{BulkRefusal, CardId, ErrorCode, UndoId, UserId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -35,6 +35,9 @@ const RETRY_MS: [u64; 4] = [1_000, 3_000, 10_000, 30_000];
 /// What is older is not sent by itself: the server would no longer know that it was sent before, and nobody still
 /// expects it.
 const STALE_MS: i64 = 7 * 24 * 3_600_000;
+
+/// Refusals of one write that a message tells one by one.
+pub const TOLD: usize = 3;
 
 /// What became of a write.
 #[derive(Debug, Clone)]
@@ -56,10 +59,12 @@ pub enum Outcome<T> {
     Elsewhere,
 }
 
-/// The part of an answer that takes the write back.
+/// The parts of an answer that matter whoever made the write: what takes it back, and what was refused of it.
 #[derive(serde::Deserialize)]
 struct Made {
     undo: Option<UndoId>,
+    #[serde(default)]
+    refused: Vec<BulkRefusal>,
 }
 
 type Handler = Rc<dyn Fn(Outcome<String>)>;
@@ -306,6 +311,9 @@ impl Outbox {
                     self.failures.set_value(0);
                     self.queue.remove(&entry.id);
                     late += i64::from(waited);
+                    if !HANDLERS.with_borrow(|handlers| handlers.contains_key(&entry.id)) {
+                        self.tell_refusals(&entry, &answer);
+                    }
                     self.tell(&entry.id, Outcome::Done { answer, late: waited });
                 }
                 Reply::Refused(error) => {
@@ -325,6 +333,16 @@ impl Outbox {
             }
         }
         late
+    }
+
+    /// What a write of an earlier visit did only in part: its page is not there to say it.
+    fn tell_refusals(self, entry: &Entry, answer: &str) {
+        let refused = serde_json::from_str::<Made>(answer).map_or_else(|_| Vec::new(), |made| made.refused);
+        if !refused.is_empty() {
+            let reasons: Vec<&str> = refused.iter().take(TOLD).map(|refused| refused.reason.as_str()).collect();
+            let count = i64::try_from(refused.len()).unwrap_or(i64::MAX);
+            self.toasts.fail(t::outbox_partly(&entry.label, count, &reasons.join("; ")));
+        }
     }
 
     /// Tries again after a while; the end of what is known to be an outage is not waited for.

@@ -6,10 +6,7 @@ use super::model::{Board, Place};
 use crate::features::kanban::server_fns::ChangeCards;
 use crate::features::kanban::words;
 use crate::i18n::t;
-use crate::outbox::{About, Outcome};
-
-/// Refusals that a message tells one by one.
-const TOLD: usize = 3;
+use crate::outbox::{About, Outcome, TOLD};
 
 impl Board {
     /// Selects a card, or no longer.
@@ -144,6 +141,10 @@ impl Board {
             let is_settled = self.settle(&cards);
             match outcome {
                 Outcome::Done { answer, late } if is_settled => self.changed(answer, &before, cards.len(), late),
+                // Its page has gone, and would have said it.
+                Outcome::Done { answer, .. } if !answer.refused.is_empty() => {
+                    self.toasts.fail(told(&answer, answer.changed.len()));
+                }
                 Outcome::Refused(error) => {
                     if is_settled {
                         self.unchanged(&before);
@@ -167,16 +168,11 @@ impl Board {
         // What is deleted is not told one by one.
         let are_gone = result.changed.is_empty() && result.undo.is_some();
         let done = if are_gone { wanted.saturating_sub(result.refused.len()) } else { result.changed.len() };
-        let done = i64::try_from(done).unwrap_or(i64::MAX);
+        let text = told(&result, done);
         for card in result.changed {
             self.accept(card);
         }
         self.clear_selection();
-        let reasons: Vec<String> = result.refused.iter().take(TOLD).map(|refused| refused.reason.clone()).collect();
-        let text = match result.refused.len() {
-            0 => t::kanban_changed(done),
-            refused => t::kanban_changed_some(&done.to_string(), &refused.to_string(), &reasons.join("; ")),
-        };
         self.announce(text.clone());
         match result.undo {
             Some(_) if late && result.refused.is_empty() => {}
@@ -192,5 +188,14 @@ impl Board {
                 self.go_back(&model, card);
             }
         }
+    }
+}
+
+/// What became of a change, in a sentence.
+fn told(result: &BulkResult, done: usize) -> String {
+    let reasons: Vec<&str> = result.refused.iter().take(TOLD).map(|refused| refused.reason.as_str()).collect();
+    match result.refused.len() {
+        0 => t::kanban_changed(i64::try_from(done).unwrap_or(i64::MAX)),
+        refused => t::kanban_changed_some(&done.to_string(), &refused.to_string(), &reasons.join("; ")),
     }
 }
