@@ -313,21 +313,23 @@ async fn claim_cards(
     owner: &str,
 ) -> Result<Vec<Claim>, KanbanError> {
     let start_ttl = i64::from(core.config().kanban.start_ttl_seconds) * 1000;
-    let mut tops: HashMap<BoardId, String> = HashMap::new();
-    let mut moves = Vec::with_capacity(cards.len());
-    let mut runs = Vec::with_capacity(cards.len());
-    for (card, profile) in &cards {
-        let run = RunId(store::new_id());
-        let new = store::NewRun {
-            id: run,
+    let runs: Vec<store::NewRun<'_>> = cards
+        .iter()
+        .map(|(card, profile)| store::NewRun {
+            id: RunId(store::new_id()),
             card,
             profile,
             executor: readiness.profiles.get(profile).copied().unwrap_or(ExecutorKind::Agent),
             owner,
             lease_until: readiness.now + start_ttl,
             now: readiness.now,
-        };
-        store::insert_run(tx, &new).await?;
+        })
+        .collect();
+    store::insert_runs(tx, &runs).await?;
+    let mut tops: HashMap<BoardId, String> = HashMap::new();
+    let mut moves = Vec::with_capacity(runs.len());
+    for run in &runs {
+        let card = run.card;
         let above = match tops.get(&card.board_id) {
             Some(top) => Some(top.clone()),
             None => store::first_rank(tx, card.board_id, CardState::Running).await?,
@@ -336,17 +338,16 @@ async fn claim_cards(
         tops.insert(card.board_id, rank.clone());
         let mut transition = Transition::new(Cause::Claim, CardState::Running, "claimed");
         transition.place = Place::At(rank);
-        transition.claimed_run = Some(run);
-        transition.detail = serde_json::json!({ "profile": profile, "attempt": card.attempts + 1 });
+        transition.claimed_run = Some(run.id);
+        transition.detail = serde_json::json!({ "profile": run.profile, "attempt": card.attempts + 1 });
         moves.push((card, transition));
-        runs.push(run);
     }
     let claimed = transition::apply_all(core, tx, &Actor::System, moves).await?;
-    let claims = claimed.into_iter().zip(runs).zip(&cards).map(|((after, run), (_, profile))| Claim {
-        ticket: RunTicket { run, fence: after.fence },
+    let claims = claimed.into_iter().zip(&runs).map(|(after, run)| Claim {
+        ticket: RunTicket { run: run.id, fence: after.fence },
         number: after.number,
         attempt: after.attempts,
-        profile: profile.clone(),
+        profile: run.profile.to_owned(),
     });
     Ok(claims.collect())
 }

@@ -3,7 +3,7 @@
 use protocol::{
     BoardId, CardId, CardState, CommentId, DecisionId, ExecutorKind, LineAnchor, RunId, SessionId, WorkspaceKind,
 };
-use sqlx::SqliteConnection;
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use uuid::Uuid;
 
 use super::KanbanError;
@@ -126,12 +126,9 @@ const INSERT_COMMENT: &str = "INSERT INTO kanban_comment (id, card_id, author, b
 const DELETE_COMMENT: &str = "DELETE FROM kanban_comment WHERE id = ?1 AND card_id = ?2";
 const COUNT_COMMENTS: &str = "UPDATE kanban_card SET comment_count =
     (SELECT count(*) FROM kanban_comment m WHERE m.card_id = kanban_card.id) WHERE id = ?1";
-// Two statements in one trip to the thread that holds the connection.
-const INSERT_RUN: &str = "INSERT INTO session (id, kind, card_id, title, created_at, updated_at)
-        VALUES (?9, 'run', ?2, ?11, ?10, ?10);
-    INSERT INTO kanban_run
-        (id, card_id, attempt, fence, profile, executor, lease_owner, lease_until, session_id, claimed_at)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+const INSERT_SESSIONS: &str = "INSERT INTO session (id, kind, card_id, title, created_at, updated_at) ";
+const INSERT_RUNS: &str = "INSERT INTO kanban_run
+    (id, card_id, attempt, fence, profile, executor, lease_owner, lease_until, session_id, claimed_at) ";
 
 /// Makes a fresh UUIDv7.
 pub(crate) fn new_id() -> Uuid {
@@ -529,23 +526,36 @@ pub(super) struct NewRun<'a> {
     pub(super) now: i64,
 }
 
-/// Writes the run of a claim, before the card points to it (the reference is checked at commit).
-pub(super) async fn insert_run(tx: &mut SqliteConnection, run: &NewRun<'_>) -> Result<(), KanbanError> {
-    let session = SessionId(new_id());
-    sqlx::query(INSERT_RUN)
-        .bind(run.id.0)
-        .bind(run.card.id.0)
-        .bind(run.card.attempts + 1)
-        .bind(run.card.fence + 1)
-        .bind(run.profile)
-        .bind(run.executor.as_str())
-        .bind(run.owner)
-        .bind(run.lease_until)
-        .bind(session.0)
-        .bind(run.now)
-        .bind(&run.card.title)
-        .execute(tx)
-        .await?;
+/// Writes the runs of claims, before the cards point to them (the references are checked at commit). All in one trip.
+pub(super) async fn insert_runs(tx: &mut SqliteConnection, runs: &[NewRun<'_>]) -> Result<(), KanbanError> {
+    if runs.is_empty() {
+        return Ok(());
+    }
+    let sessions: Vec<SessionId> = runs.iter().map(|_| SessionId(new_id())).collect();
+    let both = || runs.iter().zip(&sessions);
+    let mut insert = QueryBuilder::<Sqlite>::new(INSERT_SESSIONS);
+    insert.push_values(both(), |mut row, (run, session)| {
+        row.push_bind(session.0)
+            .push("'run'")
+            .push_bind(run.card.id.0)
+            .push_bind(&run.card.title)
+            .push_bind(run.now)
+            .push_bind(run.now);
+    });
+    insert.push("; ").push(INSERT_RUNS);
+    insert.push_values(both(), |mut row, (run, session)| {
+        row.push_bind(run.id.0)
+            .push_bind(run.card.id.0)
+            .push_bind(run.card.attempts + 1)
+            .push_bind(run.card.fence + 1)
+            .push_bind(run.profile)
+            .push_bind(run.executor.as_str())
+            .push_bind(run.owner)
+            .push_bind(run.lease_until)
+            .push_bind(session.0)
+            .push_bind(run.now);
+    });
+    insert.build().persistent(runs.len() == 1).execute(tx).await?;
     Ok(())
 }
 
@@ -582,5 +592,4 @@ pub(super) const ALL_SQL: &[&str] = &[
     INSERT_COMMENT,
     DELETE_COMMENT,
     COUNT_COMMENTS,
-    INSERT_RUN,
 ];

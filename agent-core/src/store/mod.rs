@@ -230,10 +230,13 @@ impl Store {
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT)
             .disable_statement_logging();
+        // Connections are tested when they are given back. No network can take them away meanwhile, and another test is
+        // another trip to their thread, as long as that of a statement.
         let opening = lock_opening(path).await.map_err(|error| open_error(sqlx::Error::Io(error)))?;
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(Duration::from_secs(30))
+            .test_before_acquire(false)
             .connect_with(options.clone().pragma("cache_size", WRITER_CACHE))
             .await
             .map_err(open_error)?;
@@ -244,6 +247,7 @@ impl Store {
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(Duration::from_secs(30))
+            .test_before_acquire(false)
             .connect_with(options.create_if_missing(false).read_only(true))
             .await
             .map_err(open_error)?;
