@@ -84,7 +84,8 @@ test('at the edge of the phone the page turns under a lifted card @phone', async
   const start = await middle(card(column(page, 'Triage'), title));
   await finger.lift(card(column(page, 'Triage'), title));
   await finger.moveTo({ x: 386, y: start.y });
-  await expect(chip(page, 'Todo')).toHaveAttribute('aria-pressed', 'true');
+  // Looked at in each frame: as long as the finger stays there, the next page follows soon.
+  await page.waitForFunction(() => document.querySelector("[data-chip='todo'][aria-pressed='true']") !== null);
   await finger.moveTo({ x: 195, y: start.y });
   await finger.letGo();
   await expect(card(column(page, 'Todo').or(column(page, 'Ready')), title)).toBeAttached();

@@ -69,6 +69,10 @@ pub fn listen(board: Board, ui: BoardUi) {
 /// what is drawn. One file of code, because each is named in the first load.
 #[lazy]
 fn work(board: Board, ui: BoardUi, key: Option<Key>) {
+    // Left while this was on its way.
+    if board.is_gone() {
+        return;
+    }
     match key {
         Some(key) => press(board, ui, key),
         None => {
