@@ -20,7 +20,9 @@ use crate::{
 mod limit {
     /// Everything the first page fetches besides its HTML, in bytes of brotli. The aim is 250,000: on a slow phone
     /// connection (200 KB/s) the board is then alive after little more than a second.
-    pub(super) const FIRST_LOAD: u64 = 350_000;
+    /// It was 350,000 until "back" asked before an edit is lost, and until what a waiting change could do only in part was
+    /// told: 1 KB more than before. Two builds of one source differ by up to 600 bytes.
+    pub(super) const FIRST_LOAD: u64 = 352_000;
     pub(super) const FIRST_LOAD_AIM: u64 = 250_000;
     /// One lazy file, in bytes of brotli: opening a page must not feel like loading an app.
     /// It was 60,000 until the card's page got ideas, recovery and the dependency map; the service worker fetches it
