@@ -141,9 +141,9 @@ impl Board {
             let is_settled = self.settle(&cards);
             match outcome {
                 Outcome::Done { answer, late } if is_settled => self.changed(answer, &before, cards.len(), late),
-                // Its page has gone, and would have said it.
+                // Its page has gone, or waits for another write; it would have said it.
                 Outcome::Done { answer, .. } if !answer.refused.is_empty() => {
-                    self.toasts.fail(told(&answer, answer.changed.len()));
+                    self.toasts.fail(told(&answer, cards.len()));
                 }
                 Outcome::Refused(error) => {
                     if is_settled {
@@ -165,10 +165,7 @@ impl Board {
                 self.go_back(&model, card);
             }
         }
-        // What is deleted is not told one by one.
-        let are_gone = result.changed.is_empty() && result.undo.is_some();
-        let done = if are_gone { wanted.saturating_sub(result.refused.len()) } else { result.changed.len() };
-        let text = told(&result, done);
+        let text = told(&result, wanted);
         for card in result.changed {
             self.accept(card);
         }
@@ -191,8 +188,11 @@ impl Board {
     }
 }
 
-/// What became of a change, in a sentence.
-fn told(result: &BulkResult, done: usize) -> String {
+/// What became of a change of so many cards, in a sentence.
+fn told(result: &BulkResult, wanted: usize) -> String {
+    // What is deleted is not told one by one.
+    let are_gone = result.changed.is_empty() && result.undo.is_some();
+    let done = if are_gone { wanted.saturating_sub(result.refused.len()) } else { result.changed.len() };
     let reasons: Vec<&str> = result.refused.iter().take(TOLD).map(|refused| refused.reason.as_str()).collect();
     match result.refused.len() {
         0 => t::kanban_changed(i64::try_from(done).unwrap_or(i64::MAX)),
