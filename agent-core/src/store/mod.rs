@@ -436,6 +436,18 @@ pub(crate) mod tests {
         assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
     }
 
+    /// What `.cargo/config.toml` asks for. Without the first, most statements are planned anew each time they run.
+    #[tokio::test]
+    async fn sqlite_is_compiled_to_plan_each_statement_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("hermes.db")).await.unwrap();
+        let options: Vec<String> =
+            sqlx::query_scalar("PRAGMA compile_options").fetch_all(store.reader()).await.unwrap();
+        assert!(options.contains(&"ENABLE_QPSG".to_owned()), "{options:?}");
+        assert!(options.contains(&"DEFAULT_MEMSTATUS=0".to_owned()), "{options:?}");
+        assert!(!options.contains(&"ENABLE_MEMORY_MANAGEMENT".to_owned()), "{options:?}");
+    }
+
     #[test]
     fn what_was_committed_is_not_offered_to_be_sent_again() {
         let flush = StoreError::Flush(std::io::Error::other("no"));
