@@ -27,13 +27,15 @@ pub struct OpenOptions {
     pub home: Home,
     /// The clock.
     pub clock: Arc<dyn Clock>,
+    /// How many may read the database at a time, at least 1.
+    pub readers: u32,
 }
 
 impl OpenOptions {
-    /// The machine's clock and the given home.
+    /// The machine's clock and the given home, for a program that does one thing at a time: one reads.
     #[must_use]
     pub fn new(home: Home) -> Self {
-        Self { home, clock: Arc::new(SystemClock) }
+        Self { home, clock: Arc::new(SystemClock), readers: 1 }
     }
 }
 
@@ -61,7 +63,7 @@ impl Core {
         options.home.create()?;
         let config = Config::load(&options.home)?;
         refuse_emptied(&options.home)?;
-        let store = Store::open(&options.home.database()).await?;
+        let store = Store::open(&options.home.database(), options.readers).await?;
         Ok(Self {
             inner: Arc::new(Inner {
                 home: options.home,

@@ -153,7 +153,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(TestClock::at(1_000));
         let home = Home::at(dir.path());
-        let core = Core::open(OpenOptions { home, clock: clock.clone() }).await.unwrap();
+        let core = Core::open(OpenOptions { clock: clock.clone(), ..OpenOptions::new(home) }).await.unwrap();
         let session = StoredSession { data: "{}".to_owned(), expires_at: 2_000 };
         save_session(&core, "secret", None, &session).await.unwrap();
         assert_eq!(load_session(&core, "secret").await.unwrap(), Some(session));

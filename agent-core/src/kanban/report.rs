@@ -59,18 +59,21 @@ pub async fn events(
     card: Option<CardRef>,
     after: i64,
 ) -> Result<Vec<BoardEvent>, KanbanError> {
-    let mut tx = core.store().reader().begin().await?;
     let rows = match card {
         Some(card) => {
+            let mut tx = core.store().reader().begin().await?;
             let card = load(&mut tx, card).await?;
-            sqlx::query(CARD_EVENTS).bind(card.id.0).bind(after).bind(MAX_EVENTS).fetch_all(&mut *tx).await?
+            let query = sqlx::query(CARD_EVENTS).bind(card.id.0).bind(after).bind(MAX_EVENTS);
+            let rows = query.fetch_all(&mut *tx).await?;
+            tx.rollback().await?;
+            rows
         }
         None => {
             let (board, _) = boards::board_settings(core, board).await?;
-            sqlx::query(EVENTS).bind(board.id.0).bind(after).bind(MAX_EVENTS).fetch_all(&mut *tx).await?
+            let query = sqlx::query(EVENTS).bind(board.id.0).bind(after).bind(MAX_EVENTS);
+            query.fetch_all(core.store().reader()).await?
         }
     };
-    tx.rollback().await?;
     let events = rows
         .iter()
         .map(|row| {

@@ -20,7 +20,6 @@ pub use watch::{CommitWatch, LogWatch};
 
 /// The oldest SQLite whose WAL reset fix we rely on.
 const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
-const READERS: u32 = 4;
 /// KiB of pages, as SQLite wants them: a write touches a dozen indexes, whose upper pages are to stay.
 const WRITER_CACHE: &str = "-8192";
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -213,11 +212,12 @@ impl DerefMut for WriteTx<'_> {
 }
 
 impl Store {
-    /// Opens or makes the database and brings it up to date.
+    /// Opens or makes the database and brings it up to date. At most `readers` (at least 1) connections read at a time;
+    /// each is opened when it is first needed, which costs milliseconds.
     ///
     /// # Errors
     /// When the file, its version or a migration is not usable.
-    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+    pub async fn open(path: &Path, readers: u32) -> Result<Self, StoreError> {
         let open_error = |source: sqlx::Error| match StoreError::from(source) {
             StoreError::Sql(source) => StoreError::Open { path: path.to_path_buf(), source },
             known => known,
@@ -245,12 +245,10 @@ impl Store {
         drop(opening);
         restrict_to_owner(path);
         let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
+            .max_connections(readers.max(1))
             .acquire_timeout(Duration::from_secs(30))
             .test_before_acquire(false)
-            .connect_with(options.create_if_missing(false).read_only(true))
-            .await
-            .map_err(open_error)?;
+            .connect_lazy_with(options.create_if_missing(false).read_only(true));
         Ok(Self { writer, readers, path: path.to_path_buf(), log: durable::Log::of(path) })
     }
 
@@ -410,7 +408,7 @@ pub(crate) mod tests {
         const HOLD_FEW: &[&str] =
             &["kanban_card_held", "kanban_card_claim", "kanban_run_lease", "decision_open", "decision_one_open"];
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(&dir.path().join("hermes.db")).await.unwrap();
+        let store = Store::open(&dir.path().join("hermes.db"), 1).await.unwrap();
         let changes = crate::Changes::default();
         let mut tx = store.write(&changes).await.unwrap();
         let mut wrong = Vec::new();
@@ -440,7 +438,7 @@ pub(crate) mod tests {
     #[tokio::test]
     async fn sqlite_is_compiled_to_plan_each_statement_once() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(&dir.path().join("hermes.db")).await.unwrap();
+        let store = Store::open(&dir.path().join("hermes.db"), 1).await.unwrap();
         let options: Vec<String> =
             sqlx::query_scalar("PRAGMA compile_options").fetch_all(store.reader()).await.unwrap();
         assert!(options.contains(&"ENABLE_QPSG".to_owned()), "{options:?}");
@@ -460,12 +458,12 @@ pub(crate) mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("hermes.db");
         let changes = crate::Changes::default();
-        let store = Store::open(&path).await.unwrap();
+        let store = Store::open(&path, 1).await.unwrap();
         let mut tx = store.write(&changes).await.unwrap();
         sqlx::query("UPDATE kanban_counter SET next_number = 7").execute(&mut *tx).await.unwrap();
         tx.commit().await.unwrap();
         store.close().await;
-        let store = Store::open(&path).await.unwrap();
+        let store = Store::open(&path, 1).await.unwrap();
         let next: i64 =
             sqlx::query_scalar("SELECT next_number FROM kanban_counter").fetch_one(store.reader()).await.unwrap();
         assert_eq!(next, 7);
@@ -475,7 +473,7 @@ pub(crate) mod tests {
     async fn a_full_disk_is_named_and_nothing_is_half_written() {
         let dir = tempfile::tempdir().unwrap();
         let changes = crate::Changes::default();
-        let store = Store::open(&dir.path().join("hermes.db")).await.unwrap();
+        let store = Store::open(&dir.path().join("hermes.db"), 1).await.unwrap();
         let mut tx = store.write(&changes).await.unwrap();
         // The file may not grow any more, which SQLite reports as it does a full disk.
         let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(&mut *tx).await.unwrap();
@@ -494,7 +492,7 @@ pub(crate) mod tests {
     async fn what_a_person_can_mend_is_named_with_the_next_step() {
         let dir = tempfile::tempdir().unwrap();
         let changes = crate::Changes::default();
-        let store = Store::open(&dir.path().join("hermes.db")).await.unwrap();
+        let store = Store::open(&dir.path().join("hermes.db"), 1).await.unwrap();
         store.check_writable().await.unwrap();
         let mut tx = store.write(&changes).await.unwrap();
         sqlx::query("PRAGMA query_only = ON").execute(&mut *tx).await.unwrap();
@@ -507,12 +505,12 @@ pub(crate) mod tests {
             "this is no database, but long enough to be asked for one".repeat(9),
         )
         .unwrap();
-        let error = Store::open(&dir.path().join("text.db")).await.unwrap_err();
+        let error = Store::open(&dir.path().join("text.db"), 1).await.unwrap_err();
         assert!(matches!(error, StoreError::Damaged), "{error}");
-        let error = Store::open(&dir.path().join("none").join("hermes.db")).await.unwrap_err();
+        let error = Store::open(&dir.path().join("none").join("hermes.db"), 1).await.unwrap_err();
         assert!(error.to_string().contains("none/hermes.db"), "{error}");
         std::fs::create_dir(dir.path().join("folder.db")).unwrap();
-        let error = Store::open(&dir.path().join("folder.db")).await.unwrap_err();
+        let error = Store::open(&dir.path().join("folder.db"), 1).await.unwrap_err();
         assert!(matches!(error, StoreError::CannotOpen), "{error}");
     }
 
@@ -521,11 +519,11 @@ pub(crate) mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("hermes.db");
         let changes = crate::Changes::default();
-        let store = Store::open(&path).await.unwrap();
+        let store = Store::open(&path, 1).await.unwrap();
         let mut watch = store.watch().await.unwrap();
         assert!(watch.changed().await.unwrap());
         assert!(!watch.changed().await.unwrap());
-        let other = Store::open(&path).await.unwrap();
+        let other = Store::open(&path, 1).await.unwrap();
         let mut tx = other.write(&changes).await.unwrap();
         sqlx::query("UPDATE kanban_counter SET next_number = 9").execute(&mut *tx).await.unwrap();
         tx.commit().await.unwrap();

@@ -458,7 +458,7 @@ async fn a_look_that_fails_does_not_stop_the_dispatcher() {
     // Every look fails: what it needs is not there.
     tamper(&world, "ALTER TABLE kanban_process RENAME TO kanban_process_away").await;
     let clock = Arc::new(CountingClock(AtomicI64::new(0)));
-    let options = OpenOptions { home: Home::at(world.dir.path()), clock: Arc::<CountingClock>::clone(&clock) };
+    let options = OpenOptions { clock: clock.clone(), ..OpenOptions::new(Home::at(world.dir.path())) };
     let core = Core::open(options).await.unwrap();
     let tasks = Tasks::default();
     dispatcher::start(core.clone(), &tasks, DispatcherOptions { program: "true".into() });
@@ -516,7 +516,7 @@ async fn a_card_that_cannot_be_released_neither_spins_nor_keeps_workers_from_bei
     )
     .await;
     let clock = Arc::new(CountingClock(AtomicI64::new(1000)));
-    let options = OpenOptions { home: Home::at(world.dir.path()), clock: Arc::<CountingClock>::clone(&clock) };
+    let options = OpenOptions { clock: clock.clone(), ..OpenOptions::new(Home::at(world.dir.path())) };
     let core = Core::open(options).await.unwrap();
     let tasks = Tasks::default();
     dispatcher::start(core.clone(), &tasks, DispatcherOptions { program: "true".into() });

@@ -122,7 +122,7 @@ impl World {
 
 async fn open(dir: &tempfile::TempDir, clock: &Arc<TestClock>) -> Core {
     let clock: Arc<TestClock> = Arc::clone(clock);
-    Core::open(OpenOptions { home: Home::at(dir.path()), clock }).await.unwrap()
+    Core::open(OpenOptions { clock, ..OpenOptions::new(Home::at(dir.path())) }).await.unwrap()
 }
 
 pub fn ada() -> Actor {

@@ -33,7 +33,8 @@ async fn fresh(config: &str) -> (tempfile::TempDir, Core) {
     let profile = dir.path().join("profiles/script");
     std::fs::create_dir_all(&profile).unwrap();
     std::fs::write(profile.join("config.yaml"), "executor: command\ncommand: [\"true\"]\n").unwrap();
-    let core = Core::open(OpenOptions::new(Home::at(dir.path()))).await.unwrap();
+    let options = OpenOptions { readers: 4, ..OpenOptions::new(Home::at(dir.path())) };
+    let core = Core::open(options).await.unwrap();
     (dir, core)
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use agent_core::{Core, accounts};
+use agent_core::{Core, Home, OpenOptions, accounts};
 use clap::Args;
 use serde::Serialize;
 use server::{ServeOptions, running_at};
@@ -15,6 +15,8 @@ use super::parse::address;
 
 /// Where the app is served unless something else is said.
 const DEFAULT_ADDR: &str = "127.0.0.1:8787";
+/// Requests that read the database at the same time; more wait their turn, which is short.
+const READERS: u32 = 4;
 
 /// Serve the app and run the workers.
 #[derive(Debug, Args)]
@@ -41,7 +43,7 @@ impl ServeArgs {
                 ),
             ));
         }
-        let core = open_core().await?;
+        let core = Core::open(OpenOptions { readers: READERS, ..OpenOptions::new(Home::from_env()?) }).await?;
         server::serve(core, ServeOptions { addr: self.addr })
             .await
             .map_err(|error| CliError::failed("unavailable", error.to_string()))

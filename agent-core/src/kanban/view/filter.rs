@@ -22,10 +22,10 @@ const FEW: usize = 5_000;
 const WITH_WORDS: &str = "SELECT rowid FROM kanban_search WHERE kanban_search MATCH ?1 ORDER BY rowid DESC LIMIT ?2";
 const CARDS_WITH_LABEL: &str = "SELECT cards FROM kanban_label_count WHERE board_id = ?1 AND label = ?2";
 // A row for each column: a row for each card would cost more than finding it.
-const STATES_BY_NUMBER: &str = "SELECT c.state, json_group_array(hex(c.id))
+const STATES_BY_NUMBER: &str = "SELECT c.state, json_group_array(hex(c.id)), count(*)
     FROM json_each(?1) n CROSS JOIN kanban_card c ON c.number = n.value
     WHERE c.board_id = ?2 AND c.deleted_at IS NULL GROUP BY c.state";
-const STATES_BY_LABEL: &str = "SELECT c.state, json_group_array(hex(c.id))
+const STATES_BY_LABEL: &str = "SELECT c.state, json_group_array(hex(c.id)), count(*)
     FROM kanban_card_label l CROSS JOIN kanban_card c ON c.id = l.card_id
     WHERE l.board_id = ?2 AND l.label = ?1 AND c.deleted_at IS NULL GROUP BY c.state";
 
@@ -39,10 +39,23 @@ pub(super) struct Filter<'a> {
 
 /// The cards that can match at most.
 struct Few {
-    /// Ids as a JSON array of hexadecimal text.
-    by_state: HashMap<CardState, String>,
-    /// They are those with the words.
-    have_words: bool,
+    by_state: HashMap<CardState, Ids>,
+    found_by: FoundBy,
+    /// Nothing else is asked of them, so each of them matches.
+    all_match: bool,
+}
+
+struct Ids {
+    /// A JSON array of hexadecimal text.
+    json: String,
+    count: i64,
+}
+
+/// What all of the few have in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum FoundBy {
+    Words,
+    Label(String),
 }
 
 impl<'a> Filter<'a> {
@@ -73,7 +86,7 @@ impl Few {
             let numbers: Vec<i64> = query.bind(i64::try_from(FEW + 1).unwrap_or(i64::MAX)).fetch_all(&mut *db).await?;
             if numbers.len() <= FEW {
                 let query = sqlx::query_as(STATES_BY_NUMBER).bind(serde_json::json!(numbers).to_string());
-                return Self::of(query.bind(board.0).fetch_all(db).await?, true).map(Some);
+                return Self::of(query.bind(board.0).fetch_all(db).await?, FoundBy::Words, view).map(Some);
             }
         }
         let mut rarest: Option<(i64, &str)> = None;
@@ -87,16 +100,22 @@ impl Few {
         let is_few = |cards: i64| usize::try_from(cards).is_ok_and(|cards| cards <= FEW);
         let Some((_, label)) = rarest.filter(|(cards, _)| is_few(*cards)) else { return Ok(None) };
         let query = sqlx::query_as(STATES_BY_LABEL).bind(label);
-        Self::of(query.bind(board.0).fetch_all(db).await?, false).map(Some)
+        let found_by = FoundBy::Label(label.to_owned());
+        Self::of(query.bind(board.0).fetch_all(db).await?, found_by, view).map(Some)
     }
 
-    fn of(rows: Vec<(String, String)>, have_words: bool) -> Result<Self, KanbanError> {
+    fn of(rows: Vec<(String, String, i64)>, found_by: FoundBy, view: &BoardView) -> Result<Self, KanbanError> {
         let mut by_state = HashMap::new();
-        for (state, ids) in rows {
+        for (state, json, count) in rows {
             let state = state.parse().map_err(|error| sqlx::Error::Decode(Box::<protocol::UnknownWord>::new(error)))?;
-            by_state.insert(state, ids);
+            by_state.insert(state, Ids { json, count });
         }
-        Ok(Self { by_state, have_words })
+        let mut further = view.clone();
+        match &found_by {
+            FoundBy::Words => further.text.clear(),
+            FoundBy::Label(label) => further.labels.retain(|other| other != label),
+        }
+        Ok(Self { by_state, found_by, all_match: !further.is_filtered() })
     }
 }
 
@@ -143,6 +162,9 @@ impl Column<'_> {
         if self.is_empty() {
             return Ok(0);
         }
+        if let Some(few) = self.filter.few.as_ref().filter(|few| few.all_match) {
+            return Ok(few.by_state.get(&self.state).map_or(0, |ids| ids.count.min(limit)));
+        }
         let mut query = QueryBuilder::new("SELECT count(*) FROM (SELECT 1 FROM kanban_card c ");
         self.push_where(&mut query);
         query.push(" LIMIT ").push_bind(limit).push(")");
@@ -153,16 +175,16 @@ impl Column<'_> {
         let Filter { board, view, few, .. } = self.filter;
         if let Some(cards) = few.as_ref().and_then(|few| few.by_state.get(&self.state)) {
             query.push(" WHERE c.id IN (SELECT unhex(value) FROM json_each(");
-            query.push_bind(cards.clone()).push("))");
+            query.push_bind(cards.json.clone()).push("))");
         } else {
             query.push(" WHERE c.board_id = ").push_bind(board.0);
             query.push(" AND c.state = ").push_bind(self.state.as_str());
         }
         query.push(" AND c.deleted_at IS NULL");
-        if !few.as_ref().is_some_and(|few| few.have_words) {
+        if few.as_ref().is_none_or(|few| few.found_by != FoundBy::Words) {
             push_text(query, view.text.trim());
         }
-        push_filter(query, self.filter, few.is_some());
+        push_filter(query, self.filter);
     }
 
     async fn push_cursor(
@@ -199,8 +221,8 @@ impl Column<'_> {
     }
 }
 
-fn push_filter(query: &mut QueryBuilder<Sqlite>, filter: &Filter<'_>, of_few: bool) {
-    let Filter { board, view, now, .. } = filter;
+fn push_filter(query: &mut QueryBuilder<Sqlite>, filter: &Filter<'_>) {
+    let Filter { board, view, now, few } = filter;
     if !view.assignees.is_empty() {
         query.push(" AND (c.assignee IN (");
         let mut names = query.separated(", ");
@@ -210,7 +232,10 @@ fn push_filter(query: &mut QueryBuilder<Sqlite>, filter: &Filter<'_>, of_few: bo
         query.push(if view.assignees.iter().any(String::is_empty) { ") OR c.assignee IS NULL)" } else { "))" });
     }
     for label in &view.labels {
-        if of_few {
+        if few.as_ref().is_some_and(|few| few.found_by == FoundBy::Label(label.clone())) {
+            continue;
+        }
+        if few.is_some() {
             query.push(" AND EXISTS (SELECT 1 FROM kanban_card_label l WHERE l.card_id = c.id AND l.label = ");
         } else {
             query.push(" AND c.id IN (SELECT l.card_id FROM kanban_card_label l WHERE l.board_id = ");
