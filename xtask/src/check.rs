@@ -94,14 +94,20 @@ pub(crate) fn bench() -> Result<()> {
     Ok(())
 }
 
+/// Random sequences of operations, 100 steps each; who runs the tests alone plays fewer.
+const RANDOM_SEQUENCES: (&str, &str) = ("HERMES_RANDOM_CASES", "500");
+
 fn rust_tests(old_hermes: &Path) -> Result<Counts> {
     // A failure does not stop the others: one run shows everything that is wrong.
     let selection = ["--workspace", "--exclude", "frontend", "--no-fail-fast"];
     if find(&["cargo-nextest"]).is_none() {
-        return tests_run::run(cargo().arg("test").args(selection).env(old_hermes::PROGRAM, old_hermes));
+        let mut tests = cargo();
+        tests.arg("test").args(selection).env(old_hermes::PROGRAM, old_hermes);
+        return tests_run::run(tests.env(RANDOM_SEQUENCES.0, RANDOM_SEQUENCES.1));
     }
     let mut tests = cargo();
     tests.args(["nextest", "run"]).args(selection).env(old_hermes::PROGRAM, old_hermes);
+    tests.env(RANDOM_SEQUENCES.0, RANDOM_SEQUENCES.1);
     let mut counts = tests_run::run(&mut tests)?;
     // nextest does not run the examples in the documentation.
     counts.add(tests_run::run(cargo().args(["test", "--doc"]).args(selection))?);

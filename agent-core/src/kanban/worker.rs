@@ -361,12 +361,18 @@ pub async fn comment(core: &Core, ticket: RunTicket, card: CardRef, body: &str) 
     let mut tx = core.write().await?;
     let owned = own(&mut tx, ticket).await?;
     let target = load(&mut tx, card).await?;
-    if target.board_id != owned.card.board_id {
-        return Err(KanbanError::Denied(format!("{} is on another board", target.label())));
-    }
+    require_same_board(&target, &owned)?;
     comments::comment_in(&mut tx, &owned.actor(ticket), &target, &body, None, core.now_ms()).await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// A board is a boundary for the workers of its cards.
+fn require_same_board(card: &CardRow, owned: &Owned) -> Result<(), KanbanError> {
+    if card.board_id == owned.card.board_id {
+        return Ok(());
+    }
+    Err(KanbanError::Denied(format!("{} is on another board", card.label())))
 }
 
 /// Whose ticket it is.
@@ -407,13 +413,17 @@ pub async fn owns(core: &Core, ticket: RunTicket) -> Result<bool, KanbanError> {
     }
 }
 
-/// A card as JSON for `kanban_show`: fields, parents, children, comments, runs.
+/// A card as JSON for `kanban_show`: fields, parents, children, comments, runs. A run sees the cards of its own board.
 ///
 /// # Errors
-/// `NotFound` when there is no such card.
-pub async fn show(core: &Core, card: CardRef) -> Result<serde_json::Value, KanbanError> {
+/// `NotFound` when there is no such card; `Fenced`, and `Denied` for a card of another board, when a run asks.
+pub async fn show(core: &Core, by: Option<RunTicket>, card: CardRef) -> Result<serde_json::Value, KanbanError> {
     let mut tx = core.store().reader().begin().await?;
     let row = card_row::load(&mut tx, card).await?;
+    if let Some(ticket) = by {
+        let owned = own(&mut tx, ticket).await?;
+        require_same_board(&row, &owned)?;
+    }
     let json = context::json(core, &mut tx, &row).await?;
     tx.rollback().await?;
     Ok(json)

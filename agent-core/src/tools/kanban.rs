@@ -87,7 +87,7 @@ impl Tool for Show {
             Ok(card) => card,
             Err(outcome) => return outcome,
         };
-        match worker::show(&cx.core, card).await {
+        match worker::show(&cx.core, Some(cx.ticket), card).await {
             Ok(card) => ToolOutcome::done(serde_json::to_string_pretty(&card).unwrap_or_else(|_| card.to_string())),
             Err(error) => failed(cx, error),
         }
@@ -282,6 +282,7 @@ impl Tool for Block {
         let then_continue = arguments.then == Some(AfterApproval::Continue);
         let handover = Handover { artifacts: arguments.artifacts, created_cards: Vec::new(), then_continue };
         match worker::block_with(&cx.core, cx.ticket, words, &handover).await {
+            Ok(BlockKind::Dependency) => handed_over("the card waits for the cards it depends on"),
             Ok(kind) => handed_over(&format!("the card waits for a person ({kind})")),
             Err(error) => failed(cx, error),
         }

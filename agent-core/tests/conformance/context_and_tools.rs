@@ -6,7 +6,8 @@
 //! | tools depend on toolsets, profiles and an environment variable | a worker has the board's tools always; nobody else has any |
 //! | the session id is stamped over what the caller says | the session is the run's from its claim; no tool takes one |
 //! | a goal's judge | there is no goal mode |
-//! | list, create, link, unblock and created cards | `it::planning` |
+//! | list, create, link and created cards | `it::planning` |
+//! | unblock | not a worker's: only a person's answer releases a card that asks one |
 
 use std::fmt::Write;
 
@@ -350,6 +351,26 @@ async fn artifacts_become_files_of_the_card_with_its_end_and_a_missing_one_keeps
 }
 
 #[tokio::test]
+async fn the_result_of_a_review_is_handed_on_however_the_review_ends() {
+    let world = World::new().await;
+    for (summary, expected) in [("built the bridge", "built the bridge"), ("", "look at the bridge")] {
+        let parent = world.create("parent").await;
+        let ticket = world.claim_and_start().await;
+        let kind = Some(BlockKind::Review);
+        worker::block(&world.core, ticket, kind, "look at the bridge", summary, vec![]).await.unwrap();
+        let asked = detail(&world, &parent).await;
+        assert_eq!(asked.summary_html, None, "it stands with the question");
+        let waiting = child(&world, "child", &[&parent]).await;
+        // By hand, on the board: nobody answers the question.
+        shift(&world, &parent, CardState::Done).await.unwrap();
+        assert!(context(&world, &waiting).await.contains(expected));
+        assert!(detail(&world, &parent).await.summary_html.unwrap().contains(expected));
+        kanban::delete_card(&world.core, &ada(), by(&waiting)).await.unwrap();
+    }
+    world.check_invariants().await;
+}
+
+#[tokio::test]
 async fn what_an_unfinished_parent_says_is_not_read_after_it_was_reopened() {
     let world = World::new().await;
     let parent = world.create("parent").await;
@@ -359,7 +380,7 @@ async fn what_an_unfinished_parent_says_is_not_read_after_it_was_reopened() {
     shift(&world, &parent, CardState::Ready).await.unwrap();
     assert!(!context(&world, &card).await.contains("premature"));
     finish(&world, &parent).await;
-    let shown = worker::show(&world.core, CardRef::Number(card.number)).await.unwrap();
+    let shown = worker::show(&world.core, None, CardRef::Number(card.number)).await.unwrap();
     assert_eq!(shown["parents"][0]["state"], "done");
     world.check_invariants().await;
 }

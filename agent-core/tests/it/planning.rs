@@ -367,3 +367,17 @@ async fn cards_that_were_tried_in_vain_start_when_a_person_ends_the_rest() {
     assert_eq!(claims.len(), 4, "all but the one a person is asked about");
     world.check_invariants().await;
 }
+
+#[tokio::test]
+async fn a_worker_reads_no_card_of_another_board() {
+    let world = World::new().await;
+    world.create("mine").await;
+    let ticket = running(&world).await;
+    kanban::create_board(&world.core, &ada(), "other", "").await.unwrap();
+    let secret = world.create_with(CreateCardParams { board: "other".into(), triage: true, ..work("secret") }).await;
+    let denied = worker::show(&world.core, Some(ticket), CardRef::Id(secret.id)).await.unwrap_err();
+    assert!(matches!(&denied, KanbanError::Denied(why) if why.contains("another board")), "{denied}");
+    let beside = world.create_with(CreateCardParams { triage: true, ..work("beside") }).await;
+    let shown = worker::show(&world.core, Some(ticket), CardRef::Id(beside.id)).await.unwrap();
+    assert_eq!(shown["title"], "beside");
+}

@@ -108,15 +108,19 @@ impl Memory {
     }
 }
 
-#[test]
-fn invariants_hold_after_every_step() {
+/// Sequences of 100 steps that a test plays. `make test` asks for 500 in all.
+const SEQUENCES: u32 = 8;
+const TESTS: u32 = 5;
+
+/// The same sequences every time, so that a failure belongs to the change at hand; `HERMES_RANDOM_NEW=1` asks for new
+/// ones, `HERMES_RANDOM_CASES` says how many all tests together play.
+fn invariants_hold_after_every_step(seed: u8) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    // The same sequences every time, so that a failure belongs to the change at hand; a number asks for new ones.
-    let wanted = std::env::var("HERMES_RANDOM_CASES").ok().map(|text| text.parse().unwrap());
-    let config = Config { cases: wanted.unwrap_or(40), failure_persistence: None, ..Config::default() };
-    let mut runner = match wanted {
+    let wanted = std::env::var("HERMES_RANDOM_CASES").ok().map(|text| text.parse::<u32>().unwrap().div_ceil(TESTS));
+    let config = Config { cases: wanted.unwrap_or(SEQUENCES), failure_persistence: None, ..Config::default() };
+    let mut runner = match std::env::var_os("HERMES_RANDOM_NEW") {
         Some(_) => TestRunner::new(config),
-        None => TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha)),
+        None => TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32])),
     };
     let sequences = prop::collection::vec(operation(), 100);
     let result = runner.run(&sequences, |operations| {
@@ -124,6 +128,31 @@ fn invariants_hold_after_every_step() {
         Ok(())
     });
     result.unwrap();
+}
+
+#[test]
+fn invariants_hold_in_sequences_of_the_first_seed() {
+    invariants_hold_after_every_step(1);
+}
+
+#[test]
+fn invariants_hold_in_sequences_of_the_second_seed() {
+    invariants_hold_after_every_step(2);
+}
+
+#[test]
+fn invariants_hold_in_sequences_of_the_third_seed() {
+    invariants_hold_after_every_step(3);
+}
+
+#[test]
+fn invariants_hold_in_sequences_of_the_fourth_seed() {
+    invariants_hold_after_every_step(4);
+}
+
+#[test]
+fn invariants_hold_in_sequences_of_the_fifth_seed() {
+    invariants_hold_after_every_step(5);
 }
 
 async fn play(operations: Vec<Operation>) {

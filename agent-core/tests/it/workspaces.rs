@@ -125,7 +125,7 @@ async fn a_worktree_is_made_and_used_again_on_the_next_attempt() {
     let detail = kanban::card_detail(&world.core, CardRef::Id(card.id)).await.unwrap();
     assert_eq!(detail.settings.branch, Some(format!("hermes/T-{}", card.number)));
     assert_eq!(detail.workspace_path, Some(at.to_string_lossy().into_owned()));
-    let shown = worker::show(&world.core, CardRef::Id(card.id)).await.unwrap();
+    let shown = worker::show(&world.core, None, CardRef::Id(card.id)).await.unwrap();
     assert_eq!(shown["base_commit"], serde_json::json!(first));
     std::fs::write(at.join("half.txt"), "half").unwrap();
     worker::fail(&world.core, ticket, RunOutcome::Crashed, "boom", None).await.unwrap();

@@ -175,6 +175,10 @@ pub async fn block_with(
     transition.failures = Failures::Reset;
     transition.detail = serde_json::json!({ "kind": kind.as_str(), "reason": text::excerpt(&reason, 400) });
     let said = if summary.is_empty() { reason.clone() } else { summary.clone() };
+    if kind == BlockKind::Review {
+        // It is the card's result, however the review ends: by an answer, or by hand.
+        transition.summary = Some(said.clone());
+    }
     transition.run_end = Some(RunEnd { outcome, summary: Some(said), error: None, metadata: None });
     let card = finish(core, &mut tx, ticket, &owned, transition, outcome).await?;
     if to != CardState::Todo {
