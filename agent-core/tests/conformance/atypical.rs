@@ -69,7 +69,7 @@ async fn every_line_comes_back_exactly_wherever_a_person_writes() {
         let comment = AddCommentParams { id: card.id, body: (*line).to_owned(), anchor: None };
         kanban::add_comment(&world.core, &ada(), comment).await.unwrap();
         kanban::complete_card(&world.core, &ada(), by(&card), line).await.unwrap();
-        let shown = worker::show(&world.core, by(&card)).await.unwrap();
+        let shown = worker::show(&world.core, None, by(&card)).await.unwrap();
         let trimmed = line.trim();
         for (field, value) in [
             ("title", shown["title"].as_str()),
@@ -203,7 +203,7 @@ async fn names_of_200_characters_are_kept_and_of_201_refused() {
         let mut params = titled(field);
         set(&mut params, name(200));
         let card = create(&world, params).await.unwrap();
-        let shown = worker::show(&world.core, by(&card)).await.unwrap();
+        let shown = worker::show(&world.core, None, by(&card)).await.unwrap();
         let kept = if field == "skills" { &shown[field][0] } else { &shown[field] };
         assert_eq!(kept.as_str(), Some(name(200).as_str()), "{field}");
         let before = fingerprint(&world).await;
@@ -351,7 +351,7 @@ async fn unknown_ids_are_not_found_by_every_verb_and_change_nothing() {
         kanban::add_comment(&world.core, &ada(), comment).await.map(drop),
         kanban::undo(&world.core, &ada(), UndoId(uuid::Uuid::max())).await.map(drop),
         decisions::settle(&world.core, &ada(), settle).await.map(drop),
-        worker::show(&world.core, CardRef::Id(unknown)).await.map(drop),
+        worker::show(&world.core, None, CardRef::Id(unknown)).await.map(drop),
     ] {
         assert!(matches!(missing, Err(KanbanError::NotFound(_))), "{missing:?}");
     }
@@ -388,12 +388,17 @@ async fn two_thousand_parents_and_two_thousand_children_are_linked_shown_and_tol
     assert_eq!(number(&world, "SELECT count(*) FROM kanban_link").await, 4000);
     let now = detail(&world, &middle).await;
     assert_eq!((now.card.children, now.parents.len(), now.children.len()), (2000, 100, 100));
+    assert_eq!((now.parents_done, now.parents_all), (0, 2000));
     assert!(kanban::worker_context(&world.core, by(&middle)).await.unwrap().len() < 200 * 1024);
     for ids in parents.chunks(1000) {
         let cards = ids.iter().filter_map(|card| if let CardRef::Id(id) = card { Some(*id) } else { None }).collect();
         let change = BulkChange::Move { to: CardState::Archived, after: None, before: None };
         let done = kanban::change_cards(&world.core, &ada(), BulkParams { cards, change }).await.unwrap();
         assert!(done.refused.is_empty());
+        let now = detail(&world, &middle).await;
+        let unfinished = now.parents.iter().filter(|parent| !parent.state.is_finished()).count();
+        let left = usize::try_from(now.parents_all - now.parents_done).unwrap();
+        assert_eq!(unfinished, left.min(100), "what is still waited for comes first");
     }
     assert_eq!(world.state(&middle).await, CardState::Ready);
     finish(&world, &middle).await;

@@ -302,8 +302,12 @@ pub struct CardDetail {
     pub summary_html: Option<String>,
     /// Open decision, with everything needed to settle it.
     pub decision: Option<crate::DecisionView>,
-    /// Parents.
+    /// Parents, at most 100, those first that are not finished.
     pub parents: Vec<CardLink>,
+    /// Parents that are finished.
+    pub parents_done: u32,
+    /// Parents in all.
+    pub parents_all: u32,
     /// Children, at most 100.
     pub children: Vec<CardLink>,
     /// Last 20 runs, newest first.

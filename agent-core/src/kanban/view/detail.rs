@@ -18,7 +18,9 @@ const MAX_RUN_EVENTS: i64 = 200;
 
 const PARENTS: &str =
     "SELECT p.id, p.number, p.title, p.state FROM kanban_link l JOIN kanban_card p ON p.id = l.parent_id
-     WHERE l.child_id = ?1 AND p.deleted_at IS NULL ORDER BY p.number LIMIT 100";
+     WHERE l.child_id = ?1 AND p.deleted_at IS NULL ORDER BY p.state IN ('done', 'archived'), p.number LIMIT 100";
+const PARENT_COUNTS: &str = "SELECT count(*) FILTER (WHERE p.state IN ('done', 'archived')), count(*)
+      FROM kanban_link l JOIN kanban_card p ON p.id = l.parent_id WHERE l.child_id = ?1 AND p.deleted_at IS NULL";
 const CHILDREN: &str =
     "SELECT k.id, k.number, k.title, k.state FROM kanban_link l JOIN kanban_card k ON k.id = l.child_id
      WHERE l.parent_id = ?1 AND k.deleted_at IS NULL ORDER BY k.number LIMIT 100";
@@ -54,6 +56,7 @@ pub async fn card_detail(core: &Core, card: CardRef) -> Result<CardDetail, Kanba
         None => Vec::new(),
     };
     let parents = links(&mut tx, PARENTS, row.id).await?;
+    let (parents_done, parents_all) = sqlx::query_as(PARENT_COUNTS).bind(row.id.0).fetch_one(&mut *tx).await?;
     let children = links(&mut tx, CHILDREN, row.id).await?;
     let comments = comments(&mut tx, row.id).await?;
     let attachments = attachments(&mut tx, row.id).await?;
@@ -66,6 +69,8 @@ pub async fn card_detail(core: &Core, card: CardRef) -> Result<CardDetail, Kanba
         Some(id) => Some(decisions::view_in(&mut tx, id, core.now_ms()).await?),
         None => None,
     };
+    // What is to be judged stands with the question, once.
+    let is_asked_about = decision.as_ref().is_some_and(|decision| decision.kind == protocol::DecisionKind::Review);
     let findings = if row.demo { Vec::new() } else { diagnose::of_card(core, &mut tx, &face).await? };
     tx.rollback().await?;
     Ok(CardDetail {
@@ -74,9 +79,11 @@ pub async fn card_detail(core: &Core, card: CardRef) -> Result<CardDetail, Kanba
         board,
         body_html: text::markdown(&row.body),
         body: row.body,
-        summary_html: row.summary.as_deref().map(text::markdown),
+        summary_html: row.summary.as_deref().filter(|_| !is_asked_about).map(text::markdown),
         decision,
         parents,
+        parents_done,
+        parents_all,
         children,
         runs,
         activity,
@@ -313,4 +320,4 @@ pub async fn open_decision_of(core: &Core, card: CardRef) -> Result<DecisionId, 
 
 #[cfg(test)]
 pub(super) const ALL_SQL: &[&str] =
-    &[PARENTS, CHILDREN, RUNS, COMMENTS, ATTACHMENTS, RUN_EVENTS_AFTER, RUN_EVENTS_LAST];
+    &[PARENTS, PARENT_COUNTS, CHILDREN, RUNS, COMMENTS, ATTACHMENTS, RUN_EVENTS_AFTER, RUN_EVENTS_LAST];

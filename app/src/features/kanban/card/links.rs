@@ -31,6 +31,9 @@ impl Side {
     }
 }
 
+/// Links of one side that are listed until all are asked for.
+const FEW_LINKS: usize = 10;
+
 /// The section.
 pub fn dependencies(page: CardPage) -> AnyView {
     let adding = page.linking;
@@ -38,14 +41,9 @@ pub fn dependencies(page: CardPage) -> AnyView {
     let (own, board) = page.detail.with_untracked(|detail| (detail.card.id, detail.board.id));
     let parents = Memo::new(move |_| page.detail.with(|detail| detail.parents.clone()));
     let children = Memo::new(move |_| page.detail.with(|detail| detail.children.clone()));
-    // Of children only the first are listed; the card knows how many there are.
-    let counted = Memo::new(move |_| {
-        page.detail.with(|detail| (i64::from(detail.card.children_done), i64::from(detail.card.children)))
-    });
-    let finished = Memo::new(move |_| {
-        let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-        parents.with(|links| (count(links.iter().filter(|link| link.state.is_finished()).count()), count(links.len())))
-    });
+    // Only the first are listed; the card knows how many there are.
+    let counted = Memo::new(move |_| page.detail.with(|detail| (detail.card.children_done, detail.card.children)));
+    let finished = Memo::new(move |_| page.detail.with(|detail| (detail.parents_done, detail.parents_all)));
     let any = Memo::new(move |_| !parents.read().is_empty() || !children.read().is_empty());
     // The map measures what it shows, which only a browser can.
     let in_browser = RwSignal::new(false);
@@ -81,8 +79,21 @@ fn group(
     title: &'static str,
     side: Side,
     links: Memo<Vec<CardLink>>,
-    progress: Memo<(i64, i64)>,
+    progress: Memo<(u32, u32)>,
 ) -> AnyView {
+    let all_shown = RwSignal::new(false);
+    let shown = Memo::new(move |_| {
+        let mut links = links.get();
+        if !all_shown.get() && links.len() > FEW_LINKS + 1 {
+            links.truncate(FEW_LINKS);
+        }
+        links
+    });
+    let hidden = move || i64::try_from(links.read().len() - shown.read().len()).unwrap_or(0);
+    let listed = move || {
+        let (listed, all) = (links.read().len(), progress.get().1);
+        (hidden() == 0 && listed < all as usize).then(|| t::links_listed(&listed.to_string(), &all.to_string()))
+    };
     let toasts = expect_context::<Toasts>();
     let own = page.detail.with_untracked(|detail| detail.card.id);
     let chip = move |link: CardLink| {
@@ -112,7 +123,13 @@ fn group(
                         {move || { let (done, all) = progress.get(); t::links_progress(&done.to_string(), &all.to_string()) }}
                     </span>
                 </h3>
-                <ul><For each=move || links.get() key=|link| (link.id, link.state, link.title.clone()) children=chip /></ul>
+                <ul><For each=move || shown.get() key=|link| (link.id, link.state, link.title.clone()) children=chip /></ul>
+                <Show when=move || { hidden() > 0 }>
+                    <button type="button" class="btn btn-quiet btn-small links-all" on:click=move |_| all_shown.set(true)>
+                        {move || t::links_show_all(hidden())}
+                    </button>
+                </Show>
+                {move || listed().map(|text| view! { <p class="muted">{text}</p> })}
             </div>
         </Show>
     }
