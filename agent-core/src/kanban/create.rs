@@ -88,9 +88,10 @@ pub(super) async fn create_in(
     let mut parents: Vec<CardId> = Vec::new();
     let mut waits = false;
     for parent in &params.parents {
-        let parent = load(tx, *parent).await?;
+        let parent = load(tx, *parent).await.map_err(|error| error.about(CardField::Parents))?;
         if parent.board_id != board.id {
-            return Err(KanbanError::Invalid(format!("{} is on another board; links stay within one", parent.label())));
+            let text = format!("{} is on another board; links stay within one", parent.label());
+            return Err(KanbanError::at(CardField::Parents, text));
         }
         waits |= !parent.state.is_finished();
         if !parents.contains(&parent.id) {
@@ -193,7 +194,7 @@ async fn workspace(
     let named = params.workspace_path.as_deref().map(str::trim).filter(|path| !path.is_empty());
     let branch = params.branch.as_deref().map(str::trim).filter(|branch| !branch.is_empty());
     if branch.is_some() && params.workspace != WorkspaceKind::Worktree {
-        return Err(KanbanError::Invalid("only a worktree has a branch; choose the workspace worktree".into()));
+        return Err(KanbanError::at(CardField::Branch, "only a worktree has a branch; choose the workspace worktree"));
     }
     if params.workspace == WorkspaceKind::Scratch {
         return match named {

@@ -174,6 +174,14 @@ pub async fn search_cards(text: String, board: Option<BoardId>) -> Result<Vec<Ta
     Ok(agent_core::kanban::search_cards(&cx.core, &text, board, 20).await?)
 }
 
+/// Cards of a board that contain the words, newest first; an empty slug means the default board.
+#[server(endpoint = "kanban/search-board", input = Json)]
+pub async fn search_board(slug: String, text: String) -> Result<Vec<TaskCard>, ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    let (board, _) = agent_core::kanban::board_settings(&cx.core, &slug).await?;
+    Ok(agent_core::kanban::search_cards(&cx.core, &text, Some(board.id), 20).await?)
+}
+
 /// All boards, archived ones last.
 #[server(endpoint = "kanban/boards", input = Json)]
 pub async fn read_boards() -> Result<Vec<BoardSummary>, ApiError> {

@@ -1,13 +1,17 @@
-//! What most cards never need: labels, workspace, time, repetition, model, budgets.
+//! What most cards never need: labels, what it waits for, workspace, time, repetition, model, budgets.
 use leptos::prelude::*;
 use protocol::{CardDetail, CardField, CreateCardParams, EditCardParams, WorkspaceKind};
 
 use super::problem::Problem;
+use super::waits::Waits;
 use crate::i18n::t;
 use crate::ui::{SelectField, TextField};
 
 /// Which field makes no sense, and why.
 pub(super) type Wrong = (CardField, String);
+
+/// What the draft keeps of a directory in which others may work, too.
+const SHARED: &str = "shared";
 
 /// The fields, as text.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +22,9 @@ pub(super) struct More {
     model: RwSignal<String>,
     workspace: RwSignal<String>,
     path: RwSignal<String>,
+    branch: RwSignal<String>,
+    /// Empty, or [`SHARED`].
+    shared: RwSignal<String>,
     start_at: RwSignal<String>,
     due_at: RwSignal<String>,
     repeat: RwSignal<String>,
@@ -57,6 +64,8 @@ impl More {
             model: text(""),
             workspace: text(WorkspaceKind::Scratch.as_str()),
             path: text(""),
+            branch: text(""),
+            shared: text(""),
             start_at: text(""),
             due_at: text(""),
             repeat: text(""),
@@ -94,7 +103,7 @@ impl More {
     /// Everything a new card can be given.
     pub(super) fn of_new_card(self) -> Vec<RwSignal<String>> {
         let mut all = self.of_card().to_vec();
-        all.extend([self.workspace, self.path, self.start_at]);
+        all.extend([self.workspace, self.path, self.branch, self.shared, self.start_at]);
         all
     }
 
@@ -140,6 +149,8 @@ impl More {
         self.model.set(params.model.clone().unwrap_or_default());
         self.workspace.set(params.workspace.to_string());
         self.path.set(params.workspace_path.clone().unwrap_or_default());
+        self.branch.set(params.branch.clone().unwrap_or_default());
+        self.shared.set(if params.shared_dir { SHARED } else { "" }.to_owned());
         self.repeat.set(params.repeat.clone().unwrap_or_default());
         self.attempts.set(number(params.max_attempts));
         self.minutes.set(number(params.max_runtime_s.map(|seconds| seconds.div_ceil(60))));
@@ -155,10 +166,11 @@ impl More {
             tenant: some(self.tenant),
             skills: words(self.skills),
             model: some(self.model),
-            workspace: self.workspace.read_untracked().parse().unwrap_or_default(),
-            // Its field is not shown for a directory that Hermes makes.
-            workspace_path: some(self.path)
-                .filter(|_| *self.workspace.read_untracked() != WorkspaceKind::Scratch.as_str()),
+            workspace: self.kind(),
+            // What is not shown for this kind is not meant.
+            workspace_path: some(self.path).filter(|_| self.kind() != WorkspaceKind::Scratch),
+            branch: some(self.branch).filter(|_| self.kind() == WorkspaceKind::Worktree),
+            shared_dir: self.kind() == WorkspaceKind::Dir && *self.shared.read_untracked() == SHARED,
             scheduled_at: time(self.start_at, CardField::ScheduledAt)?,
             due_at: time(self.due_at, CardField::DueAt)?,
             repeat: some(self.repeat),
@@ -201,6 +213,10 @@ impl More {
         })
     }
 
+    fn kind(self) -> WorkspaceKind {
+        self.workspace.read_untracked().parse().unwrap_or_default()
+    }
+
     fn attempts(self) -> Result<Option<u32>, Wrong> {
         parsed(self.attempts, t::kanban_max_attempts(), CardField::MaxAttempts)
     }
@@ -225,20 +241,42 @@ impl More {
             .into_any()
     }
 
-    /// The fields, folded away. A new card can also be given a workspace and a time to start.
-    pub(super) fn fields(self, is_new: bool, problem: Problem) -> AnyView {
+    /// Where its worker works.
+    fn place(self, problem: Problem) -> AnyView {
         let kinds = [
             (WorkspaceKind::Scratch, t::kanban_workspace_scratch()),
             (WorkspaceKind::Dir, t::kanban_workspace_dir()),
             (WorkspaceKind::Worktree, t::kanban_workspace_worktree()),
         ];
         let kinds = kinds.map(|(kind, name)| (kind.to_string(), name.to_owned())).to_vec();
-        let needs_path = move || *self.workspace.read() != WorkspaceKind::Scratch.as_str();
-        let place = is_new.then(|| view! {
-            <SelectField label=t::kanban_workspace() value=self.workspace options=kinds.clone() />
-            <Show when=needs_path>
+        let kind = Memo::new(move |_| {
+            self.workspace.track();
+            self.kind()
+        });
+        view! {
+            <SelectField label=t::kanban_workspace() value=self.workspace options=kinds />
+            <Show when=move || kind.get() != WorkspaceKind::Scratch>
                 <TextField label=t::kanban_workspace_path() value=self.path placeholder="/home/you/project" hint=t::kanban_workspace_hint() error=problem.at(CardField::WorkspacePath) />
             </Show>
+            <Show when=move || kind.get() == WorkspaceKind::Worktree>
+                <TextField label=t::kanban_branch() value=self.branch placeholder="feature/search" hint=t::kanban_branch_hint() error=problem.at(CardField::Branch) />
+            </Show>
+            <Show when=move || kind.get() == WorkspaceKind::Dir>
+                <label class="check">
+                    <input type="checkbox" prop:checked=move || *self.shared.read() == SHARED
+                        on:change=move |event| self.shared.set(if event_target_checked(&event) { SHARED } else { "" }.to_owned()) />
+                    <span>{t::kanban_shared_dir()}</span>
+                </label>
+            </Show>
+        }
+        .into_any()
+    }
+
+    /// The fields, folded away. A new card can also be given what it waits for, a workspace, and a time to start.
+    pub(super) fn fields(self, new: Option<Waits>, problem: Problem) -> AnyView {
+        let place = new.map(|waits| view! {
+            {waits.field(problem)}
+            {self.place(problem)}
             <TextField label=t::kanban_not_before() value=self.start_at kind="datetime-local" error=problem.at(CardField::ScheduledAt) />
         });
         view! {
