@@ -111,6 +111,13 @@ pub async fn add_comment(params: AddCommentParams) -> Result<CommentAdded, ApiEr
     Ok(agent_core::kanban::add_comment(&cx.core, &cx.actor, params).await?)
 }
 
+/// Blocks a card with a question to a person; a worker that has it is ended.
+#[server(endpoint = "kanban/block", input = Json)]
+pub async fn block_card(id: CardId, reason: String) -> Result<CardWritten, ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    Ok(agent_core::kanban::block_card(&cx.core, &cx.actor, CardRef::Id(id), &reason).await?)
+}
+
 /// Takes a running card back from its worker.
 #[server(endpoint = "kanban/reclaim", input = Json)]
 pub async fn reclaim_card(id: CardId, reason: String) -> Result<CardWritten, ApiError> {
