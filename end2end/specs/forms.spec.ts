@@ -149,6 +149,8 @@ test('a new card is given what it waits for, and keeps it in the draft', async (
   await dialog.getByRole('button', { name: 'Create card' }).click();
   await expect(dialog).toBeHidden();
   await expect(card(column(page, 'Todo'), second)).toBeAttached();
+  await pick(page, second, 'Delete');
+  await expect(card(page, second)).not.toBeAttached();
 });
 
 test('a worktree has a branch, and a directory can be shared @desktop', async ({ page }) => {
@@ -168,6 +170,31 @@ test('a worktree has a branch, and a directory can be shared @desktop', async ({
   await expect(shared).toBeChecked();
   await workspace.selectOption('scratch');
   await expect(shared).toBeHidden();
+  await page.keyboard.press('Escape');
+  await expect(dialog).toBeHidden();
+});
+
+test('a card that did not run yet gets another directory to work in', async ({ page }) => {
+  const title = unique('Tidy the shed');
+  await visit(page, '/board');
+  await createCard(page, { title, start: 'triage' });
+  await pick(page, title, 'Edit');
+  const dialog = page.getByRole('dialog', { name: /Edit/ });
+  await dialog.getByText('More options').click();
+  await dialog.getByRole('combobox', { name: 'Workspace' }).selectOption('dir');
+  const path = dialog.getByRole('textbox', { name: 'Directory' });
+  await path.fill('shed');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await expect(dialog.getByText('is not an absolute path')).toBeVisible();
+  await expect(path).toBeFocused();
+  await path.fill('/tmp');
+  await dialog.getByRole('checkbox', { name: /^Other cards may work/ }).check();
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await expect(dialog).toBeHidden();
+  await pick(page, title, 'Edit');
+  await dialog.getByText('More options').click();
+  await expect(path).toHaveValue('/tmp');
+  await expect(dialog.getByRole('checkbox', { name: /^Other cards may work/ })).toBeChecked();
   await page.keyboard.press('Escape');
   await expect(dialog).toBeHidden();
 });
