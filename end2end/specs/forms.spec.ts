@@ -125,6 +125,80 @@ test('a card made beside a card lands on that card’s board', async ({ page, wo
   await expect(card(column(page, 'Ready'), second)).toBeAttached();
 });
 
+test('a new card is given what it waits for, and keeps it in the draft', async ({ page }) => {
+  const [first, second] = [unique('Lay the table'), unique('Eat')];
+  await visit(page, '/board');
+  await createCard(page, { title: first });
+  const open = () => page.getByRole('navigation', { name: 'Main' }).getByRole('button', { name: 'New card' }).click();
+  await open();
+  const dialog = page.getByRole('dialog', { name: 'New card' });
+  await dialog.getByRole('textbox', { name: 'Title' }).fill(second);
+  await dialog.getByText('More options').click();
+  const waits = dialog.getByRole('group', { name: 'Waits for' });
+  await waits.getByRole('textbox').fill(first);
+  await waits.getByRole('textbox').press('Enter');
+  await waits.getByRole('button', { name: new RegExp(first) }).click();
+  await expect(waits.getByRole('listitem').filter({ hasText: first })).toBeVisible();
+  await expect(waits.getByRole('textbox')).toHaveValue('');
+  await page.keyboard.press('Escape');
+  await expect(dialog).toBeHidden();
+
+  await open();
+  await dialog.getByText('More options').click();
+  await expect(waits.getByRole('listitem').filter({ hasText: first })).toBeVisible();
+  await dialog.getByRole('button', { name: 'Create card' }).click();
+  await expect(dialog).toBeHidden();
+  await expect(card(column(page, 'Todo'), second)).toBeAttached();
+  await pick(page, second, 'Delete');
+  await expect(card(page, second)).not.toBeAttached();
+});
+
+test('a worktree has a branch, and a directory can be shared @desktop', async ({ page }) => {
+  await visit(page, '/board');
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('button', { name: 'New card' }).click();
+  const dialog = page.getByRole('dialog', { name: 'New card' });
+  await dialog.getByText('More options').click();
+  const workspace = dialog.getByRole('combobox', { name: 'Workspace' });
+  const [branch, shared] = [dialog.getByRole('textbox', { name: 'Branch' }), dialog.getByRole('checkbox')];
+  await expect(branch).toBeHidden();
+  await workspace.selectOption('worktree');
+  await expect(branch).toBeVisible();
+  await expect(shared).toBeHidden();
+  await workspace.selectOption('dir');
+  await expect(branch).toBeHidden();
+  await shared.check();
+  await expect(shared).toBeChecked();
+  await workspace.selectOption('scratch');
+  await expect(shared).toBeHidden();
+  await page.keyboard.press('Escape');
+  await expect(dialog).toBeHidden();
+});
+
+test('a card that did not run yet gets another directory to work in', async ({ page }) => {
+  const title = unique('Tidy the shed');
+  await visit(page, '/board');
+  await createCard(page, { title, start: 'triage' });
+  await pick(page, title, 'Edit');
+  const dialog = page.getByRole('dialog', { name: /Edit/ });
+  await dialog.getByText('More options').click();
+  await dialog.getByRole('combobox', { name: 'Workspace' }).selectOption('dir');
+  const path = dialog.getByRole('textbox', { name: 'Directory' });
+  await path.fill('shed');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await expect(dialog.getByText('is not an absolute path')).toBeVisible();
+  await expect(path).toBeFocused();
+  await path.fill('/tmp');
+  await dialog.getByRole('checkbox', { name: /^Other cards may work/ }).check();
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await expect(dialog).toBeHidden();
+  await pick(page, title, 'Edit');
+  await dialog.getByText('More options').click();
+  await expect(path).toHaveValue('/tmp');
+  await expect(dialog.getByRole('checkbox', { name: /^Other cards may work/ })).toBeChecked();
+  await page.keyboard.press('Escape');
+  await expect(dialog).toBeHidden();
+});
+
 test('a dialog with an edit is not closed unasked @desktop', async ({ page }) => {
   const title = unique('Think twice');
   await visit(page, '/board');

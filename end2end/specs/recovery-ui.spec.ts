@@ -143,6 +143,29 @@ test('a dependency is found, added, shown on the map, and taken away', async ({ 
   await expect(section).toContainText('Waits for no other card');
 });
 
+test('a card is blocked with a question, and goes on when that is taken back', async ({ page }) => {
+  const title = unique('Paint the fence');
+  await visit(page, '/board');
+  await createCard(page, { title, start: 'triage' });
+  await pick(page, title, 'Block…');
+  const dialog = page.getByRole('dialog', { name: 'Block' });
+  await dialog.getByRole('button', { name: 'Block' }).click();
+  await expect(dialog.getByText('Say what you ask, or why it shall wait.')).toBeVisible();
+  await dialog.getByRole('textbox').fill('Which colour?\nGreen or white?');
+  await dialog.getByRole('button', { name: 'Block' }).click();
+  await expect(dialog).toBeHidden();
+  await expect(card(column(page, 'Blocked'), title)).toBeVisible();
+  await toast(page, /waits for an answer/).getByRole('button', { name: 'Undo' }).click();
+  await expect(card(column(page, 'Triage'), title)).toBeVisible();
+
+  await openCard(page, title);
+  await page.getByRole('button', { name: /^Move to…, edit or archive / }).click();
+  await page.getByRole('menuitem', { name: 'Block…' }).click();
+  await dialog.getByRole('textbox').fill('Is there any paint?');
+  await dialog.getByRole('button', { name: 'Block' }).click();
+  await expect(page.getByRole('region', { name: 'A question for you' })).toContainText('Is there any paint?');
+});
+
 test('a card is looked at beside the board by keyboard, and the board stays where it is @desktop', async ({ page }) => {
   const titles = [unique('Upper card'), unique('Lower card')];
   await visit(page, '/board');

@@ -201,6 +201,31 @@ test('another board is made, kept apart, and found again', async ({ page }) => {
   await expect(palette.getByRole('option', { name: title })).toBeVisible();
 });
 
+test('a board on which nothing starts keeps that, and its other settings are saved', async ({ page, world }) => {
+  const slug = `still-${Date.now()}`;
+  await world.hermes.cli('kanban', 'boards', 'create', slug);
+  await world.hermes.cli('kanban', 'boards', 'set', slug, '--slots', '0');
+  await visit(page, `/board/${slug}`);
+  const open = async () => {
+    await page.getByRole('heading', { level: 1 }).getByRole('button').click();
+    await page.getByRole('menuitem', { name: 'Board settings…' }).click();
+  };
+  await open();
+  const dialog = page.getByRole('dialog', { name: 'Board settings' });
+  const slots = dialog.getByRole('spinbutton', { name: 'Workers at once' });
+  await expect(slots).toHaveValue('0');
+  await slots.fill('-1');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await expect(dialog.getByText('A whole number; 0 lets nothing start')).toBeVisible();
+  await slots.fill('0');
+  await dialog.getByRole('textbox', { name: 'What it is for' }).fill('Nothing yet');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await expect(toast(page, 'Board settings saved')).toBeVisible();
+  await open();
+  await expect(slots).toHaveValue('0');
+  await expect(dialog.getByRole('textbox', { name: 'What it is for' })).toHaveValue('Nothing yet');
+});
+
 test('no screen of the board keeps anybody out', async ({ page }) => {
   const title = unique('For everybody');
   await visit(page, '/board');

@@ -62,6 +62,10 @@ pub enum CardField {
     Model,
     /// The directory or repository to work in.
     WorkspacePath,
+    /// The branch of its worktree.
+    Branch,
+    /// What it waits for.
+    Parents,
     /// When it starts.
     ScheduledAt,
     /// When it is due.

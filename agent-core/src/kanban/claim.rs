@@ -244,8 +244,7 @@ pub async fn claim_card_for(core: &Core, card: CardRef, owner: &str) -> Result<C
     if let Some(spent) = card.spent_budget() {
         return Err(KanbanError::Conflict(spent));
     }
-    let busy: bool = sqlx::query_scalar(HAS_WORKER).bind(card.id.0).fetch_one(&mut *tx).await?;
-    if busy {
+    if has_worker(&mut tx, card.id).await? {
         return Err(KanbanError::Conflict(format!("an earlier worker of {} is still ending; try again", card.label())));
     }
     let directory: Option<(Option<String>, Option<i64>)> =
@@ -455,6 +454,11 @@ async fn release(core: &Core, mut tx: WriteTx<'_>, card: CardId, now: i64) -> Re
 /// When the dispatcher, which looked at `now`, must look again although nothing was written, Unix ms.
 pub(super) async fn next_wake(core: &Core, now: i64) -> Result<Option<i64>, KanbanError> {
     Ok(sqlx::query_scalar(NEXT_WAKE).bind(now).fetch_one(core.store().reader()).await?)
+}
+
+/// Whether a worker of the card is not known to be gone, whatever its state.
+pub(super) async fn has_worker(tx: &mut SqliteConnection, card: CardId) -> Result<bool, KanbanError> {
+    Ok(sqlx::query_scalar(HAS_WORKER).bind(card.0).fetch_one(tx).await?)
 }
 
 #[cfg(test)]

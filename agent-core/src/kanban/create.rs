@@ -1,7 +1,5 @@
 //! Creating cards.
 
-use std::path::Path;
-
 use protocol::{CardField, CardId, CardRef, CardState, CardWritten, CreateCardParams, DecisionKind, WorkspaceKind};
 use sqlx::SqliteConnection;
 
@@ -10,8 +8,9 @@ use super::comments::comment_in;
 use super::edit::written;
 use super::event::{self, NewEvent};
 use super::moves::MAX_AHEAD_MS;
+use super::place::{self, Wish};
 use super::undo::{self, Inverse};
-use super::{KanbanError, board_store, boards, input, rank, repeat, store};
+use super::{KanbanError, boards, input, rank, repeat, store};
 use crate::{Actor, Core, audit, decisions};
 
 /// Creates a card.
@@ -84,13 +83,14 @@ pub(super) async fn create_in(
     {
         return Ok((load(tx, CardRef::Id(existing)).await?, false));
     }
-    let place = workspace(core, tx, board.id, params).await?;
+    let place = place::checked(core, tx, board.id, Wish::of_new(params)).await?;
     let mut parents: Vec<CardId> = Vec::new();
     let mut waits = false;
     for parent in &params.parents {
-        let parent = load(tx, *parent).await?;
+        let parent = load(tx, *parent).await.map_err(|error| error.about(CardField::Parents))?;
         if parent.board_id != board.id {
-            return Err(KanbanError::Invalid(format!("{} is on another board; links stay within one", parent.label())));
+            let text = format!("{} is on another board; links stay within one", parent.label());
+            return Err(KanbanError::at(CardField::Parents, text));
         }
         waits |= !parent.state.is_finished();
         if !parents.contains(&parent.id) {
@@ -174,60 +174,6 @@ fn first_state(params: &CreateCardParams, waits: bool, now: i64) -> Result<CardS
     } else {
         CardState::Ready
     })
-}
-
-/// Where a card's worker will work.
-#[derive(Default)]
-struct Workspace {
-    path: Option<String>,
-    repository: Option<String>,
-    branch: Option<String>,
-}
-
-async fn workspace(
-    core: &Core,
-    tx: &mut SqliteConnection,
-    board: protocol::BoardId,
-    params: &CreateCardParams,
-) -> Result<Workspace, KanbanError> {
-    let named = params.workspace_path.as_deref().map(str::trim).filter(|path| !path.is_empty());
-    let branch = params.branch.as_deref().map(str::trim).filter(|branch| !branch.is_empty());
-    if branch.is_some() && params.workspace != WorkspaceKind::Worktree {
-        return Err(KanbanError::Invalid("only a worktree has a branch; choose the workspace worktree".into()));
-    }
-    if params.workspace == WorkspaceKind::Scratch {
-        return match named {
-            None => Ok(Workspace::default()),
-            Some(_) => {
-                let text = "a scratch directory is made by Hermes; leave the path out";
-                Err(KanbanError::at(CardField::WorkspacePath, text))
-            }
-        };
-    }
-    let path = match named {
-        Some(path) => path.to_owned(),
-        None => board_store::settings(tx, board).await?.default_dir.ok_or_else(|| {
-            KanbanError::at(
-                CardField::WorkspacePath,
-                format!(
-                    "the workspace {} needs an absolute path, because this board has no directory of its own",
-                    params.workspace
-                ),
-            )
-        })?,
-    };
-    let path = input::directory(core, &path)?;
-    if params.workspace == WorkspaceKind::Dir {
-        return Ok(Workspace { path: Some(path), ..Workspace::default() });
-    }
-    if !Path::new(&path).join(".git").exists() {
-        return Err(KanbanError::at(
-            CardField::WorkspacePath,
-            format!("{path} is not the top of a git repository; name its top directory, or use dir:{path}"),
-        ));
-    }
-    let branch = branch.map(input::branch).transpose()?;
-    Ok(Workspace { path: None, repository: Some(path), branch })
 }
 
 pub(super) async fn open_question(

@@ -1,4 +1,4 @@
-//! What a card says: its text, its people, its limits.
+//! What a card says: its text, its people, its limits, its place.
 
 use protocol::{CardField, CardId, CardRef, CardState, CardWritten, EditCardParams};
 use serde_json::json;
@@ -8,7 +8,7 @@ use super::boards::load_for_write;
 use super::card_row::{CardRow, load};
 use super::event::{self, NewEvent};
 use super::undo::{self, Inverse};
-use super::{KanbanError, input, repeat, store, view};
+use super::{KanbanError, input, place, repeat, store, view};
 use crate::{Actor, Core, audit};
 
 /// Changes what a card says.
@@ -72,12 +72,16 @@ pub(super) async fn edit_in(
             after.failures = 0;
         }
     }
+    place::edit(core, tx, before, params, &mut after).await?;
     let had = store::labels_of(tx, before.id).await?;
     let labels = params.labels.as_deref().map(input::labels).transpose()?.unwrap_or_else(|| had.clone());
     if after == *before && labels == had {
         return Ok(None);
     }
-    let inverse = Inverse::restore(tx, before).await?;
+    let mut inverse = Inverse::restore(tx, before).await?;
+    if place::differs(before, &after) {
+        inverse = inverse.with_place(before);
+    }
     let card = write_fields(core, tx, actor, before, &after, &labels, "edited").await?;
     Ok(Some((card, inverse)))
 }
@@ -148,6 +152,11 @@ fn difference(before: &CardRow, after: &CardRow, had: &[String], labels: &[Strin
     note("max_runtime_s", json!(before.max_runtime_s), json!(after.max_runtime_s));
     note("max_tokens", json!(before.max_tokens), json!(after.max_tokens));
     note("max_cost_micros", json!(before.max_cost_micros), json!(after.max_cost_micros));
+    note("workspace", json!(before.workspace_kind), json!(after.workspace_kind));
+    note("workspace_path", json!(before.workspace_path), json!(after.workspace_path));
+    note("repository", json!(before.repository), json!(after.repository));
+    note("branch", json!(before.branch), json!(after.branch));
+    note("shared_dir", json!(before.shared_dir), json!(after.shared_dir));
     if after.body != before.body {
         detail.insert("body".into(), json!({ "from_bytes": before.body.len(), "to_bytes": after.body.len() }));
     }

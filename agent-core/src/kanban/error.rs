@@ -21,6 +21,8 @@ pub enum KanbanError {
     Field {
         /// Which one.
         field: CardField,
+        /// What kind of failure it is.
+        code: ErrorCode,
         /// Why, and what would be.
         text: String,
     },
@@ -38,13 +40,14 @@ pub enum KanbanError {
 impl KanbanError {
     /// A field of a card is not acceptable, and why.
     pub(super) fn at(field: CardField, text: impl Into<String>) -> Self {
-        Self::Field { field, text: text.into() }
+        Self::Field { field, code: ErrorCode::Invalid, text: text.into() }
     }
 
     /// The same, about a field of a card.
     pub(super) fn about(self, field: CardField) -> Self {
+        let code = self.code();
         match self {
-            Self::Invalid(text) => Self::Field { field, text },
+            Self::Invalid(text) | Self::NotFound(text) | Self::Conflict(text) => Self::Field { field, code, text },
             other => other,
         }
     }
@@ -64,7 +67,8 @@ impl KanbanError {
         match self {
             Self::NotFound(_) => ErrorCode::NotFound,
             Self::Conflict(_) | Self::Fenced(_) => ErrorCode::Conflict,
-            Self::Invalid(_) | Self::Field { .. } => ErrorCode::Invalid,
+            Self::Invalid(_) => ErrorCode::Invalid,
+            Self::Field { code, .. } => *code,
             Self::Denied(_) => ErrorCode::Denied,
             Self::Internal(error) => error.code(),
         }

@@ -196,10 +196,13 @@ pub(crate) fn branch(text: &str) -> Result<String, KanbanError> {
         || text.contains(bad_char)
         || text.split('/').any(bad_part);
     if bad {
-        return Err(KanbanError::Invalid(format!(
-            "\"{}\" cannot be a branch in git; write a name like feature/search, without spaces",
-            crate::text::excerpt(text, 60)
-        )));
+        return Err(KanbanError::at(
+            CardField::Branch,
+            format!(
+                "\"{}\" cannot be a branch in git; write a name like feature/search, without spaces",
+                crate::text::excerpt(text, 60)
+            ),
+        ));
     }
     Ok(text.to_owned())
 }

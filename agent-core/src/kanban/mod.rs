@@ -22,6 +22,7 @@ pub(crate) mod input;
 mod links;
 mod moves;
 pub(crate) mod pause;
+mod place;
 mod rank;
 mod readiness;
 mod recovery;

@@ -58,7 +58,8 @@ const SET_RANK: &str = "UPDATE kanban_card SET rank = ?3, updated_at = ?4, revis
 const SET_FIELDS: &str = "UPDATE kanban_card
     SET title = ?3, body = ?4, priority = ?5, assignee = ?6, failures = ?7, updated_at = ?8, revision = revision + 1,
         tenant = ?9, skills = ?10, model = ?11, due_at = ?12, repeat = ?13, max_attempts = ?14, max_runtime_s = ?15,
-        max_tokens = ?16, max_cost_micros = ?17
+        max_tokens = ?16, max_cost_micros = ?17, workspace_kind = ?18, workspace_path = ?19, repository = ?20,
+        branch = ?21, shared_dir = ?22
     WHERE id = ?1 AND revision = ?2 AND deleted_at IS NULL";
 // No new revision: it goes with the change of state that found the rule useless.
 const CLEAR_REPEAT: &str = "UPDATE kanban_card SET repeat = NULL WHERE id = ?1";
@@ -348,6 +349,11 @@ pub(super) async fn set_fields(
         .bind(to.max_runtime_s)
         .bind(to.max_tokens)
         .bind(to.max_cost_micros)
+        .bind(to.workspace_kind.as_str())
+        .bind(&to.workspace_path)
+        .bind(&to.repository)
+        .bind(&to.branch)
+        .bind(to.shared_dir)
         .execute(tx)
         .await?;
     Ok(done.rows_affected() == 1)

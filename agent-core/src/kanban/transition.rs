@@ -56,7 +56,7 @@ pub(crate) fn is_legal(cause: Cause, from: CardState, to: CardState) -> bool {
         Cause::Claim => (from, to) == (Ready, Running),
         Cause::Complete => (from, to) == (Running, Done),
         Cause::AskReview => (from, to) == (Running, Review),
-        Cause::AskInput => matches!((from, to), (Running | Triage | Todo | Scheduled | Ready, Blocked)),
+        Cause::AskInput => to == Blocked && from.may_be_blocked(),
         Cause::AwaitParent => (from, to) == (Running, Todo),
         Cause::Recover => matches!((from, to), (Running, Ready | Todo)),
         Cause::GiveUp => (from, to) == (Running, Blocked),

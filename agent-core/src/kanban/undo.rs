@@ -1,6 +1,8 @@
 //! Taking a write back: the inverse operation is stored with the write, for ten minutes, usable from any device.
 
-use protocol::{AttachmentId, BulkRefusal, CardId, CardRef, CardState, CommentId, DecisionId, UndoId, UndoResult};
+use protocol::{
+    AttachmentId, BulkRefusal, CardId, CardRef, CardState, CommentId, DecisionId, UndoId, UndoResult, WorkspaceKind,
+};
 use serde::{Deserialize, Serialize};
 use sqlx::{Connection, SqliteConnection};
 
@@ -83,6 +85,20 @@ pub(crate) struct Before {
     /// The card's revision then.
     #[serde(default)]
     revision: i64,
+    /// Where its worker worked, when the write changed that. Else it is left alone: a run that begins says where it works
+    /// without being a write.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    place: Option<PlaceBefore>,
+}
+
+/// Where a card's worker worked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct PlaceBefore {
+    kind: WorkspaceKind,
+    path: Option<String>,
+    repository: Option<String>,
+    branch: Option<String>,
+    shared: bool,
 }
 
 impl Inverse {
@@ -112,7 +128,22 @@ impl Inverse {
             decision: before.open_decision_id,
             comment: None,
             revision: before.revision,
+            place: None,
         })))
+    }
+
+    /// The same, and where its worker worked.
+    pub(crate) fn with_place(mut self, card: &CardRow) -> Self {
+        if let Self::Restore(before) = &mut self {
+            before.place = Some(PlaceBefore {
+                kind: card.workspace_kind,
+                path: card.workspace_path.clone(),
+                repository: card.repository.clone(),
+                branch: card.branch.clone(),
+                shared: card.shared_dir,
+            });
+        }
+        self
     }
 
     pub(crate) fn with_comment(mut self, added: Option<CommentId>) -> Self {
@@ -280,7 +311,10 @@ async fn take_back(
         Inverse::Restore(before) => {
             // What a decision's answer set in motion is asked again, not done again.
             let repeatable = before.decision.is_none() && before.comment.is_none();
-            let again = Inverse::restore(tx, &card).await?;
+            let mut again = Inverse::restore(tx, &card).await?;
+            if before.place.is_some() {
+                again = again.with_place(&card);
+            }
             let seen = before.revision;
             restore(core, tx, actor, card, *before).await?;
             let now_is = card_row::load_any(tx, CardRef::Id(card_id)).await?;
@@ -420,7 +454,7 @@ async fn restore_fields(
     card: CardRow,
     before: &Before,
 ) -> Result<CardRow, KanbanError> {
-    let wanted = CardRow {
+    let mut wanted = CardRow {
         title: before.title.clone(),
         body: before.body.clone(),
         priority: before.priority,
@@ -437,6 +471,13 @@ async fn restore_fields(
         max_cost_micros: before.max_cost_micros,
         ..card.clone()
     };
+    if let Some(place) = &before.place {
+        wanted.workspace_kind = place.kind;
+        wanted.workspace_path.clone_from(&place.path);
+        wanted.repository.clone_from(&place.repository);
+        wanted.branch.clone_from(&place.branch);
+        wanted.shared_dir = place.shared;
+    }
     let mut card = card;
     if wanted != card || store::labels_of(tx, card.id).await? != before.labels {
         card = write_fields(core, tx, actor, &card, &wanted, &before.labels, "undone").await?;

@@ -59,7 +59,7 @@ pub(crate) struct Worktree {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WorkspaceError {
     /// The repository's directory is not there, or it is no repository.
-    #[error("the repository {} is gone or no longer a git repository; bring it back, or give the card another one", .0.display())]
+    #[error("the repository {} is gone or no longer a git repository; bring it back, or edit the card and name another one, as long as it has no worktree", .0.display())]
     RepositoryGone(PathBuf),
     /// A repository without a commit.
     #[error("the repository {} has no commit yet; make a first one, so that there is something to branch from", .0.display())]
@@ -68,7 +68,9 @@ pub(crate) enum WorkspaceError {
     #[error("{} is in the way of the card's worktree; move it somewhere else", .0.display())]
     InTheWay(PathBuf),
     /// The branch is checked out somewhere else.
-    #[error("the branch {branch} is checked out in {at}; check out another one there, or give the card another branch")]
+    #[error(
+        "the branch {branch} is checked out in {at}; check out another one there, or edit the card and name another branch, as long as it has no worktree"
+    )]
     BranchTaken {
         /// The branch.
         branch: String,

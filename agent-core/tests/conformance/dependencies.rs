@@ -8,8 +8,8 @@
 
 use agent_core::kanban::{self, KanbanError, worker};
 use protocol::{
-    BlockKind, CardId, CardRef, CardState, CreateCardParams, DecisionKind, DecisionVerb, RunOutcome, TaskCard,
-    WaitReason,
+    BlockKind, CardField, CardId, CardRef, CardState, CreateCardParams, DecisionKind, DecisionVerb, ErrorCode,
+    RunOutcome, TaskCard, WaitReason,
 };
 
 use crate::support::{START_MS, World, ada};
@@ -164,7 +164,7 @@ async fn unknown_and_deleted_cards_are_refused_at_either_end() {
         }
         let params = CreateCardParams { parents: vec![other], ..titled("child") };
         let error = kanban::create_card(&world.core, &ada(), params).await.unwrap_err();
-        assert!(matches!(error, KanbanError::NotFound(_)), "{error}");
+        assert_eq!((error.field(), error.code()), (Some(CardField::Parents), ErrorCode::NotFound), "{error}");
     }
     assert_eq!(fingerprint(&world).await, before);
     world.check_invariants().await;

@@ -1,7 +1,7 @@
 //! Refusals name the field of a card that is to blame, for forms.
 
 use agent_core::kanban::{self, KanbanError};
-use protocol::{CardField, CreateCardParams, EditCardParams, ErrorCode, WorkspaceKind};
+use protocol::{CardField, CardRef, CreateCardParams, EditCardParams, ErrorCode, WorkspaceKind};
 
 use crate::support::{World, ada};
 
@@ -19,6 +19,15 @@ async fn a_refusal_of_a_new_card_names_the_field() {
     let no_repository = tempfile::tempdir().unwrap();
     let no_repository =
         CreateCardParams { workspace: WorkspaceKind::Worktree, ..place(no_repository.path().to_str().unwrap()) };
+    let repository = tempfile::tempdir().unwrap();
+    std::fs::create_dir(repository.path().join(".git")).unwrap();
+    let no_branch = CreateCardParams {
+        workspace: WorkspaceKind::Worktree,
+        branch: Some("two words".into()),
+        ..place(repository.path().to_str().unwrap())
+    };
+    kanban::create_board(&world.core, &ada(), "side", "").await.unwrap();
+    let beside = world.create_with(CreateCardParams { board: "side".into(), ..params() }).await;
     for (wrong, field) in [
         (CreateCardParams { title: " ".into(), ..params() }, CardField::Title),
         (CreateCardParams { title: "two\nlines".into(), ..params() }, CardField::Title),
@@ -35,6 +44,9 @@ async fn a_refusal_of_a_new_card_names_the_field() {
         (place("relative"), CardField::WorkspacePath),
         (place("/there/is/none"), CardField::WorkspacePath),
         (no_repository, CardField::WorkspacePath),
+        (CreateCardParams { branch: Some("b".into()), ..params() }, CardField::Branch),
+        (no_branch, CardField::Branch),
+        (CreateCardParams { parents: vec![CardRef::Id(beside.id)], ..params() }, CardField::Parents),
         (CreateCardParams { scheduled_at: Some(FAR), ..params() }, CardField::ScheduledAt),
         (CreateCardParams { scheduled_at: Some(i64::MAX), ..params() }, CardField::ScheduledAt),
         (CreateCardParams { due_at: Some(i64::MAX), ..params() }, CardField::DueAt),

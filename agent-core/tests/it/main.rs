@@ -9,6 +9,7 @@ mod boards;
 mod fields;
 mod import;
 mod kanban;
+mod place;
 mod planning;
 mod profiles;
 mod provider;

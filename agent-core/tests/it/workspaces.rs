@@ -6,8 +6,8 @@ use std::process::Command;
 use agent_core::kanban::worker::{self, BlockWords, Handover};
 use agent_core::kanban::{self, CommitFirst, KanbanError, housekeeping};
 use protocol::{
-    BlockKind, CardChanges, CardRef, CardState, CreateCardParams, FileDiffParams, FileStatus, MergeVerdict,
-    MoveCardParams, RunOutcome, TaskCard, WorkspaceKind,
+    BlockKind, CardChanges, CardRef, CardState, CreateCardParams, EditCardParams, FileDiffParams, FileStatus,
+    MergeVerdict, MoveCardParams, RunOutcome, TaskCard, WorkspaceKind,
 };
 
 use crate::support::{World, ada};
@@ -146,13 +146,26 @@ async fn an_existing_branch_is_used_and_a_taken_one_is_told() {
 
     let taken = worktree_card_on(&world, &repo, Some("main")).await;
     let error = start_fails(&world).await.to_string();
-    assert!(
-        error.contains("the branch main is checked out in") && error.contains("give the card another branch"),
-        "{error}"
-    );
+    assert!(error.contains("the branch main is checked out in") && error.contains("name another branch"), "{error}");
     let detail = kanban::card_detail(&world.core, CardRef::Id(taken.id)).await.unwrap();
     assert_eq!(detail.runs[0].outcome, Some(RunOutcome::SpawnFailed));
     assert!(kanban::claim_next(&world.core, "test").await.unwrap().is_none(), "it is not tried again at once");
+
+    // What the message tells people to do can be done, until there is a worktree.
+    world.forget_processes().await;
+    let edit = |revision, branch: &str| EditCardParams {
+        branch: Some(branch.into()),
+        ..EditCardParams::of(taken.id, revision)
+    };
+    let named = world.card(&taken).await.revision;
+    let edited = kanban::edit_card(&world.core, &ada(), edit(named, "feature/y")).await.unwrap();
+    world.clock.advance_ms(60 * 60_000);
+    world.claim_and_start().await;
+    assert_eq!(git(&tree(&world, &taken), &["branch", "--show-current"]), "feature/y");
+    let error = kanban::edit_card(&world.core, &ada(), edit(world.card(&taken).await.revision, "z")).await.unwrap_err();
+    assert!(error.to_string().contains("is running"), "{error}");
+    let undone = kanban::undo(&world.core, &ada(), edited.undo.unwrap()).await;
+    assert!(undone.is_err(), "it has a worktree on that branch now");
 }
 
 #[tokio::test]

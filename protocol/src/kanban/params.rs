@@ -174,6 +174,18 @@ pub struct EditCardParams {
     /// Cost of all runs together, in millionths of a dollar.
     #[serde(default)]
     pub max_cost_micros: Option<i64>,
+    /// Where its worker works. So with the two that follow, as long as it does not run and nothing was made for it.
+    #[serde(default)]
+    pub workspace: Option<WorkspaceKind>,
+    /// Absolute path of the directory, or of the repository; `Some("")` for the board's.
+    #[serde(default)]
+    pub workspace_path: Option<String>,
+    /// The branch of a worktree; `Some("")` for one named after the card.
+    #[serde(default)]
+    pub branch: Option<String>,
+    /// Whether others may work in its directory at the same time.
+    #[serde(default)]
+    pub shared_dir: Option<bool>,
 }
 
 impl EditCardParams {
@@ -197,6 +209,10 @@ impl EditCardParams {
             max_runtime_s: None,
             max_tokens: None,
             max_cost_micros: None,
+            workspace: None,
+            workspace_path: None,
+            branch: None,
+            shared_dir: None,
         }
     }
 }

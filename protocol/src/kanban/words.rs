@@ -144,6 +144,12 @@ impl CardState {
             Self::Archived => &[Self::Triage, Self::Todo, Self::Ready, Self::Done],
         }
     }
+
+    /// Whether a card in it can be blocked with a question: it is not finished, and asks nothing yet.
+    #[must_use]
+    pub const fn may_be_blocked(self) -> bool {
+        matches!(self, Self::Running | Self::Triage | Self::Todo | Self::Scheduled | Self::Ready)
+    }
 }
 
 closed_enum! {

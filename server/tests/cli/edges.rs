@@ -193,4 +193,12 @@ fn a_branch_is_one_that_git_can_make() {
     assert_eq!(ran.code, 0, "{ran:?}");
     let shown = home.run(&["kanban", "show", "1"]).stdout;
     assert!(shown.contains("\nbranch      feature/x\n") && shown.contains("\nworkspace   worktree of "), "{shown}");
+    let ran = home.run(&["kanban", "edit", "1", "--branch", "feature/y"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let shown = home.run(&["kanban", "show", "1"]).stdout;
+    assert!(shown.contains("\nbranch      feature/y\n"), "{shown}");
+    let ran = home.run(&["kanban", "edit", "1", "--workspace", "scratch", "--branch", "feature/y"]);
+    assert!(ran.code == 1 && ran.stderr.contains("only a worktree has a branch"), "{ran:?}");
+    let ran = home.run(&["kanban", "edit", "1", "--workspace", "scratch"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
 }

@@ -173,7 +173,7 @@ async fn prepare_workspace(core: &Core, card: &CardRow) -> Result<Place, KanbanE
                 return Ok(plain(path));
             }
             Err(KanbanError::Invalid(format!(
-                "the card's directory {} is gone; make it again or edit the card",
+                "the card's directory {} is gone; make it again, or edit the card and name another one",
                 path.display()
             )))
         }

@@ -111,6 +111,13 @@ pub async fn add_comment(params: AddCommentParams) -> Result<CommentAdded, ApiEr
     Ok(agent_core::kanban::add_comment(&cx.core, &cx.actor, params).await?)
 }
 
+/// Blocks a card with a question to a person; a worker that has it is ended.
+#[server(endpoint = "kanban/block", input = Json)]
+pub async fn block_card(id: CardId, reason: String) -> Result<CardWritten, ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    Ok(agent_core::kanban::block_card(&cx.core, &cx.actor, CardRef::Id(id), &reason).await?)
+}
+
 /// Takes a running card back from its worker.
 #[server(endpoint = "kanban/reclaim", input = Json)]
 pub async fn reclaim_card(id: CardId, reason: String) -> Result<CardWritten, ApiError> {
@@ -172,6 +179,14 @@ pub async fn create_swarm(params: SwarmParams) -> Result<SwarmMade, ApiError> {
 pub async fn search_cards(text: String, board: Option<BoardId>) -> Result<Vec<TaskCard>, ApiError> {
     let cx = crate::ctx::ctx().await?;
     Ok(agent_core::kanban::search_cards(&cx.core, &text, board, 20).await?)
+}
+
+/// Cards of a board that contain the words, newest first; an empty slug means the default board.
+#[server(endpoint = "kanban/search-board", input = Json)]
+pub async fn search_board(slug: String, text: String) -> Result<Vec<TaskCard>, ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    let (board, _) = agent_core::kanban::board_settings(&cx.core, &slug).await?;
+    Ok(agent_core::kanban::search_cards(&cx.core, &text, Some(board.id), 20).await?)
 }
 
 /// All boards, archived ones last.

@@ -9,7 +9,7 @@ use protocol::{CardRef, EditCardParams};
 use super::Cx;
 use super::write::wrote;
 use crate::cli::error::CliError;
-use crate::cli::parse;
+use crate::cli::parse::{self, Workspace};
 
 /// All that are kept.
 pub(super) const PRIORITIES: RangeInclusive<i64> = i32::MIN as i64..=i32::MAX as i64;
@@ -58,6 +58,15 @@ pub(super) struct EditArgs {
     /// Cost of all its runs in dollars; 0 or nothing for no limit.
     #[arg(long, allow_negative_numbers = true, value_parser = parse::limit(parse::dollars), value_name = "DOLLARS")]
     max_cost: Option<i64>,
+    /// scratch, dir:/absolute/path or worktree:/absolute/path; as long as it does not run and has no worktree.
+    #[arg(long, value_parser = parse::workspace, value_name = "WORKSPACE")]
+    workspace: Option<Workspace>,
+    /// The branch of a worktree; empty for one named after the card.
+    #[arg(long)]
+    branch: Option<String>,
+    /// Others may work in its directory at the same time: yes or no.
+    #[arg(long, value_name = "YES|NO", value_parser = parse::yes_or_no)]
+    shared_dir: Option<bool>,
     /// The result of a finished card; `-` reads it from stdin.
     #[arg(long, visible_alias = "summary", value_name = "TEXT")]
     result: Option<String>,
@@ -85,6 +94,10 @@ impl EditArgs {
             max_runtime_s: self.max_runtime,
             max_tokens: self.max_tokens,
             max_cost_micros: self.max_cost,
+            workspace: self.workspace.as_ref().map(|workspace| workspace.kind),
+            workspace_path: self.workspace.and_then(|workspace| workspace.path),
+            branch: self.branch,
+            shared_dir: self.shared_dir,
             ..EditCardParams::of(card.id, card.revision)
         };
         let changes = params != EditCardParams::of(card.id, card.revision);

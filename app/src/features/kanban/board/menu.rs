@@ -143,7 +143,7 @@ fn everything(board: Board, ui: BoardUi, toasts: Toasts, id: CardId) -> Vec<Menu
     let steps = Step::legal(card.state, Step::rests(card.wait.as_ref())).iter().filter(|step| match step {
         Step::Retry | Step::Reclaim => true,
         Step::Reassign => card.state == CardState::Running,
-        Step::Model => false,
+        Step::Model | Step::Block => false,
     });
     items.extend(steps.map(|&step| item(step.name(), step.icon(), "", move || ui.open_form(Form::Recover(step, id)))));
     items.push(item(t::kanban_edit(), Icon::Edit, "E", move || ui.open_editor(id)));
@@ -157,6 +157,10 @@ fn everything(board: Board, ui: BoardUi, toasts: Toasts, id: CardId) -> Vec<Menu
     items.push(item(t::kanban_depends(), Icon::Link, "D", move || ui.open_form(Form::Depends(id))));
     if matches!(card.state, CardState::Triage | CardState::Todo | CardState::Scheduled | CardState::Ready) {
         items.push(item(t::kanban_schedule(), Icon::Clock, "", move || ui.open_form(Form::Schedule(vec![id]))));
+    }
+    if card.state.may_be_blocked() {
+        let block = Step::Block;
+        items.push(item(block.name(), block.icon(), "", move || ui.open_form(Form::Recover(block, id))));
     }
     items.push(item(t::kanban_select(), Icon::Check, "X", move || board.toggle(id)));
     items.push(item(t::kanban_save_template(), Icon::Copy, "", move || ui.open_form(Form::SaveTemplate(id))));

@@ -1,12 +1,12 @@
 //! What the card waits for and what waits for it: chips to follow, add and remove, and a map of what is around.
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use protocol::{BoardId, CardId, CardLink, CardRef, LinkWritten};
+use protocol::{BoardId, CardId, CardLink, CardRef, LinkWritten, TaskCard};
 
 use super::model::CardPage;
 use crate::error::ApiError;
 use crate::features::kanban::extra::{Extra, extra};
-use crate::features::kanban::form::{finder, undo_later};
+use crate::features::kanban::form::{Among, finder, undo_later};
 use crate::features::kanban::server_fns::{link_cards, unlink_cards};
 use crate::features::kanban::words;
 use crate::i18n::t;
@@ -167,8 +167,8 @@ pub fn picker(own: CardId, board: BoardId, linked: Callback<()>, toasts: Toasts)
                 on:click=move |_| side.set(which)>{name}</button>
         }
     };
-    let add = Callback::new(move |other: CardRef| {
-        let (parent, child) = side.get_untracked().ends(own, other);
+    let add = Callback::new(move |other: TaskCard| {
+        let (parent, child) = side.get_untracked().ends(own, CardRef::Id(other.id));
         problem.set(String::new());
         spawn_local(async move {
             match link_cards(parent, child).await {
@@ -188,7 +188,7 @@ pub fn picker(own: CardId, board: BoardId, linked: Callback<()>, toasts: Toasts)
                 {choice(Side::Before, t::links_this_waits())}
                 {choice(Side::After, t::links_this_is_needed())}
             </div>
-            {finder(t::links_card(), own, board, add, problem)}
+            {finder(t::links_card(), Among::Others(board, own), add, problem.into())}
         </div>
     }
     .into_any()

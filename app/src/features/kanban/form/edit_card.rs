@@ -71,7 +71,7 @@ fn EditForm(
                 <PriorityField value=priority />
             </div>
             {more.labels(problem)}
-            {more.fields(false, problem)}
+            {more.fields(None, problem)}
             {clashes_view(fields, save)}
             <p class="field-error" role="alert">{problem.elsewhere()}</p>
             <div class="btn-row">

@@ -2,9 +2,10 @@
 use std::time::Duration;
 
 use leptos::prelude::*;
-use protocol::{BoardId, CardId, CardRef};
+use protocol::{BoardId, CardId, TaskCard};
 
-use crate::features::kanban::server_fns::search_cards;
+use crate::error::ApiError;
+use crate::features::kanban::server_fns::{search_board, search_cards};
 use crate::features::kanban::words;
 use crate::i18n::t;
 use crate::ui::time::rested;
@@ -15,22 +16,51 @@ const TYPED: Duration = Duration::from_millis(250);
 /// Cards shown at once.
 const SHOWN: usize = 8;
 
-/// A field, and below it the cards of the board that fit, without the card itself.
+/// Among which cards is looked.
+#[derive(Debug, Clone)]
+pub(crate) enum Among {
+    /// Those of the board without the card itself.
+    Others(BoardId, CardId),
+    /// All of the board of that slug; the field is one of a form.
+    Board(String),
+}
+
+impl Among {
+    async fn search(self, words: String) -> Result<Vec<TaskCard>, ApiError> {
+        match self {
+            Self::Others(board, own) => {
+                let mut cards = search_cards(words, Some(board)).await?;
+                cards.retain(|card| card.id != own);
+                Ok(cards)
+            }
+            Self::Board(slug) => search_board(slug, words).await,
+        }
+    }
+}
+
+/// A field, and below it the cards that fit.
 pub(crate) fn finder(
     label: &'static str,
-    own: CardId,
-    board: BoardId,
-    chosen: Callback<CardRef>,
-    problem: RwSignal<String>,
+    among: Among,
+    chosen: Callback<TaskCard>,
+    problem: Signal<String>,
 ) -> AnyView {
     let text = RwSignal::new(String::new());
+    let is_part = matches!(among, Among::Board(_));
+    let choose = move |card: TaskCard| {
+        chosen.run(card);
+        if is_part {
+            text.set(String::new());
+        }
+    };
     let rested = rested(text, TYPED);
     let found = LocalResource::new(move || {
         let text = rested.get();
         let words = text.trim().to_owned();
         // A letter alone is in every card; a digit alone is a card's number.
         let is_enough = words.len() > 1 || words.parse::<u8>().is_ok();
-        async move { if is_enough { search_cards(words, Some(board)).await.map(Some) } else { Ok(None) } }
+        let among = among.clone();
+        async move { if is_enough { among.search(words).await.map(Some) } else { Ok(None) } }
     });
     let hits = move || {
         Suspend::new(async move {
@@ -41,14 +71,14 @@ pub(crate) fn finder(
             };
             let rows: Vec<AnyView> = cards
                 .into_iter()
-                .filter(|card| card.id != own)
                 .take(SHOWN)
                 .map(|card| {
-                    let id = card.id;
+                    let title = card.title.clone();
+                    let found = card.clone();
                     view! {
-                        <button type="button" class="menu-item finder-item" on:click=move |_| chosen.run(CardRef::Id(id))>
+                        <button type="button" class="menu-item finder-item" on:click=move |_| choose(found.clone())>
                             <span class=format!("link-sign {}", words::state_tone(card.state).class())>{icon(words::state_icon(card.state))}</span>
-                            <span class="link-title"><span class="card-number">{words::label(card.number)}</span>" "{card.title}</span>
+                            <span class="link-title"><span class="card-number">{words::label(card.number)}</span>" "{title}</span>
                             <span class="muted">{words::state_name(card.state)}</span>
                         </button>
                     }
@@ -63,7 +93,7 @@ pub(crate) fn finder(
         })
     };
     view! {
-        <TextField label=label value=text placeholder=t::kanban_find_card() error=problem autofocus=true />
+        <TextField label=label value=text placeholder=t::kanban_find_card() error=problem autofocus=!is_part />
         <div class="finder" aria-live="polite"><Suspense>{hits}</Suspense></div>
     }
     .into_any()

@@ -6,6 +6,7 @@ mod finder;
 mod more;
 mod new_card;
 mod problem;
+mod waits;
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -21,7 +22,7 @@ use crate::ui::{Dialog, SelectField, Toasts, later};
 pub fn edit_in_place(detail: CardDetail, on_saved: Callback<TaskCard>, cancel: Callback<()>) -> AnyView {
     later(edit_card::in_place(detail, on_saved, cancel))
 }
-pub(crate) use finder::finder;
+pub(crate) use finder::{Among, finder};
 
 /// What a new card starts with.
 #[derive(Debug, Clone, Copy, Default)]

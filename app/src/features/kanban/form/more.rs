@@ -1,13 +1,17 @@
-//! What most cards never need: labels, workspace, time, repetition, model, budgets.
+//! What most cards never need: labels, what it waits for, workspace, time, repetition, model, budgets.
 use leptos::prelude::*;
 use protocol::{CardDetail, CardField, CreateCardParams, EditCardParams, WorkspaceKind};
 
 use super::problem::Problem;
+use super::waits::Waits;
 use crate::i18n::t;
 use crate::ui::{SelectField, TextField};
 
 /// Which field makes no sense, and why.
 pub(super) type Wrong = (CardField, String);
+
+/// What the draft keeps of a directory in which others may work, too.
+const SHARED: &str = "shared";
 
 /// The fields, as text.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +22,9 @@ pub(super) struct More {
     model: RwSignal<String>,
     workspace: RwSignal<String>,
     path: RwSignal<String>,
+    branch: RwSignal<String>,
+    /// Empty, or [`SHARED`].
+    shared: RwSignal<String>,
     start_at: RwSignal<String>,
     due_at: RwSignal<String>,
     repeat: RwSignal<String>,
@@ -48,6 +55,19 @@ fn dollars_of(micros: Option<i64>) -> String {
     micros.map(|micros| format!("{}.{:02}", micros / 1_000_000, micros % 1_000_000 / 10_000)).unwrap_or_default()
 }
 
+fn shared(is: bool) -> String {
+    if is { SHARED } else { "" }.to_owned()
+}
+
+/// The directory or repository that a card was given.
+fn path_of(detail: &CardDetail) -> Option<&String> {
+    match detail.workspace_kind {
+        WorkspaceKind::Scratch => None,
+        WorkspaceKind::Dir => detail.workspace_path.as_ref(),
+        WorkspaceKind::Worktree => detail.settings.repository.as_ref(),
+    }
+}
+
 impl More {
     pub(super) fn new() -> Self {
         Self {
@@ -57,6 +77,8 @@ impl More {
             model: text(""),
             workspace: text(WorkspaceKind::Scratch.as_str()),
             path: text(""),
+            branch: text(""),
+            shared: text(""),
             start_at: text(""),
             due_at: text(""),
             repeat: text(""),
@@ -76,7 +98,7 @@ impl More {
     }
 
     /// What a card has of it, in the order of [`Self::said_by`].
-    pub(super) fn of_card(self) -> [RwSignal<String>; 10] {
+    pub(super) fn of_card(self) -> [RwSignal<String>; 14] {
         [
             self.labels,
             self.tenant,
@@ -88,18 +110,22 @@ impl More {
             self.minutes,
             self.tokens,
             self.dollars,
+            self.workspace,
+            self.path,
+            self.branch,
+            self.shared,
         ]
     }
 
     /// Everything a new card can be given.
     pub(super) fn of_new_card(self) -> Vec<RwSignal<String>> {
         let mut all = self.of_card().to_vec();
-        all.extend([self.workspace, self.path, self.start_at]);
+        all.push(self.start_at);
         all
     }
 
     /// Their names.
-    pub(super) fn names() -> [&'static str; 10] {
+    pub(super) fn names() -> [&'static str; 14] {
         [
             t::kanban_labels(),
             t::kanban_tenant(),
@@ -111,11 +137,15 @@ impl More {
             t::kanban_max_minutes(),
             t::kanban_max_tokens(),
             t::kanban_max_dollars(),
+            t::kanban_workspace(),
+            t::kanban_workspace_path(),
+            t::kanban_branch(),
+            t::kanban_shared_dir(),
         ]
     }
 
     /// What a card says, as text.
-    pub(super) fn said_by(detail: &CardDetail) -> [String; 10] {
+    pub(super) fn said_by(detail: &CardDetail) -> [String; 14] {
         let (card, set) = (&detail.card, &detail.settings);
         [
             card.labels.join(", "),
@@ -129,6 +159,10 @@ impl More {
             number(set.max_runtime_s.map(|seconds| seconds.div_ceil(60))),
             number(set.max_tokens),
             dollars_of(card.max_cost_micros),
+            detail.workspace_kind.to_string(),
+            path_of(detail).cloned().unwrap_or_default(),
+            set.branch.clone().unwrap_or_default(),
+            shared(set.shared_dir),
         ]
     }
 
@@ -140,6 +174,8 @@ impl More {
         self.model.set(params.model.clone().unwrap_or_default());
         self.workspace.set(params.workspace.to_string());
         self.path.set(params.workspace_path.clone().unwrap_or_default());
+        self.branch.set(params.branch.clone().unwrap_or_default());
+        self.shared.set(shared(params.shared_dir));
         self.repeat.set(params.repeat.clone().unwrap_or_default());
         self.attempts.set(number(params.max_attempts));
         self.minutes.set(number(params.max_runtime_s.map(|seconds| seconds.div_ceil(60))));
@@ -155,10 +191,11 @@ impl More {
             tenant: some(self.tenant),
             skills: words(self.skills),
             model: some(self.model),
-            workspace: self.workspace.read_untracked().parse().unwrap_or_default(),
-            // Its field is not shown for a directory that Hermes makes.
-            workspace_path: some(self.path)
-                .filter(|_| *self.workspace.read_untracked() != WorkspaceKind::Scratch.as_str()),
+            workspace: self.kind(),
+            // What is not shown for this kind is not meant.
+            workspace_path: some(self.path).filter(|_| self.kind() != WorkspaceKind::Scratch),
+            branch: some(self.branch).filter(|_| self.kind() == WorkspaceKind::Worktree),
+            shared_dir: self.kind() == WorkspaceKind::Dir && self.is_shared(),
             scheduled_at: time(self.start_at, CardField::ScheduledAt)?,
             due_at: time(self.due_at, CardField::DueAt)?,
             repeat: some(self.repeat),
@@ -185,6 +222,8 @@ impl More {
         let attempts = self.attempts()?;
         let tokens = self.tokens()?;
         let cost = self.micros()?;
+        let kind = self.kind();
+        let moves = kind != before.workspace_kind;
         Ok(EditCardParams {
             labels: (labels != card.labels).then_some(labels),
             tenant: changed(self.tenant, card.tenant.as_ref()),
@@ -197,8 +236,23 @@ impl More {
                 .then(|| minutes.unwrap_or(0).saturating_mul(60)),
             max_tokens: (tokens != set.max_tokens).then(|| tokens.unwrap_or(0)),
             max_cost_micros: (dollars_of(cost) != dollars_of(card.max_cost_micros)).then(|| cost.unwrap_or(0)),
+            workspace: moves.then_some(kind),
+            // What is not shown for this kind is not meant.
+            workspace_path: changed(self.path, path_of(before).filter(|_| !moves))
+                .filter(|_| kind != WorkspaceKind::Scratch),
+            branch: changed(self.branch, set.branch.as_ref().filter(|_| !moves))
+                .filter(|_| kind == WorkspaceKind::Worktree),
+            shared_dir: (kind == WorkspaceKind::Dir && self.is_shared() != set.shared_dir).then(|| self.is_shared()),
             ..EditCardParams::of(card.id, card.revision)
         })
+    }
+
+    fn kind(self) -> WorkspaceKind {
+        self.workspace.read_untracked().parse().unwrap_or_default()
+    }
+
+    fn is_shared(self) -> bool {
+        *self.shared.read_untracked() == SHARED
     }
 
     fn attempts(self) -> Result<Option<u32>, Wrong> {
@@ -225,27 +279,49 @@ impl More {
             .into_any()
     }
 
-    /// The fields, folded away. A new card can also be given a workspace and a time to start.
-    pub(super) fn fields(self, is_new: bool, problem: Problem) -> AnyView {
+    /// Where its worker works.
+    fn place(self, problem: Problem) -> AnyView {
         let kinds = [
             (WorkspaceKind::Scratch, t::kanban_workspace_scratch()),
             (WorkspaceKind::Dir, t::kanban_workspace_dir()),
             (WorkspaceKind::Worktree, t::kanban_workspace_worktree()),
         ];
         let kinds = kinds.map(|(kind, name)| (kind.to_string(), name.to_owned())).to_vec();
-        let needs_path = move || *self.workspace.read() != WorkspaceKind::Scratch.as_str();
-        let place = is_new.then(|| view! {
-            <SelectField label=t::kanban_workspace() value=self.workspace options=kinds.clone() />
-            <Show when=needs_path>
+        let kind = Memo::new(move |_| {
+            self.workspace.track();
+            self.kind()
+        });
+        view! {
+            <SelectField label=t::kanban_workspace() value=self.workspace options=kinds />
+            <Show when=move || kind.get() != WorkspaceKind::Scratch>
                 <TextField label=t::kanban_workspace_path() value=self.path placeholder="/home/you/project" hint=t::kanban_workspace_hint() error=problem.at(CardField::WorkspacePath) />
             </Show>
+            <Show when=move || kind.get() == WorkspaceKind::Worktree>
+                <TextField label=t::kanban_branch() value=self.branch placeholder="feature/search" hint=t::kanban_branch_hint() error=problem.at(CardField::Branch) />
+            </Show>
+            <Show when=move || kind.get() == WorkspaceKind::Dir>
+                <label class="check">
+                    <input type="checkbox" prop:checked=move || *self.shared.read() == SHARED
+                        on:change=move |event| self.shared.set(shared(event_target_checked(&event))) />
+                    <span>{t::kanban_shared_dir()}</span>
+                </label>
+            </Show>
+        }
+        .into_any()
+    }
+
+    /// The fields, folded away. A new card can also be given what it waits for and a time to start.
+    pub(super) fn fields(self, new: Option<Waits>, problem: Problem) -> AnyView {
+        let of_new = new.map(|waits| view! {
+            {waits.field(problem)}
             <TextField label=t::kanban_not_before() value=self.start_at kind="datetime-local" error=problem.at(CardField::ScheduledAt) />
         });
         view! {
             <details class="more-fields">
                 <summary>{t::kanban_more_options()}</summary>
                 <div class="more-body">
-                    {place}
+                    {of_new}
+                    {self.place(problem)}
                     <div class="field-pair">
                         <TextField label=t::kanban_due() value=self.due_at kind="datetime-local" error=problem.at(CardField::DueAt) />
                         <TextField label=t::kanban_repeat() value=self.repeat placeholder=t::kanban_repeat_placeholder() error=problem.at(CardField::Repeat) />

@@ -6,6 +6,7 @@ use protocol::{BoardId, CardField, CardTemplate, CreateCardParams};
 use super::draft::Draft;
 use super::more::More;
 use super::problem::Problem;
+use super::waits::Waits;
 use super::{AssigneeField, NewCardDefaults, PriorityField, undo_later};
 use crate::features::kanban::server_fns::{CreateCard, delete_template, read_templates, save_template};
 use crate::features::kanban::words;
@@ -24,10 +25,11 @@ pub(super) fn form(new_card: NewCard) -> AnyView {
     let triage = new_card.defaults.get_value().triage;
     new_card.defaults.set_value(NewCardDefaults::default());
     let start = RwSignal::new(if triage { "triage" } else { "now" }.to_owned());
-    let more = More::new();
-    let mut fields = vec![title, body, assignee, priority, start];
+    let (more, waits) = (More::new(), board.with_value(|board| Waits::on(board)));
+    let mut fields = vec![title, body, assignee, priority, start, waits.text()];
     fields.extend(more.of_new_card());
     let draft = Draft::of(fields);
+    waits.check();
     if triage {
         start.set("triage".to_owned());
     }
@@ -53,6 +55,7 @@ pub(super) fn form(new_card: NewCard) -> AnyView {
             priority: priority.read_untracked().parse().unwrap_or(0),
             triage: *start.read_untracked() == "triage",
             blocked: *start.read_untracked() == "blocked",
+            parents: waits.parents(),
             idempotency_key: Some(key.get_value()),
             ..filled
         };
@@ -127,7 +130,7 @@ pub(super) fn form(new_card: NewCard) -> AnyView {
             </div>
             <SelectField label=t::kanban_start() value=start options=starts />
             {more.labels(problem)}
-            {more.fields(true, problem)}
+            {more.fields(Some(waits), problem)}
             <div class="dialog-foot btn-row">
                 <p class="field-error foot-error" role="alert">{problem.elsewhere()}</p>
                 <Button kind=ButtonKind::Primary submit=true busy>{t::kanban_create()}</Button>

@@ -8,7 +8,7 @@ use protocol::{
 use super::Step;
 use crate::error::ApiError;
 use crate::features::kanban::form::{assignee_select, undo_later};
-use crate::features::kanban::server_fns::{edit_card, read_card, reclaim_card, retry_card};
+use crate::features::kanban::server_fns::{block_card, edit_card, read_card, reclaim_card, retry_card};
 use crate::features::kanban::words;
 use crate::i18n::t;
 use crate::ui::{Button, ButtonKind, Drafts, ErrorState, TextArea, TextField, Toasts, skeleton_rows};
@@ -63,6 +63,7 @@ impl Fields {
             Step::Reassign => edit_latest(EditCardParams { assignee, ..EditCardParams::of(id, revision) }).await,
             Step::Model => edit_latest(EditCardParams { model, ..EditCardParams::of(id, revision) }).await,
             Step::Reclaim => reclaim_card(id, said).await,
+            Step::Block => block_card(id, said).await,
         }
     }
 
@@ -74,6 +75,7 @@ impl Fields {
             Step::Model if self.model.read_untracked().trim().is_empty() => t::recover_model_cleared(&name),
             Step::Model => t::recover_model_set(&name, self.model.read_untracked().trim()),
             Step::Reclaim => t::recover_reclaimed(&name),
+            Step::Block => t::recover_blocked(&name),
         }
     }
 }
@@ -100,8 +102,14 @@ fn form(detail: CardDetail, step: Step, done: Callback<TaskCard>, toasts: Toasts
         before: StoredValue::new(detail.clone()),
     };
     let (busy, problem) = (RwSignal::new(false), RwSignal::new(String::new()));
+    let unsaid = RwSignal::new(String::new());
     expect_context::<Drafts>().hold(Signal::derive(move || !fields.said.read().trim().is_empty()));
     let submit = move || {
+        let says_nothing = step == Step::Block && fields.said.read_untracked().trim().is_empty();
+        unsaid.set(if says_nothing { t::recover_question_needed() } else { "" }.to_owned());
+        if says_nothing {
+            return;
+        }
         busy.set(true);
         spawn_local(async move {
             let answer = fields.send().await;
@@ -132,6 +140,7 @@ fn form(detail: CardDetail, step: Step, done: Callback<TaskCard>, toasts: Toasts
     let what = match step {
         Step::Retry => view! { <TextArea label=t::recover_comment() value=fields.said placeholder=t::recover_comment_placeholder() rows=3 /> }.into_any(),
         Step::Reclaim => view! { <TextField label=t::recover_reason() value=fields.said autofocus=true /> }.into_any(),
+        Step::Block => view! { <TextArea label=t::recover_question() value=fields.said placeholder=t::recover_question_placeholder() error=unsaid autofocus=true /> }.into_any(),
         Step::Reassign | Step::Model => ().into_any(),
     };
     view! {
@@ -179,6 +188,8 @@ fn hint(step: Step, state: CardState) -> &'static str {
         (Step::Model, CardState::Running) => t::recover_hint_model_running(),
         (Step::Model, _) => t::recover_hint_model(),
         (Step::Reclaim, _) => t::recover_hint_reclaim(),
+        (Step::Block, CardState::Running) => t::recover_hint_block_running(),
+        (Step::Block, _) => t::recover_hint_block(),
     }
 }
 
@@ -189,5 +200,7 @@ fn verb(step: Step, running: bool) -> &'static str {
         Step::Reassign => t::recover_do_reassign(),
         Step::Model => t::common_save(),
         Step::Reclaim => t::recover_do_reclaim(),
+        Step::Block if running => t::recover_do_stop_and_block(),
+        Step::Block => t::recover_do_block(),
     }
 }

@@ -1,5 +1,5 @@
-//! Getting a card going again: take it back from its worker, give it to another, change its model, try again. The form's
-//! code is fetched when the first of them opens.
+//! Getting a card going again: take it back from its worker, give it to another, change its model, try again; or let it
+//! wait for a person. The form's code is fetched when the first of them opens.
 mod form;
 
 use leptos::prelude::*;
@@ -21,6 +21,8 @@ pub enum Step {
     Model,
     /// End its worker; another attempt follows.
     Reclaim,
+    /// End its worker, if it has one; a person is asked something first.
+    Block,
 }
 
 impl Step {
@@ -28,10 +30,11 @@ impl Step {
     #[must_use]
     pub fn legal(state: CardState, rests: bool) -> &'static [Self] {
         match state {
-            CardState::Ready if rests => &[Self::Retry, Self::Reassign, Self::Model],
+            CardState::Ready if rests => &[Self::Retry, Self::Reassign, Self::Model, Self::Block],
             CardState::Blocked | CardState::Done => &[Self::Retry, Self::Reassign, Self::Model],
-            CardState::Running => &[Self::Reclaim, Self::Reassign, Self::Model],
+            CardState::Running => &[Self::Reclaim, Self::Reassign, Self::Model, Self::Block],
             CardState::Archived => &[],
+            _ if state.may_be_blocked() => &[Self::Reassign, Self::Model, Self::Block],
             _ => &[Self::Reassign, Self::Model],
         }
     }
@@ -50,6 +53,7 @@ impl Step {
             Self::Reassign => t::recover_reassign(),
             Self::Model => t::recover_model(),
             Self::Reclaim => t::recover_reclaim(),
+            Self::Block => t::recover_block(),
         }
     }
 
@@ -67,6 +71,7 @@ impl Step {
             Self::Reassign => Icon::Agent,
             Self::Model => Icon::Settings,
             Self::Reclaim => Icon::Undo,
+            Self::Block => Icon::Stop,
         }
     }
 }

@@ -63,11 +63,11 @@ pub(super) fn new_board(ui: BoardUi) -> AnyView {
     .into_any()
 }
 
-/// A number as people leave it: empty is none. `Err` when it is no whole number from 1.
-fn number(text: RwSignal<String>) -> Result<Option<u32>, ()> {
-    match text.read_untracked().trim() {
+/// A number as people leave it: empty is none. `Err` when it is no whole number from the least.
+fn number(text: &str, least: u32) -> Result<Option<u32>, ()> {
+    match text.trim() {
         "" => Ok(None),
-        text => text.parse().ok().filter(|number| *number > 0).map(Some).ok_or(()),
+        text => text.parse().ok().filter(|number| *number >= least).map(Some).ok_or(()),
     }
 }
 
@@ -108,15 +108,19 @@ fn settings_form(board: Board, ui: BoardUi, old: BoardSettings) -> AnyView {
     let submit = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         let mut numbers = [None; 3];
-        for (at, (field, wrong)) in
-            [(slots, slots_wrong), (review, review_wrong), (blocked, blocked_wrong)].into_iter().enumerate()
-        {
-            match number(field) {
+        // Without a slot the board stands still; a warning above nothing would always be there.
+        let fields = [
+            (slots, slots_wrong, 0, t::kanban_whole_number_from_0()),
+            (review, review_wrong, 1, t::kanban_whole_number()),
+            (blocked, blocked_wrong, 1, t::kanban_whole_number()),
+        ];
+        for (at, (field, wrong, least, refusal)) in fields.into_iter().enumerate() {
+            match number(&field.read_untracked(), least) {
                 Ok(number) => {
                     numbers[at] = number;
                     wrong.set(String::new());
                 }
-                Err(()) => wrong.set(t::kanban_whole_number().to_owned()),
+                Err(()) => wrong.set(refusal.to_owned()),
             }
         }
         if [slots_wrong, review_wrong, blocked_wrong].iter().any(|wrong| !wrong.read_untracked().is_empty()) {
@@ -178,7 +182,7 @@ fn settings_form(board: Board, ui: BoardUi, old: BoardSettings) -> AnyView {
             <TextArea label=t::kanban_board_description() value=description rows=2 />
             <TextField label=t::kanban_board_dir() value=dir placeholder="/home/you/project" hint=t::kanban_board_dir_hint() />
             <div class="field-pair">
-                <TextField label=t::kanban_board_slots() value=slots kind="number" error=slots_wrong />
+                <TextField label=t::kanban_board_slots() value=slots kind="number" hint=t::kanban_board_slots_hint() error=slots_wrong />
                 <TextField label=t::kanban_board_orchestrator() value=orchestrator />
             </div>
             <div class="field-pair">
@@ -265,5 +269,15 @@ mod tests {
     fn a_name_gives_a_short_name() {
         assert_eq!(super::slug_of("  Home Lab — 2! "), "home-lab-2");
         assert_eq!(super::slug_of("日本"), "");
+    }
+
+    #[test]
+    fn a_number_is_none_or_whole() {
+        assert_eq!(super::number(" ", 0), Ok(None));
+        assert_eq!(super::number(" 3 ", 1), Ok(Some(3)));
+        assert_eq!(super::number("0", 0), Ok(Some(0)));
+        for (text, least) in [("0", 1), ("-1", 0), ("1.5", 0), ("many", 0), ("99999999999", 0)] {
+            assert_eq!(super::number(text, least), Err(()), "{text}");
+        }
     }
 }

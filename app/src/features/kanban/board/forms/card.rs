@@ -1,11 +1,11 @@
 //! Dialogs about cards: a label, what it waits for, when it starts, a template.
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use protocol::{BulkChange, CardDetail, CardId, CardLink, CardRef, CreateCardParams, WorkspaceKind};
+use protocol::{BulkChange, CardDetail, CardId, CardLink, CardRef, CreateCardParams, TaskCard, WorkspaceKind};
 
 use crate::features::kanban::board::BoardUi;
 use crate::features::kanban::board::model::Board;
-use crate::features::kanban::form::finder;
+use crate::features::kanban::form::{Among, finder};
 use crate::features::kanban::server_fns::{link_cards, read_card, save_template, unlink_cards};
 use crate::features::kanban::words;
 use crate::i18n::t;
@@ -141,9 +141,9 @@ fn links(board: Board, ui: BoardUi, detail: CardDetail, changed: Callback<()>) -
             </li>
         }
     };
-    let add = move |parent: CardRef| {
+    let add = move |parent: TaskCard| {
         spawn_local(async move {
-            match link_cards(parent, CardRef::Id(id)).await {
+            match link_cards(CardRef::Id(parent.id), CardRef::Id(id)).await {
                 Ok(_) => changed.run(()),
                 Err(error) => {
                     problem.try_set(error.message);
@@ -155,7 +155,7 @@ fn links(board: Board, ui: BoardUi, detail: CardDetail, changed: Callback<()>) -
     view! {
         <Show when=move || none><p class="hint">{t::kanban_waits_for_nothing()}</p></Show>
         <ul class="link-list">{detail.parents.into_iter().map(row).collect_view()}</ul>
-        {finder(t::kanban_add_dependency(), id, detail.card.board_id, Callback::new(add), problem)}
+        {finder(t::kanban_add_dependency(), Among::Others(detail.card.board_id, id), Callback::new(add), problem.into())}
         <div class="dialog-foot btn-row">
             <Button kind=ButtonKind::Quiet on_press=Callback::new(move |()| ui.form_open.set(false))>{t::common_close()}</Button>
         </div>
