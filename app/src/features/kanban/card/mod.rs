@@ -10,6 +10,7 @@ mod model;
 mod peek;
 mod runs;
 mod sections;
+pub(in crate::features::kanban) mod settings;
 mod triage;
 
 use leptos::prelude::*;
