@@ -5,7 +5,7 @@ use protocol::{BoardId, CardDetail, CardId, RunId, TaskCard};
 
 use super::board::{self, model::Board};
 use super::board::{BoardUi, peek};
-use super::card::{links, log, map, settings};
+use super::card::{history, links, log, map, settings};
 use super::recover::{self, Step};
 use crate::ui::Toasts;
 
@@ -23,6 +23,8 @@ pub enum Extra {
     Recover(CardId, Step, Callback<TaskCard>),
     /// What was set on a card beyond what most have, and the present.
     Settings(RwSignal<CardDetail>, RwSignal<i64>),
+    /// What happened to a card, and the present.
+    History(RwSignal<CardDetail>, RwSignal<i64>),
     /// The panel beside the board.
     Peek(Board, BoardUi),
     /// That a board was put away, and the way back.
@@ -38,6 +40,7 @@ pub fn extra(which: Extra) -> AnyView {
         Extra::Picker(card, board, linked, toasts) => links::picker(card, board, linked, toasts),
         Extra::Recover(card, step, done) => recover::loader(card, step, done),
         Extra::Settings(detail, now) => settings::view(detail, now),
+        Extra::History(detail, now) => history::view(detail, now),
         Extra::Peek(board, ui) => peek::panel(board, ui),
         Extra::Archived(board) => board::archived_notice(board),
     }

@@ -53,7 +53,7 @@ fn due(at: i64, finished: bool, now: RwSignal<i64>) -> AnyView {
         let class = if left < 0 { "card-due tone-danger" } else { "card-due" };
         view! { <span class=class>{words::due(left)}</span> }
     };
-    view! { {local_time(at)} {(!finished).then_some(distance)} }.into_any()
+    view! { {local_time(at)}" "{(!finished).then_some(distance)} }.into_any()
 }
 
 fn tokens(settings: &CardSettings) -> Option<String> {
