@@ -251,3 +251,32 @@ test('what was typed into an edit is not lost by a chord @desktop', async ({ pag
   await expect.poll(() => asked).toBe(1);
   await expect(page.getByRole('textbox', { name: 'Description' })).toHaveValue('Half a thought');
 });
+
+test('what was set on a card stands on its page, and when it is due on the board, too', async ({ page, world }) => {
+  const title = unique('Plan the feast');
+  const limits = ['--max-runtime', '30m', '--max-tokens', '5000', '--max-cost', '2', '--max-retries', '3'];
+  const others = ['--tenant', 'acme', '--skill', 'sql', '--repeat', 'every 2d'];
+  const { number } = (await world.hermes.cliJson<Created>('kanban', 'create', title, '--triage', ...limits, ...others)).card;
+  await visit(page, `/card/${number}`);
+  const details = page.getByRole('complementary', { name: 'Details' });
+  const said = (name: string) => details.locator('.detail').filter({ has: page.getByText(name, { exact: true }) }).getByRole('definition');
+  await expect(said('Minutes at most')).toHaveText('30');
+  await expect(said('Tokens')).toHaveText('0 of 5000 used');
+  await expect(said('Costs at most')).toHaveText('$2.00');
+  await expect(said('Failures at most')).toHaveText('3');
+  await expect(said('Tenant')).toHaveText('acme');
+  await expect(said('Skills')).toHaveText('sql');
+  await expect(said('Comes again')).toHaveText('every 2d');
+  await expect(said('Due')).toBeHidden();
+
+  for (const [days, words] of [[3, /due in 2d/], [-2, /overdue 2d/]] as const) {
+    await page.getByRole('button', { name: 'Edit' }).click();
+    await page.getByText('More options').click();
+    const at = new Date(Date.now() + days * 86_400_000 - new Date().getTimezoneOffset() * 60_000);
+    await page.getByLabel('Due', { exact: true }).fill(at.toISOString().slice(0, 16));
+    await page.getByRole('button', { name: 'Save' }).click();
+    await expect(said('Due')).toHaveText(words);
+  }
+  await visit(page, '/board');
+  await expect(card(page, title)).toContainText('overdue 2d');
+});

@@ -4,7 +4,7 @@
 import AxeBuilder from '@axe-core/playwright';
 import { type Page } from '@playwright/test';
 import { expect, test } from '../fixtures.ts';
-import { card, column, createCard, openCard, pick, toast, visit } from '../helpers.ts';
+import { card, column, createCard, decisionOf, openCard, pick, toast, visit } from '../helpers.ts';
 
 test.use({ worldName: 'working' });
 
@@ -69,6 +69,44 @@ test('a card that keeps failing says so, gets another worker and a word for it, 
   const asked = world.model.requests.filter((request) => JSON.stringify(request.messages).includes(title));
   expect(JSON.stringify(asked[0])).toContain('There is no map.');
   expect(asked[0]?.model).toBe('scripted-2');
+});
+
+test('the question of a failed card is answered with another profile, and its history tells all of it', async ({ page, world }) => {
+  const title = unique('Fail, then change hands');
+  world.model.respond(title, () => ({ tools: [{ name: 'kanban_complete', args: { summary: 'Easy for me.' } }] }));
+  await visit(page, '/board');
+  await createCard(page, { title, assignee: 'broken' });
+  await expect(card(column(page, 'Blocked'), title)).toBeVisible({ timeout: 25_000 });
+  await visit(page, await decisionOf(page, title));
+  await expect(page.getByRole('button', { name: 'Retry' })).toBeEnabled();
+  await page.getByRole('button', { name: 'Change model…' }).click();
+  await expect(page.getByRole('dialog', { name: 'Change model' }).getByRole('combobox', { name: 'Model' })).toBeVisible();
+  await page.keyboard.press('Escape');
+
+  await page.getByRole('button', { name: 'Reassign…' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Reassign' });
+  await expect(dialog.getByRole('button', { name: 'Reassign and try again' })).toBeDisabled();
+  await dialog.getByRole('combobox', { name: 'Assignee' }).selectOption('default');
+  await dialog.getByRole('textbox', { name: 'What the next attempt shall know' }).fill('Somebody else failed.');
+  await accessible(page, 'giving a failed card to another profile');
+  await dialog.getByRole('button', { name: 'Reassign and try again' }).click();
+  // When something else waits, it comes next, and a strip says what was done.
+  await expect(page.getByText(/^Retried/).first()).toBeVisible();
+
+  await visit(page, '/board');
+  await expect(card(column(page, 'Done'), title)).toBeVisible({ timeout: 20_000 });
+  await openCard(page, title);
+  const history = page.getByRole('region', { name: 'History' });
+  await expect(history.getByRole('list')).toBeHidden();
+  await history.getByRole('button', { name: 'Show' }).click();
+  const entries = history.getByRole('listitem');
+  await expect(entries.filter({ hasText: 'Ada started another attempt' })).toBeVisible();
+  await expect(entries.filter({ hasText: 'Ada changed: Assignee' })).toBeVisible();
+  await expect(entries.filter({ hasText: 'Hermes asked a person, as it keeps failing' })).toBeVisible();
+  await expect(entries.last()).toContainText('Ada created the card');
+  await accessible(page, 'a card with its history');
+  await history.getByRole('button', { name: 'Hide' }).click();
+  await expect(entries.first()).toBeHidden();
 });
 
 test('a retry is taken back within its five seconds', async ({ page }) => {

@@ -102,6 +102,9 @@ test('changes are read, a line is commented, the second try is approved and merg
   await expect(page.getByText(/^Approved/).first()).toBeVisible();
 
   await visit(page, `/card/${number}`);
+  // Away from its line the comment says which one it means.
+  const remark = page.getByRole('region', { name: 'Comments' }).getByRole('listitem').filter({ hasText: 'Small letters, please.' });
+  await expect(remark).toContainText('notes.txt:2');
   await page.getByRole('button', { name: 'Merge into main' }).click();
   await expect(toast(page, 'Merged into main')).toBeVisible();
   await expect(changes.getByText('main has all of it.')).toBeVisible();

@@ -4,7 +4,7 @@ mod store;
 
 use protocol::{
     CardRef, CardState, DecisionId, DecisionKind, DecisionVerb, DecisionView, Inbox, RunId, SettleDecisionOutcome,
-    SettleDecisionParams,
+    SettleDecisionParams, UndoId,
 };
 use sqlx::SqliteConnection;
 
@@ -196,15 +196,7 @@ async fn settle_with(
         return Err(KanbanError::Conflict("the question has changed since you opened it; look at it again".into()));
     };
     let card = kanban::load_card(&mut tx, CardRef::Id(found.card.id)).await?;
-    audit::record(
-        &mut tx,
-        now,
-        actor,
-        "decision_settled",
-        &card.object(),
-        &serde_json::json!({ "decision": params.id, "kind": found.kind.as_str(), "verb": params.verb.as_str() }),
-    )
-    .await?;
+    record_settled(&mut tx, actor, &card, &found, params.verb, now).await?;
     let added = match comment.as_str() {
         "" => None,
         text => Some(kanban::comment_in(&mut tx, actor, &card, text, None, now).await?),
@@ -218,6 +210,51 @@ async fn settle_with(
     store::set_undo(&mut tx, params.id, undo).await?;
     tx.commit().await?;
     outcome(core, params.id, true).await
+}
+
+/// Settles what a card asks by another attempt, where that is one of the answers; with the transition goes the rest.
+/// Returns what was settled, for [`remember_undo`].
+pub(crate) async fn settle_by_retry(
+    tx: &mut SqliteConnection,
+    actor: &Actor,
+    card: &CardRow,
+    comment: &str,
+    now: i64,
+) -> Result<Option<DecisionId>, KanbanError> {
+    let Some(id) = card.open_decision_id else { return Ok(None) };
+    let found = view_in(tx, id, now).await?;
+    let verb = DecisionVerb::Retry;
+    if !found.kind.verbs().contains(&verb) {
+        return Ok(None);
+    }
+    let params = SettleDecisionParams { id, version: found.version, verb, comment: comment.to_owned() };
+    if store::settle(tx, &params, comment, actor, now).await?.is_none() {
+        return Ok(None);
+    }
+    record_settled(tx, actor, card, &found, verb, now).await?;
+    Ok(Some(id))
+}
+
+/// How a settled decision's answer is taken back.
+pub(crate) async fn remember_undo(
+    tx: &mut SqliteConnection,
+    id: DecisionId,
+    undo: Option<UndoId>,
+) -> Result<(), KanbanError> {
+    store::set_undo(tx, id, undo).await
+}
+
+async fn record_settled(
+    tx: &mut SqliteConnection,
+    actor: &Actor,
+    card: &CardRow,
+    found: &DecisionView,
+    verb: DecisionVerb,
+    now: i64,
+) -> Result<(), KanbanError> {
+    let detail = serde_json::json!({ "decision": found.id, "kind": found.kind.as_str(), "verb": verb.as_str() });
+    audit::record(tx, now, actor, "decision_settled", &card.object(), &detail).await?;
+    Ok(())
 }
 
 fn check(found: &DecisionView, params: &SettleDecisionParams, comment: &str) -> Result<(), KanbanError> {

@@ -49,6 +49,10 @@ pub(super) async fn text(
     }
     let runtime = card.max_runtime_s.unwrap_or(core.config().kanban.max_runtime_seconds);
     out.push_str(&format!("Longest run: {}\n", recovery::duration_in_words(runtime)));
+    if let Some(due) = card.due_at.and_then(chrono::DateTime::from_timestamp_millis) {
+        let late = if due.timestamp_millis() < now { ", which is past" } else { "" };
+        out.push_str(&format!("Due: {}{late}\n", due.format("%Y-%m-%d %H:%M UTC")));
+    }
     if let Some(tenant) = &card.tenant {
         out.push_str(&format!("Tenant: {}\n", text::excerpt(tenant, 200)));
     }

@@ -16,6 +16,7 @@ mod diagnose;
 mod edit;
 mod error;
 mod event;
+mod history;
 pub mod housekeeping;
 pub(crate) mod import_rows;
 pub(crate) mod input;
@@ -53,6 +54,7 @@ pub use diagnose::{attention, diagnostics};
 pub use edit::edit_card;
 pub use error::KanbanError;
 pub use event::EVENT_KINDS;
+pub use history::card_history;
 pub use links::{link, unlink};
 pub use moves::{
     block_card, complete_card, delete_card, edit_result, move_card, reassign_card, reclaim_card, schedule_card,
@@ -105,6 +107,7 @@ mod tests {
             super::context::ALL_SQL,
             super::readiness::ALL_SQL,
             super::report::ALL_SQL,
+            super::history::ALL_SQL,
             super::diagnose::ALL_SQL,
             super::run_log::ALL_SQL,
             super::import_rows::ALL_SQL,

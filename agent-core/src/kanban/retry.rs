@@ -16,7 +16,8 @@ use super::{KanbanError, input, store};
 use crate::{Actor, Core, audit, decisions};
 
 /// Lets a card run again, with another profile, another model or a comment. A running card is taken back from its
-/// worker; a blocked one no longer asks. Held for a moment, so that it can be taken back.
+/// worker; a blocked one no longer asks: where another attempt is an answer to its question, it is answered. Held for a
+/// moment, so that it can be taken back.
 ///
 /// # Errors
 /// `Conflict` for a card that waits or asks for review, `Denied` for anyone but a person.
@@ -63,16 +64,21 @@ pub async fn retry_card(core: &Core, actor: &Actor, params: RetryCardParams) -> 
         tx.commit().await?;
         return written(core, after.id, undo).await;
     }
+    let settled = decisions::settle_by_retry(&mut tx, actor, &card, comment, core.now_ms()).await?;
     let waits = store::has_unfinished_parent(&mut tx, card.id).await?;
     let to = if waits { CardState::Todo } else { CardState::Ready };
     let mut transition = Transition::new(Cause::Person, to, "retried");
     transition.failures = Failures::Reset;
     transition.new_budget = true;
+    transition.settled = settled;
     transition.hold_until = Some(core.now_ms() + decisions::RELEASE_HOLD_MS);
     transition.run_end = Some(RunEnd::reclaimed(format!("{} started another attempt", actor.name())));
     transition.detail = serde_json::json!({ "assignee": card.assignee, "model": card.model });
     let after = transition::apply(core, &mut tx, actor, &card, transition).await?;
     let undo = undo::offer(core, &mut tx, actor, &after, &inverse.with_comment(added)).await?;
+    if let Some(settled) = settled {
+        decisions::remember_undo(&mut tx, settled, undo).await?;
+    }
     tx.commit().await?;
     written(core, after.id, undo).await
 }

@@ -18,7 +18,7 @@ use agent_core::worker::{Activity, Control};
 use protocol::{AddCommentParams, BlockKind, CardRef, CardState, CreateCardParams, TaskCard};
 use serde_json::{Value, json};
 
-use crate::support::{World, ada};
+use crate::support::{START_MS, World, ada};
 use crate::{by, child, detail, fingerprint, finish, number, shift, start, start_again, titled};
 
 /// What the worker of the next card reads.
@@ -181,6 +181,7 @@ async fn a_worker_reads_who_where_and_how_long_it_may_work() {
         tenant: Some("acme\nline two".into()),
         skills: vec!["sql".into(), "rust".into()],
         max_runtime_s: Some(1800),
+        due_at: Some(START_MS + 36 * 3_600_000),
         ..titled("Title")
     };
     let card = world.create_with(params).await;
@@ -191,6 +192,10 @@ async fn a_worker_reads_who_where_and_how_long_it_may_work() {
         assert!(text.contains(part), "{part:?} in {text}");
     }
     assert!(text.contains("30 min") && text.contains("workspaces/T-1"), "{text}");
+    assert!(text.contains("Due: 2026-01-02 12:00 UTC\n"), "{text}");
+    world.clock.advance_ms(48 * 3_600_000);
+    let late = context(&world, &card).await;
+    assert!(late.contains("Due: 2026-01-02 12:00 UTC, which is past\n"), "{late}");
 }
 
 /// A worker's tools on a card under way.

@@ -7,6 +7,7 @@ mod attachments;
 mod board_rules;
 mod boards;
 mod fields;
+mod history;
 mod import;
 mod kanban;
 mod place;

@@ -78,16 +78,45 @@ async fn a_failed_card_runs_again_with_another_worker_and_a_word_for_it_and_back
     assert_eq!(detail.settings.model.as_deref(), Some("big-model"));
     assert!(detail.comments[0].html.contains("other branch"));
     assert!(detail.decision.is_none() && detail.findings.iter().all(|f| f.kind == DiagnosisKind::UnknownProfile));
-    let withdrawn = agent_core::decisions::decision(&world.core, decision).await.unwrap();
-    assert_eq!(withdrawn.state, DecisionState::Withdrawn);
+    let answered = agent_core::decisions::decision(&world.core, decision).await.unwrap();
+    assert_eq!(answered.state, DecisionState::Settled);
+    let settlement = answered.settlement.unwrap();
+    assert_eq!((settlement.verb, settlement.by.as_str()), (DecisionVerb::Retry, "Ada"));
+    assert_eq!((settlement.comment.as_str(), settlement.undo), ("Use the other branch.", written.undo));
+    // Whoever still has the question open is told who was first.
+    let params = SettleDecisionParams {
+        id: decision,
+        version: answered.version,
+        verb: DecisionVerb::Archive,
+        comment: String::new(),
+    };
+    let late = agent_core::decisions::settle(&world.core, &ada(), params).await.unwrap();
+    assert!(
+        late.decision.settlement.is_some_and(|settlement| !settlement.by_you && settlement.verb == DecisionVerb::Retry)
+    );
+    assert_eq!((world.state(&card).await, late.left), (CardState::Ready, 0));
     world.check_invariants().await;
 
     kanban::undo(&world.core, &ada(), written.undo.unwrap()).await.unwrap();
+    let reopened = agent_core::decisions::decision(&world.core, decision).await.unwrap();
+    assert!(reopened.state == DecisionState::Open && reopened.settlement.is_none());
     let back = world.card(&card).await;
     assert_eq!((back.state, back.failures, back.assignee), (CardState::Blocked, 2, None));
     assert_eq!(back.ask.unwrap().id, decision);
     let detail = kanban::card_detail(&world.core, CardRef::Id(card.id)).await.unwrap();
     assert!(detail.settings.model.is_none() && detail.comments.is_empty());
+    world.check_invariants().await;
+}
+
+#[tokio::test]
+async fn another_attempt_is_no_answer_to_a_question() {
+    let world = World::new().await;
+    let card = world.create("asks").await;
+    asks(&world, BlockKind::NeedsInput).await;
+    let question = world.card(&card).await.ask.unwrap().id;
+    kanban::retry_card(&world.core, &ada(), again(&card)).await.unwrap();
+    let withdrawn = agent_core::decisions::decision(&world.core, question).await.unwrap();
+    assert!(withdrawn.state == DecisionState::Withdrawn && withdrawn.settlement.is_none());
     world.check_invariants().await;
 }
 

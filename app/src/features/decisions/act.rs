@@ -6,8 +6,9 @@ use protocol::{DecisionKind, DecisionState, DecisionVerb, ErrorCode};
 use super::desk::{Desk, draft, keep_draft};
 use super::settled::Settled;
 use super::words::verb_word;
+use crate::features::kanban::{Extra, Recover, Step, extra};
 use crate::i18n::t;
-use crate::ui::{Drafts, Overlays, dom};
+use crate::ui::{Dialog, Drafts, Overlays, dom, later};
 
 /// What is about to be sent: chips that were picked, and words.
 #[derive(Clone, Copy)]
@@ -210,11 +211,26 @@ fn Question(desk: Desk, options: Vec<String>) -> impl IntoView {
     }
 }
 
-/// Try again, or put it away.
+/// Try again, or put it away; after failures also with another profile or another model.
 #[component]
 fn Again(desk: Desk, kind: DecisionKind) -> impl IntoView {
     let settle = move |verb| move || desk.settle(verb, String::new());
+    let recover = Recover::new();
+    let start = move |step| move || recover.start(step);
+    let card = desk.view.read_untracked().card.id;
+    let title = Signal::derive(move || recover.step.get().title());
+    let done = Callback::new(move |_| {
+        recover.open.set(false);
+        desk.retried();
+    });
     view! {
+        {(kind == DecisionKind::Failed).then(|| view! {
+            <div class="verbs">
+                <Verb desk label=Step::RetryAs.name() on_press=start(Step::RetryAs) />
+                <Verb desk label=Step::RetryWith.name() on_press=start(Step::RetryWith) />
+            </div>
+            <Dialog open=recover.open title>{later(extra(Extra::Recover(card, recover.step.get_untracked(), done)))}</Dialog>
+        })}
         <div class="verbs">
             <Verb desk label=verb_word(kind, DecisionVerb::Archive) on_press=settle(DecisionVerb::Archive) />
             <Verb desk label=verb_word(kind, DecisionVerb::Retry) main=true on_press=settle(DecisionVerb::Retry) />

@@ -10,7 +10,7 @@ use protocol::{
     UndoId,
 };
 
-use super::server_fns::{read_decision, settle_decision};
+use super::server_fns::{read_decision, read_inbox, settle_decision};
 use super::words::done_word;
 use crate::error::ApiError;
 use crate::features::kanban::undo_write;
@@ -139,6 +139,24 @@ impl Desk {
                     self.failed.try_set(Some(error));
                 }
             }
+        });
+    }
+
+    /// The card was given another attempt in a dialog, which is an answer, too: goes on as after any other.
+    pub(super) fn retried(self) {
+        let Some(id) = self.view.try_with_untracked(|view| view.id) else { return };
+        self.busy.set(true);
+        spawn_local(async move {
+            let (Ok(mut decision), Ok(inbox)) = (read_decision(id).await, read_inbox().await) else {
+                // It is settled all the same; the page says so as soon as it hears of it.
+                self.busy.try_set(false);
+                return self.refresh();
+            };
+            if let Some(settlement) = &mut decision.settlement {
+                settlement.by_you = true;
+            }
+            let next = inbox.open.first().map(|next| next.id);
+            self.settled(SettleDecisionOutcome { card_id: decision.card.id, decision, next, left: inbox.total });
         });
     }
 

@@ -5,9 +5,9 @@ use protocol::BoardView;
 use protocol::{
     AcceptProposalParams, AddCommentParams, Attention, BoardId, BoardPage, BoardSettings, BoardSummary, BulkParams,
     BulkResult, CardDetail, CardGraph, CardId, CardRef, CardState, CardTemplate, CardWritten, ColumnPage,
-    ColumnPageParams, CommentAdded, CreateCardParams, EditCardParams, LinkWritten, MoveCardParams, ProfileSummary,
-    ProposalAccepted, ProposalKind, RetryCardParams, RunLog, RunLogParams, RunPage, SavedView, SwarmMade, SwarmParams,
-    TaskCard, TemplateId, UndoId, UndoResult, ViewId,
+    ColumnPageParams, CommentAdded, CreateCardParams, EditCardParams, HistoryPage, LinkWritten, MoveCardParams,
+    ProfileSummary, ProposalAccepted, ProposalKind, RetryCardParams, RunLog, RunLogParams, RunPage, SavedView,
+    SwarmMade, SwarmParams, TaskCard, TemplateId, UndoId, UndoResult, ViewId,
 };
 
 use crate::error::ApiError;
@@ -280,6 +280,13 @@ pub async fn retry_card(params: RetryCardParams) -> Result<CardWritten, ApiError
 pub async fn read_runs(card: CardRef, before: u32) -> Result<RunPage, ApiError> {
     let cx = crate::ctx::ctx().await?;
     Ok(agent_core::kanban::earlier_runs(&cx.core, card, before).await?)
+}
+
+/// What happened to a card before an event; `None` begins with the newest.
+#[server(endpoint = "kanban/history", input = Json)]
+pub async fn read_history(card: CardRef, before: Option<i64>) -> Result<HistoryPage, ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    Ok(agent_core::kanban::card_history(&cx.core, card, before).await?)
 }
 
 /// A part of a run's log.

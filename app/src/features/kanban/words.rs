@@ -161,6 +161,12 @@ pub fn span(ms: i64) -> String {
     }
 }
 
+/// When a card should be finished, by how long that is away: `due in 3d`, `overdue 2d`.
+#[must_use]
+pub fn due(ms: i64) -> String {
+    if ms < 0 { t::kanban_overdue(&span(-ms)) } else { t::kanban_due_in(&span(ms)) }
+}
+
 /// How long ago: `now`, `12m ago`.
 #[must_use]
 pub fn ago(at: i64, now: i64) -> String {

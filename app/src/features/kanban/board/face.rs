@@ -95,7 +95,7 @@ fn content(board: Board, ui: BoardUi, card: &TaskCard) -> AnyView {
         {card.ask.as_ref().map(|ask| view! {
             <p class="card-ask"><span class="card-ask-who">{t::kanban_needs_you()}": "</span>{ask.ask.clone()}</p>
         })}
-        {labels(card)}
+        {labels(board, card)}
         {foot(card)}
     }
     .into_any()
@@ -122,15 +122,22 @@ fn pill(ui: BoardUi, card: &TaskCard, label: &str) -> AnyView {
     .into_any()
 }
 
-/// Labels, tenant, and what else is worth a word.
-fn labels(card: &TaskCard) -> AnyView {
-    if card.labels.is_empty() && card.tenant.is_none() && !card.stale {
+/// When it is due, labels, tenant, and what else is worth a word.
+fn labels(board: Board, card: &TaskCard) -> AnyView {
+    let due_at = card.due_at.filter(|_| !card.state.is_finished());
+    if card.labels.is_empty() && card.tenant.is_none() && !card.stale && due_at.is_none() {
         return ().into_any();
     }
+    let due = due_at.map(|at| {
+        move || {
+            let left = at - board.now.get();
+            view! { <span class=if left < 0 { "label tone-danger" } else { "label" }>{words::due(left)}</span> }
+        }
+    });
     let stale = card.stale.then(|| view! { <span class="label tone-warning">{t::kanban_stale()}</span> });
     let tenant = card.tenant.clone().map(|tenant| view! { <span class="label label-tenant">{tenant}</span> });
     let labels = card.labels.iter().map(|label| view! { <span class="label">{label.clone()}</span> }).collect_view();
-    view! { <div class="card-labels">{stale}{tenant}{labels}</div> }.into_any()
+    view! { <div class="card-labels">{due}{stale}{tenant}{labels}</div> }.into_any()
 }
 
 /// How long it has been there and whether its worker lives; for a card that could run, why it does not. Drawn anew only

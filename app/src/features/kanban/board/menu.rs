@@ -143,7 +143,7 @@ fn everything(board: Board, ui: BoardUi, toasts: Toasts, id: CardId) -> Vec<Menu
     let steps = Step::legal(card.state, Step::rests(card.wait.as_ref())).iter().filter(|step| match step {
         Step::Retry | Step::Reclaim => true,
         Step::Reassign => card.state == CardState::Running,
-        Step::Model | Step::Block => false,
+        Step::Model | Step::RetryAs | Step::RetryWith | Step::Block => false,
     });
     items.extend(steps.map(|&step| item(step.name(), step.icon(), "", move || ui.open_form(Form::Recover(step, id)))));
     items.push(item(t::kanban_edit(), Icon::Edit, "E", move || ui.open_editor(id)));

@@ -1,6 +1,6 @@
 //! Comments, and the place to write one. A draft stays in this browser until it is sent.
 use leptos::prelude::*;
-use protocol::{AddCommentParams, CommentView};
+use protocol::{AddCommentParams, CommentView, LineAnchor};
 
 use super::model::CardPage;
 use crate::features::kanban::server_fns::AddComment;
@@ -38,10 +38,17 @@ fn comment_view(page: CardPage, comment: CommentView) -> AnyView {
                 {comment.by_worker.then(|| view! { <span class="muted">{t::card_worker()}</span> })}
                 <span class="muted">{move || words::ago(comment.created_at, page.now.get())}</span>
             </p>
+            {comment.anchor.map(anchor_view)}
             <div class="prose" inner_html=comment.html></div>
         </li>
     }
     .into_any()
+}
+
+/// The line of the card's changes that a comment speaks of, without which many a comment says nothing.
+fn anchor_view(LineAnchor { path, line }: LineAnchor) -> AnyView {
+    let place = line.map(|line| format!(":{line}"));
+    view! { <p class="comment-line" dir="ltr">{path}{place}</p> }.into_any()
 }
 
 /// A comment that is kept in this browser until the server can be reached.

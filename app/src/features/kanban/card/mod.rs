@@ -3,6 +3,7 @@ mod activity;
 mod comments;
 pub(in crate::features::kanban) mod findings;
 mod follow;
+pub(in crate::features::kanban) mod history;
 pub(in crate::features::kanban) mod links;
 pub(in crate::features::kanban) mod log;
 pub(in crate::features::kanban) mod map;
@@ -10,6 +11,7 @@ mod model;
 mod peek;
 mod runs;
 mod sections;
+pub(in crate::features::kanban) mod settings;
 mod triage;
 
 use leptos::prelude::*;
@@ -113,11 +115,30 @@ fn CardView(detail: CardDetail) -> impl IntoView {
                 {links::dependencies(page)}
                 {runs::runs(page)}
                 <comments::Comments page />
+                {past(page)}
             </div>
             {sections::details(page)}
         </div>
         <RecoverDialog page />
     }
+}
+
+/// What happened so far, for whoever wants to know; nothing of it is read before.
+fn past(page: CardPage) -> AnyView {
+    let open = RwSignal::new(false);
+    view! {
+        <section class="section" aria-label=t::history_title()>
+            <header class="section-head">
+                <h2>{t::history_title()}</h2>
+                <button type="button" class="btn btn-quiet btn-small" aria-expanded=move || open.get().to_string()
+                    on:click=move |_| open.update(|open| *open = !*open)>
+                    {move || if open.get() { t::history_hide() } else { t::history_show() }}
+                </button>
+            </header>
+            <Show when=move || open.get()>{later(extra(Extra::History(page.detail, page.now)))}</Show>
+        </section>
+    }
+    .into_any()
 }
 
 /// The dialog of what gets the card going again.

@@ -183,7 +183,8 @@ fn facts(page: CardPage, run: &RunSummary) -> AnyView {
     .into_any()
 }
 
-fn local_time(at: i64) -> String {
+/// A moment as people here write it.
+pub(super) fn local_time(at: i64) -> String {
     let date = js_sys::Date::new(&wasm_bindgen::JsValue::from_f64(at as f64));
     let language = document().document_element().and_then(|root| root.get_attribute("lang")).unwrap_or_default();
     String::from(date.to_locale_string(&language, &wasm_bindgen::JsValue::UNDEFINED))

@@ -2,10 +2,12 @@
 use leptos::prelude::*;
 use protocol::{DecisionKind, WorkspaceKind};
 
-use super::findings;
 use super::model::CardPage;
+use super::{findings, settings};
+use crate::features::kanban::extra::{Extra, extra};
 use crate::features::kanban::words;
 use crate::i18n::t;
+use crate::ui::later;
 
 /// What is asked of a person, first of all.
 pub fn ask(page: CardPage) -> AnyView {
@@ -77,44 +79,53 @@ pub fn description(page: CardPage) -> AnyView {
 
 /// Everything else there is to know.
 pub fn details(page: CardPage) -> AnyView {
-    let row = |name: &'static str, value: AnyView| view! { <div class="detail"><dt>{name}</dt><dd>{value}</dd></div> };
-    (move || {
-        let now = page.now.get();
-        page.detail.with(|detail| {
-            let card = &detail.card;
-            let assignee = card.assignee.clone().unwrap_or_else(|| t::kanban_unassigned().into());
-            let priority = words::priority_name(card.priority).unwrap_or(t::kanban_normal());
-            let workspace = match (&detail.workspace_path, detail.workspace_kind) {
-                (Some(path), _) => view! { <code>{path.clone()}</code> }.into_any(),
-                (None, WorkspaceKind::Worktree) => t::card_worktree().into_any(),
-                (None, WorkspaceKind::Scratch | WorkspaceKind::Dir) => t::card_scratch().into_any(),
-            };
-            let elapsed = words::elapsed(card, now);
-            let state = match (&card.wait, elapsed) {
-                (Some(wait), _) => format!("{} · {}", words::state_name(card.state), words::wait_reason(wait, now)),
-                (None, Some(time)) => format!("{} · {time}", words::state_name(card.state)),
-                (None, None) => words::state_name(card.state).to_owned(),
-            };
-            view! {
-                <aside class="card-details" aria-label=t::card_details()>
-                    <h2>{t::card_details()}</h2>
-                    <dl>
-                        {row(t::card_state(), state.into_any())}
-                        {row(t::kanban_assignee(), assignee.into_any())}
-                        {detail.settings.model.clone().map(|model| row(t::kanban_model(), model.into_any()))}
-                        {row(t::kanban_priority(), priority.into_any())}
-                        {(!card.labels.is_empty()).then(|| row(t::kanban_labels(), labels(&card.labels)))}
-                        {row(t::card_board(), detail.board.name.clone().into_any())}
-                        {(card.failures > 0).then(|| row(t::card_attempts(), card.failures.into_any()))}
-                        {card.cost_micros.map(|cost| row(t::kanban_cost(), words::price(cost).into_any()))}
-                        {row(t::card_workspace(), workspace)}
-                        {row(t::card_created(), t::card_created_by(&words::ago(detail.created_at, now), words::person(&detail.created_by)).into_any())}
-                    </dl>
-                </aside>
-            }
-        })
-    })
+    // What few cards have comes when the page is alive.
+    let more = RwSignal::new(false);
+    Effect::new(move |_| more.set(page.detail.with(settings::has_any)));
+    view! {
+        <aside class="card-details" aria-label=t::card_details()>
+            <h2>{t::card_details()}</h2>
+            {move || facts(page)}
+            <Show when=move || more.get()>{later(extra(Extra::Settings(page.detail, page.now)))}</Show>
+        </aside>
+    }
     .into_any()
+}
+
+fn facts(page: CardPage) -> AnyView {
+    let row = |name: &'static str, value: AnyView| view! { <div class="detail"><dt>{name}</dt><dd>{value}</dd></div> };
+    let now = page.now.get();
+    page.detail.with(|detail| {
+        let card = &detail.card;
+        let assignee = card.assignee.clone().unwrap_or_else(|| t::kanban_unassigned().into());
+        let priority = words::priority_name(card.priority).unwrap_or(t::kanban_normal());
+        let workspace = match (&detail.workspace_path, detail.workspace_kind) {
+            (Some(path), _) => view! { <code>{path.clone()}</code> }.into_any(),
+            (None, WorkspaceKind::Worktree) => t::card_worktree().into_any(),
+            (None, WorkspaceKind::Scratch | WorkspaceKind::Dir) => t::card_scratch().into_any(),
+        };
+        let elapsed = words::elapsed(card, now);
+        let state = match (&card.wait, elapsed) {
+            (Some(wait), _) => format!("{} · {}", words::state_name(card.state), words::wait_reason(wait, now)),
+            (None, Some(time)) => format!("{} · {time}", words::state_name(card.state)),
+            (None, None) => words::state_name(card.state).to_owned(),
+        };
+        view! {
+            <dl>
+                {row(t::card_state(), state.into_any())}
+                {row(t::kanban_assignee(), assignee.into_any())}
+                {detail.settings.model.clone().map(|model| row(t::kanban_model(), model.into_any()))}
+                {row(t::kanban_priority(), priority.into_any())}
+                {(!card.labels.is_empty()).then(|| row(t::kanban_labels(), labels(&card.labels)))}
+                {row(t::card_board(), detail.board.name.clone().into_any())}
+                {(card.failures > 0).then(|| row(t::card_attempts(), card.failures.into_any()))}
+                {card.cost_micros.map(|cost| row(t::kanban_cost(), words::price(cost).into_any()))}
+                {row(t::card_workspace(), workspace)}
+                {row(t::card_created(), t::card_created_by(&words::ago(detail.created_at, now), words::person(&detail.created_by)).into_any())}
+            </dl>
+        }
+        .into_any()
+    })
 }
 
 fn labels(labels: &[String]) -> AnyView {

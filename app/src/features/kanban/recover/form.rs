@@ -56,7 +56,9 @@ impl Fields {
         let model = self.before.with_value(|detail| Self::changed(self.model, detail.settings.model.as_deref()));
         let said = self.said.get_untracked();
         match self.step {
-            Step::Retry => retry_card(RetryCardParams { id, assignee, model, comment: said }).await,
+            Step::Retry | Step::RetryAs | Step::RetryWith => {
+                retry_card(RetryCardParams { id, assignee, model, comment: said }).await
+            }
             Step::Reassign if running => {
                 retry_card(RetryCardParams { id, assignee, model: None, comment: String::new() }).await
             }
@@ -70,7 +72,7 @@ impl Fields {
     fn told(self, card: &TaskCard) -> String {
         let name = words::label(card.number);
         match self.step {
-            Step::Retry => t::recover_retried(&name),
+            Step::Retry | Step::RetryAs | Step::RetryWith => t::recover_retried(&name),
             Step::Reassign => t::recover_reassigned(&name, card.assignee.as_deref().unwrap_or(t::kanban_unassigned())),
             Step::Model if self.model.read_untracked().trim().is_empty() => t::recover_model_cleared(&name),
             Step::Model => t::recover_model_set(&name, self.model.read_untracked().trim()),
@@ -132,13 +134,13 @@ fn form(detail: CardDetail, step: Step, done: Callback<TaskCard>, toasts: Toasts
     let running = detail.card.state == CardState::Running;
     let same_profile = {
         let before = detail.card.assignee.clone().unwrap_or_default();
-        Signal::derive(move || step == Step::Reassign && *fields.assignee.read() == before)
+        Signal::derive(move || matches!(step, Step::Reassign | Step::RetryAs) && *fields.assignee.read() == before)
     };
-    let who =
-        matches!(step, Step::Retry | Step::Reassign).then(|| assignee_select(fields.assignee, detail.profiles.clone()));
-    let which = matches!(step, Step::Retry | Step::Model).then(|| model_field(fields.model, &detail));
+    let who = matches!(step, Step::Retry | Step::Reassign | Step::RetryAs)
+        .then(|| assignee_select(fields.assignee, detail.profiles.clone()));
+    let which = matches!(step, Step::Retry | Step::Model | Step::RetryWith).then(|| model_field(fields.model, &detail));
     let what = match step {
-        Step::Retry => view! { <TextArea label=t::recover_comment() value=fields.said placeholder=t::recover_comment_placeholder() rows=3 /> }.into_any(),
+        Step::Retry | Step::RetryAs | Step::RetryWith => view! { <TextArea label=t::recover_comment() value=fields.said placeholder=t::recover_comment_placeholder() rows=3 /> }.into_any(),
         Step::Reclaim => view! { <TextField label=t::recover_reason() value=fields.said autofocus=true /> }.into_any(),
         Step::Block => view! { <TextArea label=t::recover_question() value=fields.said placeholder=t::recover_question_placeholder() error=unsaid autofocus=true /> }.into_any(),
         Step::Reassign | Step::Model => ().into_any(),
@@ -183,6 +185,8 @@ fn hint(step: Step, state: CardState) -> &'static str {
     match (step, state) {
         (Step::Retry, CardState::Done) => t::recover_hint_done(),
         (Step::Retry, _) => t::recover_hint_blocked(),
+        (Step::RetryAs, _) => t::recover_hint_retry_as(),
+        (Step::RetryWith, _) => t::recover_hint_retry_with(),
         (Step::Reassign, CardState::Running) => t::recover_hint_reassign_running(),
         (Step::Reassign, _) => t::recover_hint_reassign(),
         (Step::Model, CardState::Running) => t::recover_hint_model_running(),
@@ -195,7 +199,8 @@ fn hint(step: Step, state: CardState) -> &'static str {
 
 fn verb(step: Step, running: bool) -> &'static str {
     match step {
-        Step::Retry => t::recover_do_retry(),
+        Step::Retry | Step::RetryWith => t::recover_do_retry(),
+        Step::RetryAs => t::recover_do_reassign_and_retry(),
         Step::Reassign if running => t::recover_do_stop_and_reassign(),
         Step::Reassign => t::recover_do_reassign(),
         Step::Model => t::common_save(),

@@ -15,6 +15,10 @@ pub use form::loader;
 pub enum Step {
     /// Another attempt, with what shall be different.
     Retry,
+    /// Another attempt by another profile.
+    RetryAs,
+    /// Another attempt with another model.
+    RetryWith,
     /// Another profile; a running card is taken back first.
     Reassign,
     /// Another model, or the profile's.
@@ -50,8 +54,8 @@ impl Step {
     pub fn name(self) -> &'static str {
         match self {
             Self::Retry => t::recover_retry(),
-            Self::Reassign => t::recover_reassign(),
-            Self::Model => t::recover_model(),
+            Self::Reassign | Self::RetryAs => t::recover_reassign(),
+            Self::Model | Self::RetryWith => t::recover_model(),
             Self::Reclaim => t::recover_reclaim(),
             Self::Block => t::recover_block(),
         }
@@ -68,8 +72,8 @@ impl Step {
     pub fn icon(self) -> Icon {
         match self {
             Self::Retry => Icon::Repeat,
-            Self::Reassign => Icon::Agent,
-            Self::Model => Icon::Settings,
+            Self::Reassign | Self::RetryAs => Icon::Agent,
+            Self::Model | Self::RetryWith => Icon::Settings,
             Self::Reclaim => Icon::Undo,
             Self::Block => Icon::Stop,
         }
