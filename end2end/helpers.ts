@@ -173,6 +173,22 @@ export class Finger {
   }
 }
 
+/** Swipes over an element with a finger: from `from`, or else its middle, by so many pixels. */
+export async function swipe(page: Page, target: Locator, by: { x: number; y?: number }, from?: { x: number }): Promise<void> {
+  await expect(page.locator('[data-swipe]')).toBeAttached();
+  const at = { ...(await middle(target)), ...from };
+  const cdp = await page.context().newCDPSession(page);
+  const send = async (type: 'touchStart' | 'touchMove' | 'touchEnd', step?: number) => {
+    const point = { x: at.x + by.x * (step ?? 0), y: at.y + (by.y ?? 0) * (step ?? 0) };
+    await cdp.send('Input.dispatchTouchEvent', { type, touchPoints: step === undefined ? [] : [point] });
+  };
+  await send('touchStart', 0);
+  for (let step = 1; step <= 8; step += 1) await send('touchMove', step / 8);
+  await frames(page);
+  await send('touchEnd');
+  await cdp.detach();
+}
+
 /** The chip of a column, where a lifted card can be dropped on a phone. */
 export function chip(page: Page, name: Column): Locator {
   return page.getByRole('group', { name: 'Columns' }).getByRole('button', { name: new RegExp(`^${name}`) });

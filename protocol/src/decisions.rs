@@ -142,13 +142,26 @@ pub struct DecisionView {
     pub then_continue: bool,
 }
 
+/// An open decision that a person put off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnoozedDecision {
+    /// The decision.
+    pub decision: DecisionView,
+    /// When it comes back, Unix ms.
+    pub until: i64,
+}
+
 /// The inbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inbox {
-    /// Open decisions, oldest first, at most 100.
+    /// Open decisions that were not put off, oldest first, at most 100.
     pub open: Vec<DecisionView>,
-    /// Open decisions altogether.
+    /// How many these are altogether.
     pub total: i64,
+    /// Open decisions that were put off, whichever comes back first, at most 100.
+    pub snoozed: Vec<SnoozedDecision>,
+    /// How many these are altogether.
+    pub snoozed_total: i64,
     /// Runs under way.
     pub running: u32,
     /// Event sequence this view contains.
@@ -178,8 +191,29 @@ pub struct SettleDecisionOutcome {
     pub decision: DecisionView,
     /// The card's page.
     pub card_id: CardId,
-    /// The next open decision, if any.
+    /// The next open decision that was not put off, if any.
     pub next: Option<DecisionId>,
-    /// Open decisions that are left.
+    /// How many of these are left.
+    pub left: i64,
+}
+
+/// Puts an open decision off, or brings it back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnoozeDecisionParams {
+    /// Decision.
+    pub id: DecisionId,
+    /// When it comes back by itself, Unix ms, at most 30 days ahead; `None` brings it back now.
+    #[serde(default)]
+    pub until: Option<i64>,
+}
+
+/// A decision was put off or brought back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnoozeDecisionOutcome {
+    /// When it comes back by itself, Unix ms; `None` when it is in the inbox.
+    pub until: Option<i64>,
+    /// Takes it back; `None` when nothing has changed.
+    pub undo: Option<UndoId>,
+    /// Open decisions that are left in the inbox.
     pub left: i64,
 }

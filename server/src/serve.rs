@@ -11,7 +11,7 @@ use agent_core::accounts::{self, AccountError};
 use agent_core::kanban::dispatcher::{self, DispatcherOptions};
 use agent_core::store::StoreError;
 use agent_core::task::Tasks;
-use agent_core::{Config, Core, push};
+use agent_core::{Config, Core, decisions, push};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
@@ -102,6 +102,7 @@ pub async fn serve(core: Core, options: ServeOptions) -> Result<(), ServeError> 
     start_change_watch(core.clone(), &tasks, watch).map_err(system("cannot start a thread"))?;
     start_purge(core.clone(), &tasks);
     dispatcher::start(core.clone(), &tasks, DispatcherOptions { program });
+    decisions::start_waking(core.clone(), &tasks);
     push::start_sender(core.clone(), &tasks, &url(addr))?;
 
     tell_keys_without_effect(&core);

@@ -1,5 +1,6 @@
 //! Decisions: what only a person can settle. Only a decision pushes, and nothing but a person's answer releases one.
 
+mod snooze;
 mod store;
 
 use protocol::{
@@ -10,6 +11,9 @@ use sqlx::SqliteConnection;
 
 use crate::kanban::{self, CardRow, Cause, Failures, Inverse, KanbanError, Transition};
 use crate::{Actor, Core, audit, push};
+
+pub(crate) use snooze::put_off;
+pub use snooze::{snooze, start_waking, wake_due};
 
 /// How long a settled decision's effect on workers is held, so that the person can take it back.
 pub const RELEASE_HOLD_MS: i64 = 5_000;
@@ -46,19 +50,25 @@ pub(crate) async fn open(
     let now = core.now_ms();
     store::insert(tx, id, &new, &serde_json::json!(options).to_string(), now).await?;
     kanban::set_open_decision(tx, new.card.id, Some(id)).await?;
-    let message = push::DecisionPush {
-        decision: id,
-        kind: new.kind,
-        card_number: new.card.number,
-        card_title: &new.card.title,
-        ask: new.ask,
-        open: store::open_count(tx).await?,
-    };
-    // Sample cards look real, but nobody is called for them.
-    if !new.card.demo {
-        push::enqueue(core, tx, &message).await?;
-    }
+    call(core, tx, new.card, (id, new.kind, new.ask)).await?;
     Ok(id)
+}
+
+/// Calls people because a decision waits for them from now on.
+async fn call(
+    core: &Core,
+    tx: &mut SqliteConnection,
+    card: &CardRow,
+    (decision, kind, ask): (DecisionId, DecisionKind, &str),
+) -> Result<(), KanbanError> {
+    // Sample cards look real, but nobody is called for them.
+    if card.demo {
+        return Ok(());
+    }
+    let open = store::open_count(tx).await?;
+    let message = push::DecisionPush { decision, kind, card_number: card.number, card_title: &card.title, ask, open };
+    push::enqueue(core, tx, &message).await?;
+    Ok(())
 }
 
 /// Ends an open decision because its card moved on without it.
@@ -71,7 +81,7 @@ pub(crate) async fn reopen(tx: &mut SqliteConnection, id: DecisionId) -> Result<
     store::reopen(tx, id).await
 }
 
-/// Open decisions, oldest first, at most 100.
+/// Open decisions, oldest first, at most 100, and apart from them those that were put off.
 ///
 /// # Errors
 /// When the database fails.
@@ -79,20 +89,23 @@ pub async fn inbox(core: &Core) -> Result<Inbox, KanbanError> {
     let mut tx = core.store().reader().begin().await?;
     let open = store::open_views(&mut tx).await?;
     let total = store::open_count(&mut tx).await?;
+    let snoozed = store::snoozed_views(&mut tx).await?;
+    let snoozed_total = store::snoozed_count(&mut tx).await?;
     let running = kanban::open_runs(&mut tx).await?;
     let seq = kanban::newest_seq(&mut tx).await?;
     tx.rollback().await?;
-    Ok(Inbox { open, total, running, seq, now: core.now_ms() })
+    Ok(Inbox { open, total, snoozed, snoozed_total, running, seq, now: core.now_ms() })
 }
 
 /// Which decisions are open, as a mark that differs from what it was when they did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OpenMark {
-    /// How many.
+    /// How many wait, without those that were put off.
     pub count: i64,
     newest: Vec<u8>,
     oldest: Vec<u8>,
     versions: i64,
+    snoozed: i64,
 }
 
 /// Which are open now.
@@ -104,7 +117,7 @@ pub async fn open_mark(core: &Core) -> Result<OpenMark, KanbanError> {
     store::open_mark(&mut reader).await
 }
 
-/// How many are open.
+/// How many are open and were not put off.
 ///
 /// # Errors
 /// When the database fails.

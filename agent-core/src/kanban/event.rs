@@ -44,11 +44,13 @@ pub const EVENT_KINDS: &[&str] = &[
     "retried",
     "run_failed",
     "scheduled",
+    "snoozed",
     "specified",
     "stale",
     "started",
     "undone",
     "unlinked",
+    "woken",
 ];
 
 /// An event about a card.

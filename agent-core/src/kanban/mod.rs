@@ -74,6 +74,7 @@ pub use view::{
 pub(crate) use boards::{MAX_DESCRIPTION_BYTES, board_color, board_icon, board_name};
 pub(crate) use card_row::{CardRow, load as load_card, word};
 pub(crate) use comments::comment_in;
+pub(crate) use event::{NewEvent, append as append_event};
 pub(crate) use input::{long_text, slug as checked_slug};
 pub(crate) use moves::MAX_AHEAD_MS;
 pub(crate) use rank::between as rank_between;

@@ -54,6 +54,13 @@ pub(crate) enum Inverse {
         /// The card that waits.
         child: CardId,
     },
+    /// The decision was put off until then, or was not.
+    Snooze {
+        /// The decision.
+        decision: DecisionId,
+        /// Until when.
+        until: Option<i64>,
+    },
 }
 
 /// What of a card a person can change.
@@ -343,6 +350,12 @@ async fn take_back(
             let (parent_row, child_row) = ends(tx, parent, child).await?;
             links::unlink_in(core, tx, actor, &parent_row, &child_row).await?;
             Some(Inverse::Link { parent, child })
+        }
+        Inverse::Snooze { decision, until } => {
+            // What would have come back by now comes back.
+            let until = until.filter(|until| *until > now);
+            let before = decisions::put_off(tx, actor, &card, (decision, until), now).await?;
+            Some(Inverse::Snooze { decision, until: before })
         }
     };
     let Some(again) = again else { return Ok((card_id, false)) };

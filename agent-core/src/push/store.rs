@@ -21,7 +21,7 @@ const UPSERT_DEVICE: &str =
     RETURNING id";
 const REMOVE_DEVICE: &str = "DELETE FROM push_subscription WHERE user_id = ?1 AND id = ?2";
 const SET_DISPLAYED: &str = "UPDATE push_subscription SET last_displayed_at = ?3 WHERE user_id = ?1 AND endpoint = ?2";
-const OPEN_DECISIONS: &str = "SELECT count(*) FROM decision WHERE state = 'open'";
+const OPEN_DECISIONS: &str = "SELECT count(*) FROM decision WHERE state = 'open' AND snoozed_until IS NULL";
 const ENQUEUE: &str = "INSERT INTO push_outbox
     (subscription_id, decision_id, topic, payload, created_at, next_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6)";
 // Taken by moving the next attempt behind the deadline of this one, so that a second sender leaves it alone and a
@@ -31,9 +31,10 @@ const TAKE_DUE: &str = "UPDATE push_outbox SET next_at = ?2, attempts = attempts
     RETURNING id, subscription_id, topic, payload, urgency, expires_at, attempts";
 const ANY_DUE: &str = "SELECT min(next_at) FROM push_outbox WHERE state = 'waiting'";
 const TARGET: &str = "SELECT endpoint, p256dh, auth, origin FROM push_subscription WHERE id = ?1";
-// Nobody is called for what has been settled in the meantime.
+// Nobody is called for what has been settled or put off in the meantime.
 const EXPIRE: &str = "UPDATE push_outbox SET state = 'failed' WHERE state = 'waiting' AND (expires_at <= ?1
-    OR EXISTS (SELECT 1 FROM decision d WHERE d.id = push_outbox.decision_id AND d.state <> 'open'))";
+    OR EXISTS (SELECT 1 FROM decision d WHERE d.id = push_outbox.decision_id
+                 AND (d.state <> 'open' OR d.snoozed_until IS NOT NULL)))";
 // The number of attempts tells who took a message: one whose claim has run out writes nothing about it any more.
 const SENT: &str = "UPDATE push_outbox SET state = 'sent', last_status = ?3, sent_at = ?4
     WHERE id = ?1 AND attempts = ?2 AND state = 'waiting'";

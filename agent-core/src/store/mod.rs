@@ -405,8 +405,14 @@ pub(crate) mod tests {
             "audit_row",
         ];
         // The second holds all ready cards; the statement that reads it stops at the first that may start.
-        const HOLD_FEW: &[&str] =
-            &["kanban_card_held", "kanban_card_claim", "kanban_run_lease", "decision_open", "decision_one_open"];
+        const HOLD_FEW: &[&str] = &[
+            "kanban_card_held",
+            "kanban_card_claim",
+            "kanban_run_lease",
+            "decision_open",
+            "decision_one_open",
+            "decision_snoozed",
+        ];
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("hermes.db"), 1).await.unwrap();
         let changes = crate::Changes::default();

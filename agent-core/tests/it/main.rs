@@ -18,6 +18,7 @@ mod push;
 mod random_operations;
 mod recovery;
 mod scripted_model;
+mod snooze;
 mod support;
 mod text;
 mod tools;

@@ -20,7 +20,9 @@ use p256::ecdsa::signature::Verifier;
 use p256::ecdsa::{Signature, VerifyingKey};
 use p256::elliptic_curve::sec1::ToSec1Point;
 use p256::{PublicKey, SecretKey, ecdh::diffie_hellman};
-use protocol::{CreateCardParams, DecisionVerb, SetUpParams, SettleDecisionParams, SubscribeParams, Viewer};
+use protocol::{
+    CreateCardParams, DecisionVerb, SetUpParams, SettleDecisionParams, SnoozeDecisionParams, SubscribeParams, Viewer,
+};
 use sha2::Sha256;
 
 use crate::support::{World, ada};
@@ -235,6 +237,29 @@ async fn nobody_is_called_for_what_is_settled_meanwhile() {
     until_outbox(&set, |rows| rows.len() == 2 && rows[1].0 == "sent").await;
     assert_eq!(outbox(&set).await[0].0, "failed");
     assert_eq!(heard_once(&set), 2);
+    set.tasks.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_called_for_what_is_put_off_until_its_time() {
+    let set = setting().await;
+    decisions::start_waking(set.world.core.clone(), &set.tasks);
+    add_devices(&set, 1).await;
+    set.service.script.lock().unwrap().push_back(Reply::Status(503));
+    let card = ask(&set.world, "later").await;
+    until_outbox(&set, |rows| rows[0].2 == Some(503)).await;
+    let until = Some(crate::support::START_MS + 3 * 3_600_000);
+    let params = SnoozeDecisionParams { id: card.ask.clone().unwrap().id, until };
+    decisions::snooze(&set.world.core, &ada(), params).await.unwrap();
+    set.world.clock.advance_ms(3_600_000);
+    set.world.core.changes().signal();
+    until_outbox(&set, |rows| rows[0].0 == "failed").await;
+    // Nothing is written when the time has come: the clock alone brings it back.
+    set.world.clock.advance_ms(2 * 3_600_000);
+    set.world.core.changes().signal();
+    until_outbox(&set, |rows| rows.len() == 2 && rows[1].0 == "sent").await;
+    let heard = set.service.wait_for(2).await;
+    assert_eq!(heard[0].json, heard[1].json, "as when it was opened");
     set.tasks.shut_down().await;
 }
 

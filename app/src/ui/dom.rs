@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
+use wasm_bindgen::prelude::Closure;
 
 /// Whether the window is wide enough for the rail and pop-overs (the breakpoint of `style/shell.css`).
 #[must_use]
@@ -46,6 +47,20 @@ pub fn focus(element: &web_sys::Element) {
         // silent-ok: an element that cannot take the focus leaves it where it is.
         let _ = element.focus();
     }
+}
+
+/// Listens at an element to what happens in it. Capturing and not passive: a scroll must be refused, and a click swallowed,
+/// before anyone else hears of it. The listener lives as long as its element.
+pub fn listen_first<E: JsCast + 'static>(root: &web_sys::HtmlElement, name: &str, listener: impl Fn(&E) + 'static) {
+    let listener =
+        Closure::<dyn FnMut(web_sys::Event)>::new(move |event: web_sys::Event| listener(event.unchecked_ref()))
+            .into_js_value();
+    let options = web_sys::AddEventListenerOptions::new();
+    options.set_capture(true);
+    options.set_passive(false);
+    // silent-ok: the names are constants.
+    let _ =
+        root.add_event_listener_with_callback_and_add_event_listener_options(name, listener.unchecked_ref(), &options);
 }
 
 /// Reads a value that only this browser remembers, such as a scroll position. `None` where storage is refused.

@@ -171,6 +171,25 @@ fn block_and_unblock_settle_a_decision_once() {
 }
 
 #[test]
+fn what_a_card_asks_is_put_off_and_brought_back() {
+    let home = Home::new();
+    let card = home.card("which colour");
+    home.json::<CardWritten>(&["kanban", "block", &card, "red or blue?"]);
+    let snoozed: Value = home.json(&["kanban", "snooze", &card, "--until", "2h"]);
+    assert_eq!((&snoozed["card"], &snoozed["left"]), (&Value::from(1), &Value::from(0)));
+    assert!(snoozed["until"].is_i64(), "{snoozed}");
+    let shown: CardDetail = home.json(&["kanban", "show", &card]);
+    assert_eq!(shown.card.state, CardState::Blocked, "it asks all the same");
+    let back: Value = home.json(&["kanban", "snooze", &card, "--back"]);
+    assert_eq!((&back["until"], &back["left"]), (&Value::Null, &Value::from(1)));
+    assert!(home.run(&["kanban", "snooze", &card, "--until", "1h"]).stdout.contains("T-1 is out of the inbox until "));
+    let late = home.run(&["kanban", "snooze", &card, "--until", "31d"]);
+    assert_eq!(late.code, 1);
+    assert!(late.stderr.contains("30 days"), "{}", late.stderr);
+    assert_eq!(home.run(&["kanban", "snooze", &card]).code, 2, "until when?");
+}
+
+#[test]
 fn complete_move_archive_delete_and_undo() {
     let home = Home::new();
     let card = home.card("work");
@@ -224,6 +243,7 @@ fn json_is_one_value_whatever_is_asked_of_how_many() {
     assert_eq!(two(&["schedule", "1h"]), (2, 0));
     assert_eq!(two(&["promote"]), (2, 0));
     assert_eq!(two(&["unblock"]), (0, 2), "neither asks anything");
+    assert_eq!(two(&["snooze", "--until", "1h"]), (0, 2));
     assert_eq!(two(&["accept"]), (0, 2));
     assert_eq!(two(&["discard"]), (0, 2));
     assert_eq!(two(&["specify"]), (0, 2));

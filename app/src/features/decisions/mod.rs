@@ -9,4 +9,4 @@ mod words;
 
 pub use page::DecisionPage;
 pub use server_fns::*;
-pub use words::{KindChip, kind_word, verb_word};
+pub use words::{KindChip, done_word, kind_word, settled_sentence, verb_word};

@@ -1,6 +1,9 @@
 //! What the browser asks about decisions.
 use leptos::prelude::*;
-use protocol::{DecisionId, DecisionView, Inbox, SettleDecisionOutcome, SettleDecisionParams};
+use protocol::{
+    DecisionId, DecisionView, Inbox, SettleDecisionOutcome, SettleDecisionParams, SnoozeDecisionOutcome,
+    SnoozeDecisionParams,
+};
 
 use crate::error::ApiError;
 use crate::json::Json;
@@ -24,4 +27,11 @@ pub async fn read_decision(id: DecisionId) -> Result<DecisionView, ApiError> {
 pub async fn settle_decision(params: SettleDecisionParams) -> Result<SettleDecisionOutcome, ApiError> {
     let cx = crate::ctx::ctx().await?;
     Ok(agent_core::decisions::settle(&cx.core, &cx.actor, params).await?)
+}
+
+/// Puts a decision off, or brings it back.
+#[server(endpoint = "decisions/snooze", input = Json)]
+pub async fn snooze_decision(params: SnoozeDecisionParams) -> Result<SnoozeDecisionOutcome, ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    Ok(agent_core::decisions::snooze(&cx.core, &cx.actor, params).await?)
 }

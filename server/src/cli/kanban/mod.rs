@@ -10,6 +10,7 @@ mod many;
 mod read;
 mod report;
 mod show;
+mod snooze;
 mod triage;
 mod wording;
 mod write;
@@ -21,6 +22,7 @@ use clap::{Args, Subcommand};
 use protocol::{AfterApproval, BlockKind, CardRef, CardState, ProposalKind, Severity, UndoId};
 
 use super::error::CliError;
+use super::moment::{Moment, moment};
 use super::output::Out;
 use super::{Caller, open_core, parse};
 
@@ -84,6 +86,19 @@ enum Verb {
         /// What the worker shall know; becomes a comment. `-` reads it from stdin.
         #[arg(long, default_value = "", hide_default_value = true, value_name = "TEXT")]
         reason: String,
+    },
+    /// Put off what cards ask: out of the inbox until then, and one more call when the time has come.
+    Snooze {
+        /// Cards.
+        #[arg(required = true, value_parser = parse::card)]
+        cards: Vec<CardRef>,
+        /// Until when, at most 30 days ahead: a span like 30m, 2h or 1d from now, 2026-12-01 (midnight) or
+        /// 2026-12-01T09:30 in this machine's time zone, 2026-12-01T09:30Z, or Unix seconds.
+        #[arg(long, value_parser = moment, value_name = "WHEN", required_unless_present = "back")]
+        until: Option<Moment>,
+        /// Bring them back now instead.
+        #[arg(long, conflicts_with = "until")]
+        back: bool,
     },
     /// Finish cards.
     Complete {
@@ -380,6 +395,7 @@ async fn run(core: &Core, verb: Verb, board: Option<String>, out: Out) -> Result
             write::block(&cx, &words, kind, &summary, options, handover.with(then)).await?;
         }
         Verb::Unblock { cards, reason } => return write::unblock(&cx, &cards, &reason).await,
+        Verb::Snooze { cards, until, back: _ } => return snooze::run(&cx, &cards, until).await,
         Verb::Complete { cards, summary, metadata, handover } => {
             return write::complete(&cx, &cards, &summary, metadata.as_deref(), handover.with(None)).await;
         }

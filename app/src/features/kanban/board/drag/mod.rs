@@ -13,12 +13,12 @@ use leptos::leptos_dom::helpers::TimeoutHandle;
 use leptos::prelude::*;
 use protocol::{CardId, TaskCard};
 use wasm_bindgen::JsCast;
-use wasm_bindgen::prelude::Closure;
-use web_sys::{AddEventListenerOptions, Element, Event, HtmlElement, KeyboardEvent, PointerEvent};
+use web_sys::{Element, Event, HtmlElement, KeyboardEvent, PointerEvent};
 
 use super::model::Board;
 use crate::features::kanban::words;
 use crate::i18n::t;
+use crate::ui::dom::listen_first as on;
 use crate::ui::{Toast, Toasts, Tone};
 use lift::Lifted;
 use target::Target;
@@ -100,19 +100,6 @@ pub fn attach(board: Board, root: NodeRef<html::Div>) {
             finish(false);
         });
     });
-}
-
-/// Capturing and not passive: a scroll must be refused, and a click swallowed, before anyone else hears of it. The
-/// listener lives as long as its element.
-fn on<E: JsCast + 'static>(root: &HtmlElement, name: &str, listener: impl Fn(&E) + 'static) {
-    let listener =
-        Closure::<dyn FnMut(Event)>::new(move |event: Event| listener(event.unchecked_ref())).into_js_value();
-    let options = AddEventListenerOptions::new();
-    options.set_capture(true);
-    options.set_passive(false);
-    // silent-ok: the names are constants.
-    let _ =
-        root.add_event_listener_with_callback_and_add_event_listener_options(name, listener.unchecked_ref(), &options);
 }
 
 /// The card in the air.
