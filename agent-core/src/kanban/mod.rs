@@ -12,6 +12,7 @@ mod claim;
 mod comments;
 mod context;
 mod create;
+mod deleted;
 mod diagnose;
 mod edit;
 mod error;
@@ -48,6 +49,7 @@ pub use bulk::change_cards;
 pub use claim::{Claim, claim_card_for, claim_next, claim_ready, release_due, starting_next};
 pub use comments::add_comment;
 pub use create::{create_card, create_or_find};
+pub use deleted::{deleted_cards, restore_card};
 pub use diagnose::{attention, diagnostics};
 pub use edit::edit_card;
 pub use error::KanbanError;
@@ -97,6 +99,7 @@ mod tests {
             super::store::ALL_SQL,
             super::board_store::ALL_SQL,
             super::undo_store::ALL_SQL,
+            super::deleted::ALL_SQL,
             &super::view::all_sql(),
             super::claim::ALL_SQL,
             super::worker::ALL_SQL,

@@ -6,6 +6,7 @@ mod accounts;
 mod attachments;
 mod board_rules;
 mod boards;
+mod deleted;
 mod fields;
 mod import;
 mod kanban;

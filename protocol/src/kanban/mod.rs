@@ -3,6 +3,7 @@
 mod ages;
 mod board;
 mod card;
+mod deleted;
 mod diff;
 mod params;
 mod recovery;
@@ -14,6 +15,7 @@ mod words;
 pub use ages::*;
 pub use board::*;
 pub use card::*;
+pub use deleted::*;
 pub use diff::*;
 pub use params::*;
 pub use recovery::*;

@@ -1,14 +1,14 @@
 //! What the board and card pages ask of the server. Each is one call into the core.
 use leptos::prelude::*;
-#[cfg(feature = "ssr")]
-use protocol::BoardView;
 use protocol::{
     AcceptProposalParams, AddCommentParams, Attention, BoardId, BoardPage, BoardSettings, BoardSummary, BulkParams,
     BulkResult, CardDetail, CardGraph, CardId, CardRef, CardState, CardTemplate, CardWritten, ColumnPage,
-    ColumnPageParams, CommentAdded, CreateCardParams, EditCardParams, LinkWritten, MoveCardParams, ProfileSummary,
-    ProposalAccepted, ProposalKind, RetryCardParams, RunLog, RunLogParams, RunPage, SavedView, SwarmMade, SwarmParams,
-    TaskCard, TemplateId, UndoId, UndoResult, ViewId,
+    ColumnPageParams, CommentAdded, CreateCardParams, DeletedCursor, DeletedPage, EditCardParams, LinkWritten,
+    MoveCardParams, ProfileSummary, ProposalAccepted, ProposalKind, RetryCardParams, RunLog, RunLogParams, RunPage,
+    SavedView, SwarmMade, SwarmParams, TaskCard, TemplateId, UndoId, UndoResult, ViewId,
 };
+#[cfg(feature = "ssr")]
+use protocol::{BoardView, DELETED_PAGE};
 
 use crate::error::ApiError;
 use crate::json::Json;
@@ -74,6 +74,20 @@ pub async fn move_card(params: MoveCardParams) -> Result<CardWritten, ApiError> 
 pub async fn delete_card(id: CardId) -> Result<CardWritten, ApiError> {
     let cx = crate::ctx::ctx().await?;
     Ok(agent_core::kanban::delete_card(&cx.core, &cx.actor, CardRef::Id(id)).await?)
+}
+
+/// What was deleted of a board and can be had back, from where an earlier page ended.
+#[server(endpoint = "kanban/deleted", input = Json)]
+pub async fn read_deleted(slug: String, after: Option<DeletedCursor>) -> Result<DeletedPage, ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    Ok(agent_core::kanban::deleted_cards(&cx.core, &slug, after, DELETED_PAGE).await?)
+}
+
+/// Brings a deleted card back; it can be taken back.
+#[server(endpoint = "kanban/restore", input = Json)]
+pub async fn restore_card(id: CardId) -> Result<CardWritten, ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    Ok(agent_core::kanban::restore_card(&cx.core, &cx.actor, CardRef::Id(id)).await?)
 }
 
 /// Changes many cards at once, each by itself.
