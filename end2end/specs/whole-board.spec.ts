@@ -247,6 +247,31 @@ test('a deleted card is found again on the board and brought back', async ({ pag
   await expect(rows.filter({ hasText: 'Thrown away 01' })).toHaveCount(0);
 });
 
+test('the app starts with the board that was used last, as long as it is there', async ({ page, context, world }) => {
+  const [slug, name] = [`last-${Date.now()}`, unique('Last one')];
+  await world.hermes.cli('kanban', 'boards', 'create', slug, '--name', name);
+  const heading = (of: Page) => of.getByRole('heading', { level: 1 });
+  await visit(page, '/board/default');
+  await expect(heading(page)).not.toContainText(name);
+  await visit(page, `/board/${slug}`);
+  await expect(heading(page)).toContainText(name);
+
+  // As after a restart of the app: nothing in memory.
+  const again = await context.newPage();
+  await visit(again, '/settings');
+  await again.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Board' }).click();
+  await expect(heading(again)).toContainText(name);
+  await again.goto('/board');
+  await hydrated(again);
+  await expect(heading(again)).toContainText(name);
+  await again.close();
+
+  await world.hermes.cli('kanban', 'boards', 'archive', slug);
+  const after = await context.newPage();
+  await visit(after, '/board');
+  await expect(heading(after)).toContainText('Home');
+});
+
 test('no screen of the board keeps anybody out', async ({ page }) => {
   const title = unique('For everybody');
   await visit(page, '/board');

@@ -13,8 +13,11 @@ use protocol::{BoardView, DELETED_PAGE};
 use crate::error::ApiError;
 use crate::json::Json;
 
-/// The first page of every column of a board; an empty slug means the default board, `view` is the address's query. Of
-/// columns of which more is loaded, as much.
+/// The cookie that names the board this browser looked at last.
+pub const LEFT_BOARD: &str = "hermes_board";
+
+/// The first page of every column of a board; an empty slug means the one that was looked at last, else the default
+/// board. `view` is the address's query. Of columns of which more is loaded, as much.
 #[server(endpoint = "kanban/board", input = Json)]
 pub async fn read_board(
     slug: String,
@@ -22,6 +25,11 @@ pub async fn read_board(
     loaded: Option<Vec<(CardState, u32)>>,
 ) -> Result<BoardPage, ApiError> {
     let cx = crate::ctx::ctx().await?;
+    let left = if slug.is_empty() { crate::ctx::cookie(LEFT_BOARD) } else { None };
+    let slug = match left {
+        Some(left) => agent_core::kanban::left_board(&cx.core, &left).await?,
+        None => slug,
+    };
     let view = BoardView::from_query(&view);
     Ok(agent_core::kanban::board_page_again(&cx.core, &slug, &view, &loaded.unwrap_or_default()).await?)
 }
