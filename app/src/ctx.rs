@@ -58,6 +58,15 @@ pub fn device() -> String {
     device_name(agent.unwrap_or_default())
 }
 
+/// What the browser remembers for us under a name; it may say anything.
+#[must_use]
+pub fn cookie(name: &str) -> Option<String> {
+    let parts = use_context::<http::request::Parts>()?;
+    let headers = parts.headers.get_all(http::header::COOKIE).iter().filter_map(|header| header.to_str().ok());
+    let mut pairs = headers.flat_map(|header| header.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(found, _)| *found == name).map(|(_, value)| value.to_owned())
+}
+
 /// What went wrong with the session store, logged; the person gets a plain sentence.
 pub fn session_failed(error: tower_sessions::session::Error) -> ApiError {
     tracing::error!(%error, "the session store failed");

@@ -24,11 +24,21 @@ pub struct NewCard {
     pub created: StoredValue<Option<Callback<TaskCard>>>,
 }
 
-/// The address of the board that was looked at last, with its view.
+/// The address of the board that was looked at last, with its view. `/board` until one was: the server knows which it
+/// was before the app started, by a cookie.
 #[derive(Debug, Clone, Copy)]
 pub struct LastBoard(pub RwSignal<String>);
 
 impl LastBoard {
+    /// The board that an address without a name means; empty while only the server knows.
+    #[must_use]
+    pub fn slug(self) -> String {
+        self.0.with_untracked(|left| {
+            let slug = left.strip_prefix("/board/").unwrap_or_default();
+            slug.split('?').next().unwrap_or_default().to_owned()
+        })
+    }
+
     /// The way back to a board: as it was left, if it was the last one.
     #[must_use]
     pub fn back_to(self, slug: &str) -> String {

@@ -226,6 +226,77 @@ test('a board on which nothing starts keeps that, and its other settings are sav
   await expect(dialog.getByRole('textbox', { name: 'What it is for' })).toHaveValue('Nothing yet');
 });
 
+test('a deleted card is found again on the board and brought back', async ({ page, context, world }) => {
+  const slug = `bin-${Date.now()}`;
+  await world.hermes.cli('kanban', 'boards', 'create', slug);
+  const board = (...words: string[]): Promise<string> => world.hermes.cli('kanban', '--board', slug, ...words);
+  const open = async (): Promise<void> => {
+    await page.getByRole('heading', { level: 1 }).getByRole('button').click();
+    await page.getByRole('menuitem', { name: 'Deleted cards…' }).click();
+  };
+  const dialog = page.getByRole('dialog', { name: 'Deleted cards' });
+  await visit(page, `/board/${slug}`);
+  await open();
+  await expect(dialog).toContainText('Nothing was deleted in the last 30 days.');
+  await dialog.getByRole('button', { name: 'Close' }).click();
+  await expect(dialog).toBeHidden();
+
+  // More than a page of them.
+  for (let n = 1; n <= 32; n += 1) await board('create', `Thrown away ${String(n).padStart(2, '0')}`);
+  const cards = JSON.parse(await board('list', '--json')) as { number: number; title: string }[];
+  await board('archive', '--rm', ...cards.map(({ number }) => `T-${number}`));
+  const other = await context.newPage();
+  await visit(other, `/board/${slug}`);
+  await open();
+  const rows = dialog.getByRole('listitem');
+  await expect(rows).toHaveCount(30);
+  await accessible(page, 'deleted cards');
+  await dialog.getByRole('button', { name: 'More' }).click();
+  await expect(rows).toHaveCount(32);
+  await expect(dialog.getByRole('button', { name: 'More' })).toBeHidden();
+
+  const first = cards.find(({ title }) => title === 'Thrown away 01');
+  if (!first) throw new Error('the first card is not listed');
+  const row = rows.filter({ hasText: 'Thrown away 01' });
+  await expect(row).toContainText('was in Ready');
+  await expect(row).toContainText('30 days left');
+  await row.getByRole('button', { name: 'Restore' }).click();
+  await expect(row).toContainText(`T-${first.number} is back in Ready`);
+  await expect(card(other, 'Thrown away 01')).toBeAttached();
+  await row.getByRole('link', { name: `Open T-${first.number}` }).click();
+  await expect(page.getByRole('heading', { name: 'Thrown away 01' })).toBeVisible();
+  await page.goBack();
+  await expect(card(page, 'Thrown away 01')).toBeAttached();
+  await open();
+  await expect(rows).toHaveCount(30);
+  await expect(rows.filter({ hasText: 'Thrown away 01' })).toHaveCount(0);
+});
+
+test('the app starts with the board that was used last, as long as it is there', async ({ page, context, world }) => {
+  const [slug, name] = [`last-${Date.now()}`, unique('Last one')];
+  await world.hermes.cli('kanban', 'boards', 'create', slug, '--name', name);
+  const heading = (of: Page) => of.getByRole('heading', { level: 1 });
+  await visit(page, '/board/default');
+  await expect(heading(page)).not.toContainText(name);
+  await visit(page, `/board/${slug}`);
+  await expect(heading(page)).toContainText(name);
+
+  // As after a restart of the app: nothing in memory.
+  const again = await context.newPage();
+  await visit(again, '/settings');
+  await again.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Board' }).click();
+  await expect(heading(again)).toContainText(name);
+  await again.goto('/board');
+  await hydrated(again);
+  await expect(heading(again)).toContainText(name);
+  await again.close();
+
+  await world.hermes.cli('kanban', 'boards', 'archive', slug);
+  const after = await context.newPage();
+  await visit(after, '/board');
+  await expect(heading(after)).toContainText('Home');
+});
+
 test('no screen of the board keeps anybody out', async ({ page }) => {
   const title = unique('For everybody');
   await visit(page, '/board');

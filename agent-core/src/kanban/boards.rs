@@ -189,6 +189,17 @@ pub async fn board_settings(core: &Core, slug: &str) -> Result<(BoardSummary, Bo
     Ok((board, settings))
 }
 
+/// The short name of a board that somebody left earlier: as it is, while the board is there and was not put away, else
+/// empty, which means the default board.
+///
+/// # Errors
+/// When the database fails.
+pub async fn left_board(core: &Core, slug: &str) -> Result<String, KanbanError> {
+    let mut reader = core.store().reader().acquire().await?;
+    let found = board_store::by_slug(&mut reader, slug).await?;
+    Ok(found.filter(|board| board.archived_at.is_none()).map(|board| board.slug).unwrap_or_default())
+}
+
 /// Changes what is set on a board. Only what changes is checked.
 ///
 /// # Errors

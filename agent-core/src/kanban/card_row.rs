@@ -190,7 +190,9 @@ where
 pub(crate) async fn load(connection: &mut SqliteConnection, card: CardRef) -> Result<CardRow, KanbanError> {
     let row = load_any(connection, card).await?;
     if row.deleted_at.is_some() {
-        return Err(KanbanError::NotFound(format!("{} was deleted", row.label())));
+        let label = row.label();
+        let way = format!("`hermes kanban restore {label}` brings it back within 30 days");
+        return Err(KanbanError::NotFound(format!("{label} was deleted; {way}")));
     }
     Ok(row)
 }

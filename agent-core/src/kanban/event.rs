@@ -41,6 +41,7 @@ pub const EVENT_KINDS: &[&str] = &[
     "reclaimed",
     "reordered",
     "repetition_dropped",
+    "restored",
     "retried",
     "run_failed",
     "scheduled",

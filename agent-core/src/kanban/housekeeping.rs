@@ -26,9 +26,9 @@ pub use crate::workspaces::Leftover;
 const LOOK: Duration = Duration::from_secs(60);
 /// How often everything else is, and directories that could not go.
 const ROUND: Duration = Duration::from_secs(3600);
-const DAY_MS: i64 = 24 * 3_600_000;
+pub(super) const DAY_MS: i64 = 24 * 3_600_000;
 /// Deleted cards and logs of finished ones go after this.
-const KEPT_MS: i64 = 30 * DAY_MS;
+pub(super) const KEPT_MS: i64 = 30 * DAY_MS;
 /// Cards that are read at once, to be removed for good.
 const PURGE_BATCH: i64 = 20;
 /// Rows that one transaction deletes.

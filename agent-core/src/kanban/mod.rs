@@ -12,6 +12,7 @@ mod claim;
 mod comments;
 mod context;
 mod create;
+mod deleted;
 mod diagnose;
 mod edit;
 mod error;
@@ -44,12 +45,13 @@ pub mod worker;
 
 pub use boards::{
     BOARD_COLORS, archive_board, board_settings, boards, create_board, delete_template, delete_view, edit_board,
-    ensure_board, restore_board, save_template, save_view, templates,
+    ensure_board, left_board, restore_board, save_template, save_view, templates,
 };
 pub use bulk::change_cards;
 pub use claim::{Claim, claim_card_for, claim_next, claim_ready, release_due, starting_next};
 pub use comments::add_comment;
 pub use create::{create_card, create_or_find};
+pub use deleted::{deleted_cards, restore_card};
 pub use diagnose::{attention, diagnostics};
 pub use edit::edit_card;
 pub use error::KanbanError;
@@ -101,6 +103,7 @@ mod tests {
             super::store::ALL_SQL,
             super::board_store::ALL_SQL,
             super::undo_store::ALL_SQL,
+            super::deleted::ALL_SQL,
             &super::view::all_sql(),
             super::claim::ALL_SQL,
             super::worker::ALL_SQL,

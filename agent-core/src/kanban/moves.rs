@@ -6,6 +6,7 @@ use sqlx::SqliteConnection;
 use super::boards::load_for_write;
 use super::card_row::{self, CardRow, load};
 use super::create::open_question;
+use super::deleted::Was;
 use super::edit::{changed_meanwhile, edit_in, require_revision, written};
 use super::event::{self, NewEvent};
 use super::transition::{self, Cause, Failures, Place, RunEnd, Transition};
@@ -356,7 +357,7 @@ pub(super) async fn delete_in(
     if !store::set_deleted(tx, &archived, Some(now), now).await? {
         return Err(changed_meanwhile(&archived));
     }
-    let detail = serde_json::json!({ "title": before.title });
+    let detail = serde_json::json!({ "title": before.title, "was": Was::of(before) });
     audit::record(tx, now, actor, "deleted", &before.object(), &detail).await?;
     event::append(tx, NewEvent { card: before, run: None, kind: "deleted", actor, detail, at: now }).await?;
     Ok((card_row::load_any(tx, CardRef::Id(before.id)).await?, inverse))

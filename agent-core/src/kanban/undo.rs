@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::{Connection, SqliteConnection};
 
 use super::card_row::{self, CardRow};
+use super::deleted::Was;
 use super::edit::{changed_meanwhile, write_fields};
 use super::event::{self, NewEvent};
 use super::transition::{self, Cause, Failures, Place, Transition};
@@ -108,10 +109,10 @@ struct PlaceBefore {
     shared: bool,
 }
 
-impl Inverse {
-    pub(crate) async fn restore(tx: &mut SqliteConnection, before: &CardRow) -> Result<Self, KanbanError> {
+impl Before {
+    async fn of(tx: &mut SqliteConnection, before: &CardRow) -> Result<Self, KanbanError> {
         let labels = store::labels_of(tx, before.id).await?;
-        Ok(Self::Restore(Box::new(Before {
+        Ok(Self {
             title: before.title.clone(),
             body: before.body.clone(),
             priority: before.priority,
@@ -136,7 +137,13 @@ impl Inverse {
             comment: None,
             revision: before.revision,
             place: None,
-        })))
+        })
+    }
+}
+
+impl Inverse {
+    pub(crate) async fn restore(tx: &mut SqliteConnection, before: &CardRow) -> Result<Self, KanbanError> {
+        Ok(Self::Restore(Box::new(Before::of(tx, before).await?)))
     }
 
     /// The same, and where its worker worked.
@@ -323,14 +330,14 @@ async fn take_back(
                 again = again.with_place(&card);
             }
             let seen = before.revision;
-            restore(core, tx, actor, card, *before).await?;
+            restore(core, tx, actor, card, *before, "undone").await?;
             let now_is = card_row::load_any(tx, CardRef::Id(card_id)).await?;
             undo_store::rebase_undo(tx, card_id, seen, now_is.revision).await?;
             repeatable.then_some(again)
         }
         Inverse::Uncomment { comment } => {
             store::delete_comment(tx, card_id, comment).await?;
-            undone(tx, actor, &card, now).await?;
+            told(tx, actor, &card, ("undone", now)).await?;
             None
         }
         Inverse::Detach { attachment } => {
@@ -369,10 +376,15 @@ async fn ends(tx: &mut SqliteConnection, parent: CardId, child: CardId) -> Resul
     Ok((card_row::load(tx, CardRef::Id(parent)).await?, card_row::load(tx, CardRef::Id(child)).await?))
 }
 
-async fn undone(tx: &mut SqliteConnection, actor: &Actor, card: &CardRow, now: i64) -> Result<(), KanbanError> {
+async fn told(
+    tx: &mut SqliteConnection,
+    actor: &Actor,
+    card: &CardRow,
+    (kind, at): (&'static str, i64),
+) -> Result<(), KanbanError> {
     let detail = serde_json::json!({ "undo": true });
-    crate::audit::record(tx, now, actor, "undone", &card.object(), &detail).await?;
-    event::append(tx, NewEvent { card, run: None, kind: "undone", actor, detail, at: now }).await
+    crate::audit::record(tx, at, actor, kind, &card.object(), &detail).await?;
+    event::append(tx, NewEvent { card, run: None, kind, actor, detail, at }).await
 }
 
 async fn remove(core: &Core, tx: &mut SqliteConnection, actor: &Actor, card: &CardRow) -> Result<(), KanbanError> {
@@ -385,17 +397,32 @@ async fn remove(core: &Core, tx: &mut SqliteConnection, actor: &Actor, card: &Ca
     if !store::set_deleted(tx, &archived, Some(now), now).await? {
         return Err(changed_meanwhile(&archived));
     }
-    let detail = serde_json::json!({ "undo": true });
+    let detail = serde_json::json!({ "undo": true, "was": Was::of(card) });
     crate::audit::record(tx, now, actor, "deleted", &card.object(), &detail).await?;
     event::append(tx, NewEvent { card, run: None, kind: "deleted", actor, detail, at: now }).await
 }
 
+/// Brings a deleted card back to where it was. Nothing else of it can have changed since.
+pub(super) async fn bring_back(
+    core: &Core,
+    tx: &mut SqliteConnection,
+    actor: &Actor,
+    card: CardRow,
+    was: Was,
+) -> Result<(), KanbanError> {
+    let Was { state, rank, scheduled_at, decision } = was;
+    let before = Before { deleted: false, state, rank, scheduled_at, decision, ..Before::of(tx, &card).await? };
+    restore(core, tx, actor, card, before, "restored").await
+}
+
+/// Makes a card what it was before; `kind` is what the history calls it.
 async fn restore(
     core: &Core,
     tx: &mut SqliteConnection,
     actor: &Actor,
     card: CardRow,
     before: Before,
+    kind: &'static str,
 ) -> Result<(), KanbanError> {
     if before.deleted {
         return remove(core, tx, actor, &card).await;
@@ -409,7 +436,7 @@ async fn restore(
         card = card_row::load(tx, CardRef::Id(card.id)).await?;
     }
     withdraw_next_occurrence(core, tx, actor, &card, before.state).await?;
-    card = restore_fields(core, tx, actor, card, &before).await?;
+    card = restore_fields(core, tx, actor, card, &before, kind).await?;
     // A worker that was stopped does not come back; the card waits for the next one. Between waiting for parents and
     // waiting for a worker the parents decide, as they are now.
     let target =
@@ -422,9 +449,9 @@ async fn restore(
             other => other,
         };
     if card.state == target {
-        restore_place(tx, actor, &card, &before, target, now).await?;
+        restore_place(tx, actor, &card, &before, target, (kind, now)).await?;
     } else {
-        let mut transition = Transition::new(Cause::Undo, target, "undone");
+        let mut transition = Transition::new(Cause::Undo, target, kind);
         transition.failures = Failures::Keep;
         transition.scheduled_at = before.scheduled_at;
         if before.state == target {
@@ -466,6 +493,7 @@ async fn restore_fields(
     actor: &Actor,
     card: CardRow,
     before: &Before,
+    kind: &'static str,
 ) -> Result<CardRow, KanbanError> {
     let mut wanted = CardRow {
         title: before.title.clone(),
@@ -493,7 +521,7 @@ async fn restore_fields(
     }
     let mut card = card;
     if wanted != card || store::labels_of(tx, card.id).await? != before.labels {
-        card = write_fields(core, tx, actor, &card, &wanted, &before.labels, "undone").await?;
+        card = write_fields(core, tx, actor, &card, &wanted, &before.labels, kind).await?;
     }
     if card.summary != before.summary {
         if !store::set_summary(tx, &card, before.summary.as_deref(), core.now_ms()).await? {
@@ -510,7 +538,7 @@ async fn restore_place(
     card: &CardRow,
     before: &Before,
     target: CardState,
-    now: i64,
+    (kind, now): (&'static str, i64),
 ) -> Result<(), KanbanError> {
     let mut current = card.clone();
     if before.state == target && current.rank != before.rank {
@@ -522,6 +550,5 @@ async fn restore_place(
     if target == CardState::Scheduled && current.scheduled_at != before.scheduled_at {
         store::set_scheduled(tx, &current, before.scheduled_at, now).await?;
     }
-    let detail = serde_json::json!({ "undo": true });
-    event::append(tx, NewEvent { card, run: None, kind: "undone", actor, detail, at: now }).await
+    told(tx, actor, card, (kind, now)).await
 }

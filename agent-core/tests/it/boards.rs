@@ -73,3 +73,14 @@ async fn a_template_is_what_a_card_can_be_made_from_and_can_be_saved_again_when_
     let kept = kanban::templates(&world.core, "").await.unwrap();
     assert_eq!((kept.len(), kept.iter().filter(|kept| kept.params.body == "new").count()), (100, 1));
 }
+
+#[tokio::test]
+async fn the_board_that_was_left_is_found_again_while_it_is_there() {
+    let world = World::new().await;
+    kanban::create_board(&world.core, &ada(), "work", "").await.unwrap();
+    let left = async |slug: &str| kanban::left_board(&world.core, slug).await.unwrap();
+    assert_eq!(left("work").await, "work");
+    assert_eq!((left("").await, left("gone").await, left("'; --").await), <(String, String, String)>::default());
+    kanban::archive_board(&world.core, &ada(), "work").await.unwrap();
+    assert_eq!(left("work").await, "");
+}

@@ -6,6 +6,7 @@ mod accounts;
 mod attachments;
 mod board_rules;
 mod boards;
+mod deleted;
 mod fields;
 mod history;
 mod import;

@@ -77,6 +77,14 @@ pub fn remember(key: &str, value: &str) {
     }
 }
 
+/// Remembers a value in this browser that the server needs to make a page: it comes with every request. Only for values
+/// that a cookie may hold as they are.
+pub fn remember_for_server(name: &str, value: &str) {
+    let cookie = [name, "=", value, ";path=/;max-age=31536000;samesite=lax"].concat();
+    // silent-ok: where cookies are refused nothing is remembered: it is a convenience only.
+    let _ = js_sys::Reflect::set(&document(), &"cookie".into(), &cookie.into());
+}
+
 /// Keeps a value that must not be lost; whether the browser did.
 #[must_use]
 pub fn keep(key: &str, value: &str) -> bool {

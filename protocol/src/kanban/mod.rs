@@ -3,6 +3,7 @@
 mod ages;
 mod board;
 mod card;
+mod deleted;
 mod diff;
 mod history;
 mod params;
@@ -15,6 +16,7 @@ mod words;
 pub use ages::*;
 pub use board::*;
 pub use card::*;
+pub use deleted::*;
 pub use diff::*;
 pub use history::*;
 pub use params::*;

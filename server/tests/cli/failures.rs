@@ -47,7 +47,7 @@ fn bad_input_is_refused_with_one_sentence() {
     refused(&home, &["kanban", "--board", "nope", "create", "x"], "not_found", "\"nope\"");
     refused(&home, &["kanban", "--board", "nope", "list"], "not_found", "\"nope\"");
     refused(&home, &["kanban", "boards", "create", "No Good"], "invalid", "No Good");
-    for verb in ["show", "complete", "archive", "unblock"] {
+    for verb in ["show", "complete", "archive", "restore", "unblock"] {
         refused(&home, &["kanban", verb, "T-77"], "not_found", "T-77");
     }
     refused(&home, &["kanban", "show", "01a1fcc9-881b-770f-9183-95aacd0ff5c4"], "not_found", "01a1fcc9");

@@ -1,8 +1,8 @@
 //! Every verb does what it says, and `--json` has the shapes of the contract.
 
 use protocol::{
-    BoardSummary, CardDetail, CardState, CardWritten, CommentAdded, DecisionState, DecisionVerb, SettleDecisionOutcome,
-    TaskCard, UndoResult, WaitReason, WorkspaceKind,
+    BoardSummary, CardDetail, CardState, CardWritten, CommentAdded, DecisionState, DecisionVerb, DeletedCard,
+    SettleDecisionOutcome, TaskCard, UndoResult, WaitReason, WorkspaceKind,
 };
 use serde_json::Value;
 
@@ -211,6 +211,38 @@ fn complete_move_archive_delete_and_undo() {
 }
 
 #[test]
+fn deleted_cards_are_listed_and_brought_back() {
+    let home = Home::new();
+    let (a, b) = (home.card("first"), home.card("second"));
+    assert_eq!(home.run(&["kanban", "list", "--deleted"]).stdout, "Nothing was deleted in the last 30 days.\n");
+    home.run(&["kanban", "archive", "--rm", &a, &b]);
+    let listed: Vec<DeletedCard> = home.json(&["kanban", "list", "--deleted"]);
+    let told = listed.iter().map(|card| (card.title.as_str(), card.state, card.days_left)).collect::<Vec<_>>();
+    assert_eq!(told, [("second", CardState::Ready, 30), ("first", CardState::Ready, 30)], "newest first");
+    let ran = home.run(&["kanban", "list", "--deleted", "--limit", "1"]);
+    assert!(ran.stdout.starts_with("CARD  WAS    DELETED") && ran.stdout.contains("30d   second"), "{}", ran.stdout);
+    assert!(ran.stderr.contains("There are more; these are the first 1. Raise --limit"), "{}", ran.stderr);
+    let ran = home.run(&["kanban", "list", "--deleted", "--status", "done"]);
+    assert_eq!(ran.code, 2, "a filter means nothing there: {ran:?}");
+
+    let back: CardWritten = home.json(&["kanban", "restore", &a]);
+    assert_eq!((back.card.title.as_str(), back.card.state), ("first", CardState::Ready));
+    let gone: UndoResult = home.json(&["kanban", "undo", &back.undo.unwrap().to_string()]);
+    assert_eq!(gone.removed, [back.card.id]);
+    let ran = home.run(&["kanban", "restore", &a, "99", &b]);
+    assert_eq!(ran.code, 1, "any failure counts: {ran:?}");
+    assert!(ran.stdout.contains("Restored T-1  first  (ready)\nRestored T-2  second  (ready)"), "{}", ran.stdout);
+    assert!(
+        ran.stderr.contains("there is no card T-99") && ran.stderr.contains("hermes kanban undo"),
+        "{}",
+        ran.stderr
+    );
+    let ran = home.run(&["kanban", "restore", &a, "--json"]);
+    assert_eq!((ran.code, ran.json_error()["code"].as_str()), (1, Some("conflict")), "{ran:?}");
+    assert!(home.run(&["completions", "fish"]).stdout.contains("Bring deleted cards back"), "completed, too");
+}
+
+#[test]
 fn several_cards_are_answered_one_by_one_and_any_failure_counts() {
     let home = Home::new();
     let (a, b) = (home.card("a"), home.card("b"));
@@ -249,6 +281,8 @@ fn json_is_one_value_whatever_is_asked_of_how_many() {
     assert_eq!(two(&["specify"]), (0, 2));
     assert_eq!(two(&["complete"]), (2, 0));
     assert_eq!(two(&["archive", "--rm"]), (2, 0));
+    assert_eq!(two(&["restore"]), (2, 0));
+    assert_eq!(two(&["restore"]), (0, 2), "neither is deleted");
     for verb in ["specify", "decompose"] {
         let nothing: Vec<Value> = home.json(&["kanban", verb, "--all"]);
         assert!(nothing.is_empty());

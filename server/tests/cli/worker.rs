@@ -97,6 +97,7 @@ async fn may_not_do_a_persons_part() {
         &["kanban", "move", &other, "done"],
         &["kanban", "archive", &other],
         &["kanban", "archive", "--rm", &other],
+        &["kanban", "restore", &other],
         &["kanban", "assign", &other, "runner"],
         &["kanban", "undo", "01a1fcc9-881b-770f-9183-95aacd0ff5c4"],
         &["kanban", "boards", "create", "x"],

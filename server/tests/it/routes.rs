@@ -1,5 +1,6 @@
 //! What the routes answer.
 
+use agent_core::kanban;
 use axum::body::Body;
 use axum::routing::get as on_get;
 use http::{Method, StatusCode};
@@ -55,6 +56,30 @@ async fn a_page_runs_only_scripts_with_its_own_nonce() {
         let tag = script.split('>').next().unwrap();
         assert!(tag.contains(&nonce) || tag.contains("src="), "<script{tag}>");
     }
+}
+
+#[tokio::test]
+async fn the_board_that_was_left_opens_again_while_it_is_there() {
+    let site = Site::with_user().await;
+    let person = agent_core::Actor::CommandLine { user: "ada".into() };
+    kanban::create_board(&site.core, &person, "work", "Work").await.unwrap();
+    let title = async |path: &str, left: &str| {
+        let request = get(path).header("cookie", cookie()).header("cookie", left).header("accept", "text/html");
+        let response = site.send(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(response.status(), StatusCode::OK, "{path} {left}");
+        let html = body(response).await;
+        html.split("<title>").nth(1).unwrap().split('<').next().unwrap().to_owned()
+    };
+    assert_eq!(title("/board", "x=1").await, "Home · Hermes", "nothing is remembered");
+    assert_eq!(title("/board", "x=1; hermes_board=work; y=2").await, "Work · Hermes");
+    assert_eq!(title("/board/default", "hermes_board=work").await, "Home · Hermes", "an address that says which");
+    for left in ["hermes_board=gone", "hermes_board=", "hermes_board='; --", "hermes_board"] {
+        assert_eq!(title("/board", left).await, "Home · Hermes", "{left}");
+    }
+    kanban::archive_board(&site.core, &person, "work").await.unwrap();
+    assert_eq!(title("/board", "hermes_board=work").await, "Home · Hermes", "it was put away");
+    let start = get("/").header("cookie", cookie()).header("accept", "text/html").body(Body::empty()).unwrap();
+    assert_eq!(header(&site.send(start).await, "location"), "/board");
 }
 
 #[tokio::test]

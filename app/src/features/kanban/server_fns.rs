@@ -1,20 +1,23 @@
 //! What the board and card pages ask of the server. Each is one call into the core.
 use leptos::prelude::*;
-#[cfg(feature = "ssr")]
-use protocol::BoardView;
 use protocol::{
     AcceptProposalParams, AddCommentParams, Attention, BoardId, BoardPage, BoardSettings, BoardSummary, BulkParams,
     BulkResult, CardDetail, CardGraph, CardId, CardRef, CardState, CardTemplate, CardWritten, ColumnPage,
-    ColumnPageParams, CommentAdded, CreateCardParams, EditCardParams, HistoryPage, LinkWritten, MoveCardParams,
-    ProfileSummary, ProposalAccepted, ProposalKind, RetryCardParams, RunLog, RunLogParams, RunPage, SavedView,
-    SwarmMade, SwarmParams, TaskCard, TemplateId, UndoId, UndoResult, ViewId,
+    ColumnPageParams, CommentAdded, CreateCardParams, DeletedCursor, DeletedPage, EditCardParams, HistoryPage,
+    LinkWritten, MoveCardParams, ProfileSummary, ProposalAccepted, ProposalKind, RetryCardParams, RunLog, RunLogParams,
+    RunPage, SavedView, SwarmMade, SwarmParams, TaskCard, TemplateId, UndoId, UndoResult, ViewId,
 };
+#[cfg(feature = "ssr")]
+use protocol::{BoardView, DELETED_PAGE};
 
 use crate::error::ApiError;
 use crate::json::Json;
 
-/// The first page of every column of a board; an empty slug means the default board, `view` is the address's query. Of
-/// columns of which more is loaded, as much.
+/// The cookie that names the board this browser looked at last.
+pub const LEFT_BOARD: &str = "hermes_board";
+
+/// The first page of every column of a board; an empty slug means the one that was looked at last, else the default
+/// board. `view` is the address's query. Of columns of which more is loaded, as much.
 #[server(endpoint = "kanban/board", input = Json)]
 pub async fn read_board(
     slug: String,
@@ -22,6 +25,11 @@ pub async fn read_board(
     loaded: Option<Vec<(CardState, u32)>>,
 ) -> Result<BoardPage, ApiError> {
     let cx = crate::ctx::ctx().await?;
+    let left = if slug.is_empty() { crate::ctx::cookie(LEFT_BOARD) } else { None };
+    let slug = match left {
+        Some(left) => agent_core::kanban::left_board(&cx.core, &left).await?,
+        None => slug,
+    };
     let view = BoardView::from_query(&view);
     Ok(agent_core::kanban::board_page_again(&cx.core, &slug, &view, &loaded.unwrap_or_default()).await?)
 }
@@ -74,6 +82,20 @@ pub async fn move_card(params: MoveCardParams) -> Result<CardWritten, ApiError> 
 pub async fn delete_card(id: CardId) -> Result<CardWritten, ApiError> {
     let cx = crate::ctx::ctx().await?;
     Ok(agent_core::kanban::delete_card(&cx.core, &cx.actor, CardRef::Id(id)).await?)
+}
+
+/// What was deleted of a board and can be had back, from where an earlier page ended.
+#[server(endpoint = "kanban/deleted", input = Json)]
+pub async fn read_deleted(slug: String, after: Option<DeletedCursor>) -> Result<DeletedPage, ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    Ok(agent_core::kanban::deleted_cards(&cx.core, &slug, after, DELETED_PAGE).await?)
+}
+
+/// Brings a deleted card back; it can be taken back.
+#[server(endpoint = "kanban/restore", input = Json)]
+pub async fn restore_card(id: CardId) -> Result<CardWritten, ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    Ok(agent_core::kanban::restore_card(&cx.core, &cx.actor, CardRef::Id(id)).await?)
 }
 
 /// Changes many cards at once, each by itself.

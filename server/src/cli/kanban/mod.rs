@@ -151,9 +151,15 @@ enum Verb {
         /// Cards.
         #[arg(required = true, value_parser = parse::card)]
         cards: Vec<CardRef>,
-        /// Delete them instead; they can be had back for 10 minutes.
+        /// Delete them instead; `restore` brings them back for 30 days.
         #[arg(long)]
         rm: bool,
+    },
+    /// Bring deleted cards back to where they were, up to 30 days later; `list --deleted` shows them.
+    Restore {
+        /// Cards.
+        #[arg(required = true, value_parser = parse::card)]
+        cards: Vec<CardRef>,
     },
     /// Make a card wait for another one.
     Link {
@@ -405,6 +411,7 @@ async fn run(core: &Core, verb: Verb, board: Option<String>, out: Out) -> Result
         Verb::AttachRm { words } => files::remove(&cx, &words).await?,
         Verb::Gc => files::gc(&cx).await?,
         Verb::Archive { cards, rm } => return write::archive(&cx, &cards, rm).await,
+        Verb::Restore { cards } => return write::restore(&cx, &cards).await,
         Verb::Link { parent, child } => write::link(&cx, parent, child).await?,
         Verb::Unlink { parent, child } => write::unlink(&cx, parent, child).await?,
         Verb::Move { card, to, revision } => write::move_card(&cx, card, to, revision).await?,

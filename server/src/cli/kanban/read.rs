@@ -3,10 +3,10 @@
 use agent_core::kanban;
 use agent_core::profiles::NOBODY;
 use clap::Args;
-use protocol::{BoardSummary, BoardView, CardSort, CardState, TaskCard};
+use protocol::{BoardSummary, BoardView, CardSort, CardState, DeletedCard, TaskCard};
 
 use super::Cx;
-use super::wording::{age, card_label, priority, state_style, waits};
+use super::wording::{age, ago, card_label, priority, state_style, waits};
 use crate::cli::error::CliError;
 use crate::cli::output::Style;
 use crate::cli::parse;
@@ -23,6 +23,11 @@ pub(super) struct ListArgs {
     /// Only archived cards.
     #[arg(long, conflicts_with = "status")]
     archived: bool,
+    /// Cards that were deleted in the last 30 days instead, newest first; `restore` brings them back.
+    #[arg(long, conflicts_with_all = [
+        "status", "in_progress", "archived", "assignee", "labels", "tenant", "search", "needs_me", "failing", "sort",
+    ])]
+    deleted: bool,
     /// Only cards of this profile; `none` for those that are nobody's.
     #[arg(long, value_name = "PROFILE")]
     assignee: Option<String>,
@@ -51,6 +56,9 @@ pub(super) struct ListArgs {
 
 impl ListArgs {
     pub(super) async fn run(self, cx: &Cx) -> Result<(), CliError> {
+        if self.deleted {
+            return deleted(cx, self.limit).await;
+        }
         let state = match (self.in_progress, self.archived) {
             (true, _) => Some(CardState::Running),
             (false, true) => Some(CardState::Archived),
@@ -81,14 +89,42 @@ impl ListArgs {
             cx.out.table(&["CARD", "STATE", "PRIORITY", "ASSIGNEE", "AGE", "TITLE"], &rows)?;
         }
         if cut {
-            let text = format!(
-                "There are more; these are the first {}. Narrow it with --status, or raise --limit (up to 9999).",
-                cards.len()
-            );
-            cx.out.warning("more", &text);
+            more(cx, cards.len(), "Narrow it with --status, or raise --limit (up to 9999).");
         }
         Ok(())
     }
+}
+
+fn more(cx: &Cx, shown: usize, what_to_do: &str) {
+    cx.out.warning("more", &format!("There are more; these are the first {shown}. {what_to_do}"));
+}
+
+/// What was deleted and can be had back.
+async fn deleted(cx: &Cx, limit: u32) -> Result<(), CliError> {
+    let page = kanban::deleted_cards(&cx.core, &cx.board, None, limit).await?;
+    if cx.out.is_json() {
+        cx.out.json(&page.cards)?;
+    } else if page.cards.is_empty() {
+        cx.out.line("Nothing was deleted in the last 30 days.")?;
+    } else {
+        let now = cx.core.now_ms();
+        let rows: Vec<_> = page.cards.iter().map(|card| deleted_row(card, now)).collect();
+        cx.out.table(&["CARD", "WAS", "DELETED", "LEFT", "TITLE"], &rows)?;
+    }
+    if page.next.is_some() {
+        more(cx, page.cards.len(), "Raise --limit (up to 9999).");
+    }
+    Ok(())
+}
+
+fn deleted_row(card: &DeletedCard, now: i64) -> Vec<(Style, String)> {
+    vec![
+        (Style::Bold, format!("T-{}", card.number)),
+        (state_style(card.state), card.state.to_string()),
+        (Style::Dim, ago(now - card.deleted_at)),
+        (Style::Plain, format!("{}d", card.days_left)),
+        (Style::Plain, card.title.clone()),
+    ]
 }
 
 /// The name as a filter has it: empty for nobody.

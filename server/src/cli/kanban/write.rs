@@ -243,6 +243,16 @@ pub(super) async fn archive(cx: &Cx, cards: &[CardRef], delete: bool) -> Result<
     answers.finish()
 }
 
+pub(super) async fn restore(cx: &Cx, cards: &[CardRef]) -> Result<ExitCode, CliError> {
+    let actor = cx.caller.person("bring deleted cards back")?;
+    let mut answers = Answers::for_cards(cx, cards);
+    for card in cards {
+        let written = kanban::restore_card(&cx.core, actor, *card).await.map_err(CliError::from);
+        answers.take(*card, written, |written| wrote(cx, written, "Restored"))?;
+    }
+    answers.finish()
+}
+
 pub(super) async fn link(cx: &Cx, parent: CardRef, child: CardRef) -> Result<(), CliError> {
     let undo = match &cx.caller {
         Caller::Worker { ticket, .. } => {

@@ -12,8 +12,6 @@ use crate::ui::dom;
 const KEPT_MS: i64 = 10 * 60_000;
 
 struct Kept {
-    /// What the address called the board; nothing for the usual one.
-    route: String,
     query: String,
     page: BoardPage,
     at: i64,
@@ -27,7 +25,7 @@ thread_local! {
 }
 
 /// Keeps what is on screen when the board is left. Below an effect: on the server nothing is kept.
-pub fn keep(board: Board, route: String) {
+pub fn keep(board: Board) {
     on_cleanup(move || {
         // Another view is on its way: what is shown is not what the address says.
         if board.loading.get_untracked() {
@@ -35,15 +33,15 @@ pub fn keep(board: Board, route: String) {
         }
         if let Some(page) = page_of(board) {
             let query = board.view.with_untracked(protocol::BoardView::to_query);
-            KEPT.set(Some(Kept { route, query, page, at: dom::now_ms(), undone: board.undone.get_value() }));
+            KEPT.set(Some(Kept { query, page, at: dom::now_ms(), undone: board.undone.get_value() }));
         }
     });
 }
 
-/// What was kept of a board, for an address.
-pub fn take(route: &str, query: &str) -> Option<BoardPage> {
+/// What was kept of a board.
+pub fn take(slug: &str, query: &str) -> Option<BoardPage> {
     let mut kept = KEPT.take()?;
-    let is_it = (kept.route == route || kept.page.board.slug == route) && kept.query == query;
+    let is_it = kept.page.board.slug == slug && kept.query == query;
     let age = dom::now_ms() - kept.at;
     kept.page.now += age;
     if !is_it || age >= KEPT_MS {

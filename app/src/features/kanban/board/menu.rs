@@ -189,6 +189,7 @@ fn boards(board: Board, ui: BoardUi) -> Vec<MenuItem> {
     items.push(item(t::kanban_new_swarm(), Icon::Agent, "", move || ui.open_form(Form::Swarm)));
     items.push(item(t::kanban_new_board(), Icon::Plus, "", move || ui.open_form(Form::NewBoard)));
     items.push(item(t::kanban_board_settings(), Icon::Settings, "", move || ui.open_form(Form::BoardSettings)));
+    items.push(item(t::kanban_deleted_cards(), Icon::Trash, "", move || ui.open_form(Form::DeletedCards)));
     items.push(item(t::kanban_archived_boards(), Icon::Archive, "", move || ui.open_form(Form::ArchivedBoards)));
     items
 }

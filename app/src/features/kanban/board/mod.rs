@@ -27,7 +27,7 @@ use leptos_router::hooks::{use_location, use_navigate, use_params_map};
 use protocol::{BoardPage, BoardSummary, BoardView, CardId, CardState, StreamMessage};
 
 use super::extra::{Extra, extra};
-use super::server_fns::read_board;
+use super::server_fns::{LEFT_BOARD, read_board};
 use super::{EditDialog, NewCardDefaults, words};
 use crate::i18n::t;
 use crate::layout::{LastBoard, NewCard};
@@ -195,6 +195,7 @@ pub fn BoardRoute() -> impl IntoView {
     dom::mark_hydrated();
     let params = use_params_map();
     let slug = Memo::new(move |_| params.read().get("slug").unwrap_or_default());
+    let last = expect_context::<LastBoard>();
     let search = use_location().search;
     let view = Memo::new(move |_| BoardView::from_query(&search.read()));
     // Only another board is another page; another view of the same one is shown in place.
@@ -202,6 +203,7 @@ pub fn BoardRoute() -> impl IntoView {
         move || slug.get(),
         move |slug| {
             let query = view.with_untracked(BoardView::to_query);
+            let slug = if slug.is_empty() { last.slug() } else { slug };
             let kept = kept::take(&slug, &query);
             async move { if let Some(page) = kept { Ok(page) } else { read_board(slug, query, None).await } }
         },
@@ -268,9 +270,12 @@ fn BoardContent(page: BoardPage, view: Memo<BoardView>, route: String) -> impl I
     keyboard::listen(board, ui);
     let last = expect_context::<LastBoard>();
     Effect::new(move |_| {
-        last.0.set(board.summary.with_value(|summary| board.view.with(|view| address(summary, view))))
+        board.summary.with_value(|summary| {
+            last.0.set(board.view.with(|view| address(summary, view)));
+            dom::remember_for_server(LEFT_BOARD, &summary.slug);
+        });
     });
-    Effect::new(move |_| kept::keep(board, route.clone()));
+    Effect::new(move |_| kept::keep(board));
     new_card.board.set_value(board.summary.with_value(|summary| summary.slug.clone()));
     new_card.created.set_value(Some(Callback::new(move |card| board.accept(card))));
     on_cleanup(move || {

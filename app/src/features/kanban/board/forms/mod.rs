@@ -1,6 +1,7 @@
 //! The board's dialogs. Their code is fetched when the first of them opens.
 mod boards;
 mod card;
+mod deleted;
 mod filter;
 mod swarm;
 
@@ -35,6 +36,8 @@ pub enum Form {
     NewBoard,
     /// What is set on this board.
     BoardSettings,
+    /// Cards that were deleted.
+    DeletedCards,
     /// Boards that were put away.
     ArchivedBoards,
     /// Several workers on one goal.
@@ -61,6 +64,7 @@ pub fn FormDialog(board: Board, ui: BoardUi) -> impl IntoView {
             Some(Form::SaveTemplate(_)) => name_of(t::kanban_save_template()),
             Some(Form::NewBoard) => name_of(t::kanban_new_board()),
             Some(Form::BoardSettings) => name_of(t::kanban_board_settings()),
+            Some(Form::DeletedCards) => name_of(t::kanban_deleted_cards()),
             Some(Form::ArchivedBoards) => name_of(t::kanban_archived_boards()),
             Some(Form::Swarm) => name_of(t::kanban_new_swarm()),
             Some(Form::Keys) => t::kanban_shortcuts().to_owned(),
@@ -90,6 +94,7 @@ fn form_view(board: Board, ui: BoardUi, form: Form) -> AnyView {
         Form::SaveTemplate(card) => card::save_as_template(board, ui, card),
         Form::NewBoard => boards::new_board(ui),
         Form::BoardSettings => boards::settings(board, ui),
+        Form::DeletedCards => deleted::list(board, ui),
         Form::ArchivedBoards => boards::archived(ui),
         Form::Swarm => later(swarm::form(board, ui)),
         Form::Keys => view! { <div class="dialog-body">{keys::list()}</div> }.into_any(),
