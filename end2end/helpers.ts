@@ -1,5 +1,6 @@
 //! How a person uses the pages: by roles and names only, and never before the page is ready.
 
+import AxeBuilder from '@axe-core/playwright';
 import { expect, type BrowserContext, type Locator, type Page, type Worker } from '@playwright/test';
 import type { Subscription } from './doubles/push-service.ts';
 import type { World } from './world.ts';
@@ -12,6 +13,29 @@ export async function visit(page: Page, path: string): Promise<void> {
 
 export async function hydrated(page: Page): Promise<void> {
   await page.locator('html[data-hydrated]').waitFor({ state: 'attached' });
+}
+
+/**
+ * What is on screen keeps nobody out: every rule of axe in the light, and in the dark the one that depends on colours.
+ */
+export async function accessible(page: Page, where: string): Promise<void> {
+  const found: string[] = [];
+  for (const [scheme, axe] of [
+    ['light', new AxeBuilder({ page })],
+    ['dark', new AxeBuilder({ page }).withRules('color-contrast')],
+  ] as const) {
+    await page.emulateMedia({ colorScheme: scheme });
+    // What fades in, or from one scheme into the other, is measured when it has arrived.
+    await page.waitForFunction(() => {
+      const isShort = (one: Animation) => Number(one.effect?.getComputedTiming().endTime) <= 1000;
+      return !document.getAnimations().some((one) => one.playState === 'running' && isShort(one));
+    });
+    for (const { id, nodes } of (await axe.analyze()).violations) {
+      found.push(`${scheme}, ${id}: ${nodes.map((node) => node.html).slice(0, 3).join(' | ')}`);
+    }
+  }
+  await page.emulateMedia({ colorScheme: null });
+  expect(found, where).toEqual([]);
 }
 
 /** Waits until the service worker answers for this page. */

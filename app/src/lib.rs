@@ -78,8 +78,10 @@ fn NotFound() -> impl IntoView {
         response.set_status(http::StatusCode::NOT_FOUND);
     }
     view! {
-        <ui::EmptyState title=i18n::t::shell_not_found() hint=i18n::t::shell_not_found_hint()>
+        <div class="state">
+            <h1 class="state-title">{i18n::t::shell_not_found()}</h1>
+            <p class="state-hint">{i18n::t::shell_not_found_hint()}</p>
             <a class="btn" href="/board">{i18n::t::shell_to_board()}</a>
-        </ui::EmptyState>
+        </div>
     }
 }

@@ -1,7 +1,7 @@
 //! Decisions: a question answered lets the work go on, and whoever is second is told who was first.
 
 import { expect, test } from '../fixtures.ts';
-import { card, column, createCard, decisionOf, visit } from '../helpers.ts';
+import { accessible, card, column, createCard, decisionOf, visit } from '../helpers.ts';
 
 test.use({ worldName: 'working' });
 
@@ -23,6 +23,7 @@ test('a question, an answer, and the work goes on with it', async ({ page, world
   await page.getByRole('link', { name: title }).click();
   await expect(page.getByRole('heading', { name: 'Which colour?' })).toBeVisible();
   await page.getByRole('button', { name: 'Blue' }).click();
+  await accessible(page, 'a question');
   await page.getByRole('textbox', { name: 'Your answer' }).fill('Signal blue, please');
   await page.getByRole('button', { name: 'Answer' }).click();
   await expect(page.getByText('Answered', { exact: true })).toBeVisible();
@@ -45,6 +46,7 @@ test('work is sent back with a reason, and the next attempt hears it', async ({ 
   await expect(card(column(page, 'Review'), title)).toBeVisible();
   await visit(page, await decisionOf(page, title));
   await page.getByRole('button', { name: 'Send back' }).click();
+  await accessible(page, 'a review that is sent back');
   await page.getByRole('textbox', { name: 'What shall change?' }).fill('One line is missing');
   await page.getByRole('button', { name: 'Send back' }).click();
   await expect(page.getByText('Sent back', { exact: true })).toBeVisible();
@@ -86,9 +88,11 @@ test('an approval can be taken back, and the decision is open again', async ({ p
   await createCard(page, { title });
   await expect(card(column(page, 'Review'), title)).toBeVisible();
   await visit(page, await decisionOf(page, title));
+  await accessible(page, 'a review');
   await page.getByRole('button', { name: 'Approve' }).click();
   await page.getByRole('button', { name: 'Undo' }).click();
   await expect(page.getByText('Taken back')).toBeVisible();
   await page.getByRole('button', { name: 'Approve' }).click();
   await expect(page.getByText('Approved', { exact: true })).toBeVisible();
+  await accessible(page, 'a decision that is settled');
 });

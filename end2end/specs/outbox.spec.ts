@@ -3,7 +3,7 @@
 import { type Page } from '@playwright/test';
 import { expect, test } from '../fixtures.ts';
 import { type World } from '../world.ts';
-import { card, clearReady, column, controlled, createCard, moveTo, pick, toast, visit } from '../helpers.ts';
+import { accessible, card, clearReady, column, controlled, createCard, moveTo, pick, toast, visit } from '../helpers.ts';
 
 test.use({ worldName: 'quiet' });
 test.afterEach(({ world }) => clearReady(world));
@@ -125,6 +125,7 @@ test('what waits can be taken back: by the keyboard, in the list, and it goes ba
   await page.keyboard.press('Control+z');
   await expect(card(column(page, 'Ready'), titles[1]!)).toBeAttached();
   await waiting(page, 1).click();
+  await accessible(page, 'what waits to be sent');
   await list(page).getByRole('button', { name: 'Discard' }).click();
   await expect(list(page)).toBeHidden();
   await expect(card(column(page, 'Ready'), titles[0]!)).toBeAttached();

@@ -1,20 +1,13 @@
 //! Getting a card going again from its page: what is wrong and what mends it, logs of runs, what it hangs on, a look at
 //! it beside the board, and many cards chosen with a thumb.
 
-import AxeBuilder from '@axe-core/playwright';
 import { type Page } from '@playwright/test';
 import { expect, test } from '../fixtures.ts';
-import { card, column, createCard, decisionOf, openCard, pick, toast, visit } from '../helpers.ts';
+import { accessible, card, column, createCard, decisionOf, openCard, pick, toast, visit } from '../helpers.ts';
 
 test.use({ worldName: 'working' });
 
 const unique = (text: string) => `${text} ${Date.now()}`;
-
-async function accessible(page: Page, where: string): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  const told = violations.map((found) => `${found.id}: ${found.nodes.map((node) => node.html).slice(0, 3).join(' | ')}`);
-  expect(told, where).toEqual([]);
-}
 
 /** A run in the card's history. */
 function attempt(page: Page, number: number) {
@@ -23,6 +16,7 @@ function attempt(page: Page, number: number) {
 }
 
 test('a card that keeps failing says so, gets another worker and a word for it, and runs again', async ({ page, world }) => {
+  test.setTimeout(90_000);
   const title = unique('Keep failing');
   await visit(page, '/board');
   await createCard(page, { title, assignee: 'broken' });
@@ -39,6 +33,12 @@ test('a card that keeps failing says so, gets another worker and a word for it, 
   const wrong = page.getByRole('region', { name: 'What is wrong' });
   await expect(wrong).toContainText(/worker died 2 times in a row/);
   await accessible(page, 'a failed card');
+
+  const address = page.url();
+  await visit(page, '/board');
+  await visit(page, await decisionOf(page, title));
+  await accessible(page, 'a decision about failures');
+  await visit(page, address);
 
   // The log of the last run says why.
   await attempt(page, 2).click();
@@ -58,6 +58,7 @@ test('a card that keeps failing says so, gets another worker and a word for it, 
   await wrong.getByRole('button', { name: 'Try again…' }).click();
   const again = page.getByRole('dialog', { name: 'Try again' });
   await expect(again.getByRole('combobox', { name: 'Model' })).toHaveValue('scripted-2');
+  await accessible(page, 'trying again');
   await again.getByRole('combobox', { name: 'Assignee' }).selectOption('default');
   await again.getByRole('textbox', { name: 'What the next attempt shall know' }).fill('There is no map.');
   await again.getByRole('button', { name: 'Try again' }).click();
@@ -166,6 +167,8 @@ test('a dependency is found, added, shown on the map, and taken away', async ({ 
   await section.getByRole('button', { name: 'Add' }).click();
   const dialog = page.getByRole('dialog', { name: 'Add a dependency' });
   await dialog.getByRole('textbox', { name: 'Card' }).fill(first);
+  await expect(dialog.getByRole('button', { name: first })).toBeVisible();
+  await accessible(page, 'adding a dependency');
   await dialog.getByRole('button', { name: first }).click();
   await expect(dialog).toBeHidden();
   await expect(section).toContainText('0 of 1 done');

@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { expect, test } from '../fixtures.ts';
-import { card, column, toast, visit } from '../helpers.ts';
+import { accessible, card, column, toast, visit } from '../helpers.ts';
 import type { Hermes } from '../hermes.ts';
 
 test.use({ worldName: 'working' });
@@ -84,8 +84,10 @@ test('changes are read, a line is commented, the second try is approved and merg
   // A finger chooses the line first.
   if (isMobile) await notes.getByRole('toolbar', { name: 'Line 2' }).getByRole('button', { name: 'Comment on line 2' }).click();
   await notes.getByRole('textbox', { name: 'Comment on line 2 of notes.txt' }).fill('Small letters, please.');
+  await accessible(page, 'a comment on a line');
   await notes.getByRole('button', { name: 'Comment', exact: true }).click();
   await expect(notes.getByText('Small letters, please.')).toBeVisible();
+  await accessible(page, 'a line with its comment');
 
   await page.getByRole('button', { name: 'Send back' }).click();
   await page.getByRole('textbox', { name: 'What shall change?' }).fill('See my comment.');

@@ -1,9 +1,8 @@
 //! Ideas: a model proposes, a person looks, changes and accepts, and can take it back; and several workers on one goal.
 
-import AxeBuilder from '@axe-core/playwright';
 import { expect, test } from '../fixtures.ts';
 import { gate } from '../doubles/model.ts';
-import { card, column, toast, visit } from '../helpers.ts';
+import { accessible, card, column, toast, visit } from '../helpers.ts';
 
 test.use({ worldName: 'working' });
 
@@ -36,8 +35,7 @@ test('an idea is taken apart, changed before it is accepted, and put together ag
   thought.open();
   await expect(other.getByText('One after the other.')).toBeVisible();
   await expect(idea.getByRole('button', { name: 'Make 3 cards' })).toBeVisible();
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  expect(violations.map((found) => `${found.id}: ${found.nodes.map((node) => node.html).slice(0, 3).join(' | ')}`)).toEqual([]);
+  await accessible(page, 'a proposal of several cards');
 
   // No party; and the drive waits for nothing.
   await idea.getByRole('button', { name: 'Remove card 3' }).click();
@@ -67,10 +65,12 @@ test('a model that says no is quoted, and what a person writes meanwhile counts 
   const idea = page.getByRole('region', { name: 'An idea' });
   await idea.getByRole('button', { name: 'Write it out' }).click();
   await expect(idea.getByText('your credit is used up')).toBeVisible();
+  await accessible(page, 'a model that refuses');
   await idea.getByRole('button', { name: 'Try again' }).click();
   await expect(idea.getByRole('textbox', { name: 'Description' })).toHaveValue(/Room to walk/);
   await hermes.cli('kanban', 'edit', `${number}`, '--title', `${title}, mine`);
   await expect(idea.getByText('The card has changed since')).toBeVisible();
+  await accessible(page, 'a proposal for what the card said before');
   await idea.getByRole('button', { name: 'Ask again' }).click();
   await idea.getByRole('button', { name: 'Accept' }).click();
   await expect(page.getByRole('heading', { level: 1, name: `Tidy it well: ${title}` })).toBeVisible();

@@ -1,21 +1,13 @@
 //! The board beyond the main job: what is shown and saved, many cards at once, the keyboard, several boards, finding
 //! things; and that no screen of it keeps anybody out.
 
-import AxeBuilder from '@axe-core/playwright';
-import { type Page } from '@playwright/test';
 import { expect, test } from '../fixtures.ts';
-import { card, clearReady, column, createCard, dragByMouse, draggable, hydrated, toast, visit } from '../helpers.ts';
+import { accessible, card, clearReady, column, createCard, dragByMouse, draggable, hydrated, toast, visit } from '../helpers.ts';
 
 test.use({ worldName: 'quiet' });
 test.afterEach(({ world }) => clearReady(world));
 
 const unique = (text: string) => `${text} ${Date.now()}`;
-
-async function accessible(page: Page, where: string): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  const told = violations.map((found) => `${found.id}: ${found.nodes.map((node) => node.html).slice(0, 3).join(' | ')}`);
-  expect(told, where).toEqual([]);
-}
 
 test('what is shown lives in the address, gets a name, and another window opens the same', async ({ page, context }) => {
   const word = `pelican${Date.now()}`;
@@ -298,6 +290,7 @@ test('the app starts with the board that was used last, as long as it is there',
 });
 
 test('no screen of the board keeps anybody out', async ({ page }) => {
+  test.setTimeout(90_000);
   const title = unique('For everybody');
   await visit(page, '/board');
   await createCard(page, { title, start: 'blocked' });

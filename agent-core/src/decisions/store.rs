@@ -24,7 +24,7 @@ macro_rules! view_columns {
                 substr(CAST(d.summary AS BLOB), 1, ?1) AS summary, d.options, d.profile, d.created_at, d.verb, d.comment,
                 d.settled_by, d.device, d.settled_at, d.undo_id, d.then_continue, d.snoozed_until, b.slug AS board, c.id, c.number, c.title, c.state,
                 r.cost_micros, CASE WHEN r.started_at IS NULL THEN NULL
-                    ELSE max(COALESCE(r.ended_at, r.heartbeat_at, r.started_at) - r.started_at, 0) / 1000
+                    ELSE CAST(max(COALESCE(r.ended_at, r.heartbeat_at, r.started_at) - r.started_at, 0) AS INTEGER) / 1000
                 END AS run_seconds
            FROM decision d JOIN kanban_card c ON c.id = d.card_id JOIN kanban_board b ON b.id = c.board_id
            LEFT JOIN kanban_run r ON r.id = d.run_id "
@@ -244,7 +244,10 @@ fn decision_view(row: &SqliteRow, now: i64) -> Result<DecisionView, sqlx::Error>
             device: row.try_get::<Option<String>, _>("device")?.unwrap_or_default(),
             at,
             by_you: false,
-            undo: row.try_get::<Option<Uuid>, _>("undo_id")?.map(UndoId).filter(|_| now - at < UNDO_WINDOW_MS),
+            undo: row
+                .try_get::<Option<Uuid>, _>("undo_id")?
+                .map(UndoId)
+                .filter(|_| now.saturating_sub(at) < UNDO_WINDOW_MS),
         }),
         None => None,
     };

@@ -148,7 +148,7 @@ async fn push_parents(
         let number: i64 = row.try_get("number")?;
         let title: String = row.try_get("title")?;
         let summary = clip_cut(row.try_get("summary")?);
-        let age = ago(now - row.try_get::<i64, _>("state_at")?);
+        let age = ago(now.saturating_sub(row.try_get("state_at")?));
         out.push_str(&format!("\n### T-{number}: {title} ({age})\n{summary}\n"));
         push_facts(row.try_get("facts")?, out);
     }
@@ -171,7 +171,7 @@ async fn push_recent(
     out.push_str(&format!("\n## Recent work of {}\n\n", quoted(assignee)));
     for (number, title, summary, at) in recent {
         let first_line = text::excerpt(&text::cut_bytes(&summary), MAX_RECENT_CHARS);
-        out.push_str(&format!("- T-{number}: {title} ({}): {first_line}\n", ago(now - at)));
+        out.push_str(&format!("- T-{number}: {title} ({}): {first_line}\n", ago(now.saturating_sub(at))));
     }
     Ok(())
 }
@@ -202,7 +202,7 @@ async fn push_comments(
         out.push_str(&format!(
             "\nComment from {who} `{author}`{}, {}:\n{}\n",
             anchor.unwrap_or_default(),
-            ago(now - comment.created_at),
+            ago(now.saturating_sub(comment.created_at)),
             clip(&comment.body, MAX_COMMENT)
         ));
     }

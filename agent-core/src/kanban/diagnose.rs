@@ -142,7 +142,7 @@ fn findings(card: &TaskCard, history: History, now: i64, failure_limit: u32) -> 
     let given_up = card.ask.as_ref().is_some_and(|ask| ask.kind == DecisionKind::Failed);
     match card.state {
         CardState::Ready => {
-            let waited = now - card.state_at;
+            let waited = now.saturating_sub(card.state_at);
             let severity = match waited {
                 waited if waited > 6 * STRANDED_MS => Severity::Critical,
                 waited if waited > 2 * STRANDED_MS || card.failures >= failure_limit => Severity::Error,
@@ -164,7 +164,7 @@ fn findings(card: &TaskCard, history: History, now: i64, failure_limit: u32) -> 
     }
     let waits_for_person = matches!(card.state, CardState::Blocked | CardState::Review);
     let quiet_since = card.state_at.max(history.commented_at.unwrap_or_default());
-    if waits_for_person && now - quiet_since > UNANSWERED_MS {
+    if waits_for_person && now.saturating_sub(quiet_since) > UNANSWERED_MS {
         add(DiagnosisKind::Unanswered, Severity::Warning, 0, quiet_since);
     }
     if history.blocks >= CYCLES {

@@ -175,7 +175,7 @@ impl Dispatcher {
             Ok(Some(at)) if next.is_stuck && at <= looked => {
                 pause.min(next.release.saturating_duration_since(tokio::time::Instant::now()))
             }
-            Ok(Some(at)) => pause.min(until(at - self.core.now_ms())),
+            Ok(Some(at)) => pause.min(until(at.saturating_sub(self.core.now_ms()))),
             Ok(None) => pause,
             Err(error) => {
                 tracing::error!(%error, "cannot tell when the next card is due");

@@ -178,7 +178,7 @@ async fn wish_of(core: &Core, connection: &mut SqliteConnection, entry: &Entry) 
     };
     let finished_at = card.state_at.max(card.deleted_at.unwrap_or(0));
     // While the end can be taken back, what was there must still be there.
-    if !card.state.is_finished() || core.now_ms() - finished_at < UNDO_WINDOW_MS {
+    if !card.state.is_finished() || core.now_ms().saturating_sub(finished_at) < UNDO_WINDOW_MS {
         return Ok(Wish::Keep);
     }
     let path = entry.path.to_string_lossy();

@@ -88,14 +88,14 @@ pub(super) async fn judge(
     let present: Option<(String, i64, i64)> = sqlx::query_as(PRESENT).bind(profile).fetch_optional(&mut *tx).await?;
     if let Some((known, paused_at, until)) = present
         && known == key
-        && now - until < REMEMBERED_MS
+        && now.saturating_sub(until) < REMEMBERED_MS
     {
         // One that ends later than any rest lasts was written while the clock was ahead.
         if until > now && until <= now + LONGEST_PAUSE_MS {
             return Ok(Verdict::Known { until });
         }
         // It was tried again and nothing has changed: a longer rest.
-        let until = now + (2 * (until - paused_at)).clamp(FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
+        let until = now + until.saturating_sub(paused_at).saturating_mul(2).clamp(FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
         set(tx, profile, &key, error, now, until).await?;
         return Ok(Verdict::Known { until });
     }

@@ -204,7 +204,7 @@ pub(super) async fn sweep_runs_at(core: &Core, now: i64) -> Result<bool, KanbanE
             && !process::is_alive(process).unwrap_or(true)
         {
             (RunOutcome::Crashed, "the worker's process is gone")
-        } else if now - claimed > i64::from(limit) * 1000 {
+        } else if now.saturating_sub(claimed) > i64::from(limit) * 1000 {
             overlong = format!("the run took longer than the {} allowed", duration_in_words(limit));
             (RunOutcome::TimedOut, overlong.as_str())
         } else if lease.is_some_and(|until| until < now) {
@@ -281,7 +281,7 @@ pub async fn reap(core: &Core) -> Result<bool, KanbanError> {
     for (left, _) in &alive {
         // Whoever reported its own end is on its way out.
         let reported = matches!(left.outcome.as_str(), "completed" | "review" | "blocked");
-        if !reported || now - left.ended >= LEAVE_MS {
+        if !reported || now.saturating_sub(left.ended) >= LEAVE_MS {
             ask_to_end(core, left.run, left.process, left.asked, now).await?;
         }
     }
@@ -305,7 +305,7 @@ async fn ask_to_end(
 ) -> Result<(), KanbanError> {
     let signal = match asked {
         None => Signal::TERM,
-        Some(at) if now - at >= KILL_AFTER_MS => Signal::KILL,
+        Some(at) if now.saturating_sub(at) >= KILL_AFTER_MS => Signal::KILL,
         Some(_) => return Ok(()),
     };
     if let Err(error) = process::signal_session(process, signal) {

@@ -35,7 +35,7 @@ pub async fn stats(core: &Core, board: &str) -> Result<BoardStats, KanbanError> 
     tx.rollback().await?;
     let now = core.now_ms();
     let mut stats = BoardStats { board: board.slug, now, ..BoardStats::default() };
-    stats.oldest_ready_ms = oldest.map(|at| (now - at).max(0));
+    stats.oldest_ready_ms = oldest.map(|at| now.saturating_sub(at).max(0));
     stats.by_state = by_state.into_iter().filter_map(|(state, cards)| Some((state.parse().ok()?, cards))).collect();
     stats.by_state.sort();
     for (assignee, state, cards) in rows {

@@ -9,10 +9,13 @@
 mod atypical;
 mod concurrency;
 mod context_and_tools;
+mod deliveries;
 mod dependencies;
 mod dispatcher;
 mod lifecycle;
 mod notifications;
+#[path = "../it/push_service.rs"]
+mod push_service;
 mod structure;
 #[path = "../it/support.rs"]
 mod support;

@@ -1,4 +1,5 @@
-//! §9.9: who is told what, and how often. The sender against a push service: `it::push`; requests: `server/tests/it`.
+//! §9.9: who is told what, and how often. That it arrives: `deliveries`; the sender against a push service: `it::push`;
+//! requests: `server/tests/it`.
 //!
 //! | rule | why not, and what holds instead |
 //! |---|---|
@@ -13,8 +14,8 @@
 use agent_core::kanban::{self, worker};
 use agent_core::{accounts, decisions, push};
 use protocol::{
-    BlockKind, BoardView, CardState, CreateCardParams, DecisionState, DecisionVerb, RunOutcome, SetUpParams,
-    SettleDecisionParams, SubscribeParams, UserId,
+    BlockKind, BoardView, CardSort, CardState, CreateCardParams, DecisionState, DecisionVerb, LaneBy, RunOutcome,
+    SetUpParams, SettleDecisionParams, SubscribeParams, TaskCard, UserId,
 };
 
 use crate::support::{World, ada, bob};
@@ -150,7 +151,7 @@ async fn events_of_a_run_can_be_followed_from_any_number_without_gap_or_repetiti
 }
 
 /// The worker has finished it; whoever looks sees that, and nothing is written.
-async fn finish_nothing(world: &World, card: &protocol::TaskCard) {
+async fn finish_nothing(world: &World, card: &TaskCard) {
     let before = kanban::last_seq(&world.core).await.unwrap();
     assert_eq!(detail(world, card).await.card.state, CardState::Done);
     assert_eq!(kanban::last_seq(&world.core).await.unwrap(), before);
@@ -238,4 +239,121 @@ async fn an_edit_that_changes_nothing_is_fine_and_a_board_directory_must_exist()
     let links = crate::detail(&world, &below).await;
     assert_eq!((links.parents[0].id, crate::detail(&world, &card).await.children[0].id), (card.id, below.id));
     world.check_invariants().await;
+}
+
+/// A card in every state, with what hangs on them: runs, events, comments, decisions, pauses, times to start.
+async fn a_full_board(world: &World) -> Vec<TaskCard> {
+    let asks = world.create("asks for review").await;
+    let ticket = start(world).await;
+    worker::block(&world.core, ticket, Some(BlockKind::Review), "look", "It is done.", vec![]).await.unwrap();
+    let done = world.create("done").await;
+    let ticket = start_again(world).await;
+    worker::complete(&world.core, ticket, "done", None).await.unwrap();
+    let fails = world.create("fails").await;
+    let ticket = start_again(world).await;
+    fail(world, ticket, RunOutcome::Crashed).await;
+    kanban::reap(&world.core).await.unwrap();
+    let runs = world.create_with(CreateCardParams { priority: 2, ..titled("runs") }).await;
+    let ticket = start(world).await;
+    worker::comment(&world.core, ticket, by(&runs), "half way").await.unwrap();
+    worker::heartbeat(&world.core, ticket).await.unwrap();
+    let blocked = world.create_with(CreateCardParams { blocked: true, ..titled("blocked") }).await;
+    let triage = world.create_with(CreateCardParams { triage: true, ..titled("idea") }).await;
+    let later = Some(world.core.now_ms() + 3_600_000);
+    let scheduled = world.create_with(CreateCardParams { scheduled_at: later, due_at: later, ..titled("later") }).await;
+    let waits = crate::child(world, "waits", &[&runs, &done]).await;
+    let ready = world.create("ready").await;
+    let archived = world.create("archived").await;
+    shift(world, &archived, CardState::Archived).await.unwrap();
+    vec![asks, done, fails, runs, blocked, triage, scheduled, waits, ready, archived]
+}
+
+/// Everything that is read for a page, a stream, a worker or the command line.
+async fn read_everything(world: &World, cards: &[TaskCard], about: &str) {
+    for sort in [CardSort::Manual, CardSort::Priority, CardSort::Created, CardSort::Updated] {
+        for lanes in [LaneBy::None, LaneBy::Parent] {
+            let view = BoardView { sort, lanes, archived: true, ..BoardView::default() };
+            let page = kanban::board_page(&world.core, "", &view).await.expect(about);
+            let shown: usize = page.columns.iter().map(|column| column.cards.len()).sum();
+            assert_eq!(shown, cards.len(), "{about}: {sort:?}");
+        }
+    }
+    for card in cards {
+        let detail = kanban::card_detail(&world.core, by(card)).await.expect(about);
+        kanban::card_graph(&world.core, by(card)).await.expect(about);
+        kanban::events(&world.core, "", Some(by(card)), 0).await.expect(about);
+        kanban::worker_context(&world.core, by(card)).await.expect(about);
+        for run in &detail.runs {
+            kanban::run_events(&world.core, run.id, 0).await.expect(about);
+        }
+        if let Some(ask) = &detail.card.ask {
+            decisions::decision(&world.core, ask.id).await.expect(about);
+        }
+    }
+    let inbox = decisions::inbox(&world.core).await.expect(about);
+    assert_eq!(inbox.open.len(), 2, "{about}");
+    let board = cards[0].board_id;
+    kanban::board_delta(&world.core, board, 0).await.expect(about);
+    kanban::board_pulse(&world.core, board).await.expect(about);
+    kanban::stats(&world.core, "").await.expect(about);
+    kanban::events(&world.core, "", None, 0).await.expect(about);
+    kanban::diagnostics(&world.core, "").await.expect(about);
+    kanban::attention(&world.core, "").await.expect(about);
+    kanban::starting_next(&world.core, "").await.expect(about);
+    kanban::last_undo(&world.core, &ada()).await.expect(about);
+    let found = kanban::search_cards(&world.core, None, "done", 10).await.expect(about);
+    assert!(!found.is_empty(), "{about}");
+}
+
+#[tokio::test]
+async fn a_time_that_cannot_be_fails_neither_the_board_nor_what_looks_after_it() {
+    const TIMES: &[(&str, &[&str])] = &[
+        (
+            "kanban_card",
+            &[
+                "created_at",
+                "updated_at",
+                "state_at",
+                "started_at",
+                "done_at",
+                "scheduled_at",
+                "due_at",
+                "hold_until",
+                "backoff_until",
+            ],
+        ),
+        ("kanban_run", &["claimed_at", "started_at", "ended_at", "heartbeat_at", "lease_until"]),
+        ("kanban_comment", &["created_at"]),
+        ("kanban_event", &["at"]),
+        ("kanban_run_event", &["at"]),
+        ("kanban_undo", &["created_at"]),
+        ("kanban_process", &["asked_at"]),
+        ("decision", &["created_at"]),
+    ];
+    const FAR_FUTURE_MS: i64 = 253_402_300_800_000;
+    for at in [i64::MIN, -1, 0, FAR_FUTURE_MS, i64::MAX] {
+        let world = World::new().await;
+        let cards = a_full_board(&world).await;
+        read_everything(&world, &cards, "as it was made").await;
+        for (table, columns) in TIMES {
+            for column in *columns {
+                let mut tx = world.core.write().await.unwrap();
+                let sql = format!("UPDATE {table} SET {column} = ?1 WHERE {column} IS NOT NULL");
+                sqlx::query(sqlx::AssertSqlSafe(sql)).bind(at).execute(&mut *tx).await.unwrap();
+                tx.commit().await.unwrap();
+                read_everything(&world, &cards, &format!("{table}.{column} = {at}")).await;
+            }
+        }
+        // What looks after the board goes on, and so do people.
+        kanban::release_due(&world.core).await.unwrap();
+        kanban::sweep_runs(&world.core).await.unwrap();
+        kanban::reap(&world.core).await.unwrap();
+        kanban::housekeeping::tidy(&world.core).await.unwrap();
+        let fresh = world.create("fresh").await;
+        finish(&world, &fresh).await;
+        settle(&world, &cards[0], DecisionVerb::Approve, "").await;
+        shift(&world, &cards[5], CardState::Ready).await.unwrap();
+        assert_eq!(world.state(&cards[0]).await, CardState::Done);
+        kanban::board_page(&world.core, "", &BoardView::default()).await.unwrap();
+    }
 }

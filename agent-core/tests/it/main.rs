@@ -16,6 +16,7 @@ mod planning;
 mod profiles;
 mod provider;
 mod push;
+mod push_service;
 mod random_operations;
 mod recovery;
 mod scripted_model;

@@ -34,5 +34,5 @@ pub use overlay::Overlays;
 pub use owed::Owed;
 pub use shown_while::shown_while;
 pub use skeleton::skeleton_rows;
-pub use state::{EmptyState, ErrorState};
+pub use state::{EmptyState, ErrorPage, ErrorState};
 pub use toast::{Toast, ToastRegion, Toasts};

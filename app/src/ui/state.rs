@@ -35,6 +35,22 @@ pub fn ErrorState(
     #[prop(optional, into)]
     retry: Option<Callback<()>>,
 ) -> impl IntoView {
+    failed(error, retry, |title| view! { <p class="state-title">{title}</p> }.into_any())
+}
+
+/// A whole page failed, so that what failed is the page's heading.
+#[component]
+pub fn ErrorPage(
+    /// What failed.
+    error: ApiError,
+    /// Tries again.
+    #[prop(optional, into)]
+    retry: Option<Callback<()>>,
+) -> impl IntoView {
+    failed(error, retry, |title| view! { <h1 class="state-title">{title}</h1> }.into_any())
+}
+
+fn failed(error: ApiError, retry: Option<Callback<()>>, heading: fn(&'static str) -> AnyView) -> AnyView {
     // A page that does not exist says so in its status, too.
     #[cfg(feature = "ssr")]
     if error.code == ErrorCode::NotFound
@@ -67,9 +83,10 @@ pub fn ErrorState(
     let title = if error.code == ErrorCode::NotFound { t::shell_not_found() } else { t::error_title() };
     view! {
         <div class="state" role="alert">
-            <p class="state-title">{title}</p>
+            {heading(title)}
             <p class="state-hint">{error.message}</p>
             {action}
         </div>
     }
+    .into_any()
 }

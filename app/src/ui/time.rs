@@ -61,7 +61,7 @@ pub fn rested(signal: RwSignal<String>, wait: Duration) -> Signal<String> {
 /// "just now", "5 min ago", "3 h ago", "2 days ago".
 #[must_use]
 pub fn ago(now: i64, at: i64) -> String {
-    let minutes = (now - at).max(0) / 60_000;
+    let minutes = now.saturating_sub(at).max(0) / 60_000;
     match minutes {
         0 => t::time_just_now().to_owned(),
         1..60 => t::time_minutes_ago(minutes),
@@ -94,6 +94,8 @@ mod tests {
         check(3_600_000, "1 h ago");
         check(24 * 3_600_000, "1 day ago");
         check(50 * 3_600_000, "2 days ago");
+        check(i64::MIN, "just now");
+        assert!(ago(1, i64::MIN).ends_with("days ago"));
     }
 
     #[test]

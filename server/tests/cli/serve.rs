@@ -109,3 +109,40 @@ fn a_card_made_at_the_command_line_is_worked_on_reviewed_and_done() {
     assert_eq!(done.card.state, CardState::Done);
     drop(server);
 }
+
+#[test]
+fn a_card_that_could_start_is_said_to_wait_where_no_server_runs_and_only_then() {
+    let home = Home::new();
+    // A server is there or not; nothing starts either way.
+    home.write("config.yaml", "kanban:\n  default_assignee: runner\n  max_in_progress: 0\n");
+    home.write("profiles/runner/config.yaml", "command: [\"true\"]\n");
+    let is_said = |args: &[&str]| {
+        let ran = home.run(&[&["kanban", "create"], args].concat());
+        assert_eq!(ran.code, 0, "{ran:?}");
+        ran.stderr.contains("No server is running")
+    };
+    let could_start: [&[&str]; 2] = [&["first"], &["given to somebody", "--assignee", "runner"]];
+    let waits_for_something_else: [&[&str]; 5] = [
+        &["an idea", "--triage"],
+        &["asks first", "--initial-status", "blocked"],
+        &["after the first", "--parent", "1"],
+        &["tomorrow", "--at", "1d"],
+        &["nobody of that name", "--assignee", "nobody"],
+    ];
+    for args in could_start {
+        assert!(is_said(args), "{args:?}");
+    }
+    for args in waits_for_something_else {
+        assert!(!is_said(args), "{args:?}");
+    }
+    // A script reads its answer, and nothing beside it.
+    home.card("for a script");
+
+    let server = Server::start(&home);
+    for args in could_start.iter().chain(&waits_for_something_else) {
+        assert!(!is_said(args), "{args:?}");
+    }
+    // What a killed server leaves behind is no server.
+    drop(server);
+    assert!(is_said(&["after the server"]));
+}

@@ -80,7 +80,7 @@ async fn begin(core: &Core, actor: &Actor, card: CardRef, kind: ProposalKind) ->
     let card = load_for_write(&mut tx, card).await?;
     require_triage(&card)?;
     let present = store::of_card(&mut tx, card.id).await?;
-    if present.is_some_and(|row| row.state == "working" && now - row.asked_at < GIVEN_UP_AFTER_MS) {
+    if present.is_some_and(|row| row.state == "working" && now.saturating_sub(row.asked_at) < GIVEN_UP_AFTER_MS) {
         return Err(KanbanError::Conflict(format!("a model is looking at {} already; wait for it", card.label())));
     }
     let token = super::new_id();
@@ -163,7 +163,7 @@ pub(super) async fn view_in(
             Ok(proposal) => ProposalState::Ready(proposal),
             Err(error) => ProposalState::Failed(format!("the proposal cannot be read: {error}; ask again")),
         },
-        "working" if now - row.asked_at < GIVEN_UP_AFTER_MS => ProposalState::Working,
+        "working" if now.saturating_sub(row.asked_at) < GIVEN_UP_AFTER_MS => ProposalState::Working,
         "working" => ProposalState::Failed("no answer came, because Hermes was restarted; ask again".into()),
         _ => ProposalState::Failed(row.detail),
     };

@@ -148,7 +148,7 @@ fn assignment(core: &Core, ticket: RunTicket, owned: Owned, ready: Briefing) -> 
         session: owned.session,
         context: ready.context,
         card_json: ready.card_json,
-        deadline: owned.claimed_at + i64::from(runtime) * 1000,
+        deadline: owned.claimed_at.saturating_add(i64::from(runtime) * 1000),
         model: owned.card.model,
         max_turns: kanban.max_turns,
         lease_seconds: kanban.claim_ttl_seconds,

@@ -15,7 +15,7 @@ use crate::features::kanban::words;
 use crate::features::review::{Place, Review};
 use crate::i18n::t;
 use crate::live::Live;
-use crate::ui::{ErrorState, Icon, icon, time};
+use crate::ui::{ErrorPage, Icon, icon, time};
 
 /// A decision. Another one is another page: one that is still on screen while the next is read would look at what is
 /// gone.
@@ -63,7 +63,7 @@ fn DecisionAt(id: Option<DecisionId>, table: Table) -> impl IntoView {
 #[component]
 fn Failed(error: ApiError, retry: Callback<()>) -> impl IntoView {
     if error.code != ErrorCode::Network {
-        return view! { <ErrorState error retry /> }.into_any();
+        return view! { <ErrorPage error retry /> }.into_any();
     }
     view! {
         <div class="page decision">

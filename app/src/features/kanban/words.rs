@@ -170,7 +170,7 @@ pub fn due(ms: i64) -> String {
 /// How long ago: `now`, `12m ago`.
 #[must_use]
 pub fn ago(at: i64, now: i64) -> String {
-    let ms = now - at;
+    let ms = now.saturating_sub(at);
     if ms < MINUTE { t::kanban_just_now().to_owned() } else { t::kanban_ago(&span(ms)) }
 }
 
@@ -180,7 +180,7 @@ pub fn elapsed(card: &TaskCard, now: i64) -> Option<String> {
     if matches!(card.state, CardState::Done | CardState::Archived) {
         return None;
     }
-    let ms = now - card.state_at;
+    let ms = now.saturating_sub(card.state_at);
     Some(if ms < MINUTE { t::kanban_just_now().to_owned() } else { span(ms) })
 }
 
@@ -188,8 +188,9 @@ pub fn elapsed(card: &TaskCard, now: i64) -> Option<String> {
 #[must_use]
 pub fn age_tone(card: &TaskCard, now: i64, limits: &AgeLimits) -> Tone {
     let limit = limits.of(card.state);
-    let beyond =
-        |minutes: Option<u32>| minutes.is_some_and(|minutes| now - card.state_at >= i64::from(minutes) * MINUTE);
+    let beyond = |minutes: Option<u32>| {
+        minutes.is_some_and(|minutes| now.saturating_sub(card.state_at) >= i64::from(minutes) * MINUTE)
+    };
     match () {
         () if beyond(limit.late) => Tone::Danger,
         () if beyond(limit.warning) => Tone::Warning,
@@ -200,13 +201,13 @@ pub fn age_tone(card: &TaskCard, now: i64, limits: &AgeLimits) -> Tone {
 /// Whether a running card's worker spoke lately.
 #[must_use]
 pub fn is_live(card: &TaskCard, now: i64) -> bool {
-    card.state == CardState::Running && card.heartbeat_at.is_some_and(|at| now - at < LIVE_MS)
+    card.state == CardState::Running && card.heartbeat_at.is_some_and(|at| now.saturating_sub(at) < LIVE_MS)
 }
 
 /// Why a card does not run.
 #[must_use]
 pub fn wait_reason(wait: &WaitReason, now: i64) -> String {
-    let until = |at: i64| span((at - now).max(SECOND));
+    let until = |at: i64| span(at.saturating_sub(now).max(SECOND));
     match wait {
         WaitReason::WaitingOn { cards, more } => {
             let names: Vec<String> = cards.iter().map(|number| label(*number)).collect();

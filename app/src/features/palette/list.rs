@@ -171,9 +171,9 @@ pub(super) fn list(open: RwSignal<bool>, go: StoredValue<Go>, new_card: NewCard)
                 class="input"
                 type="text"
                 role="combobox"
-                aria-expanded="true"
+                aria-expanded=move || if hits.read().is_empty() { "false" } else { "true" }
                 aria-controls="palette-list"
-                aria-activedescendant=move || format!("palette-{}", chosen.get())
+                aria-activedescendant=move || (!hits.read().is_empty()).then(|| format!("palette-{}", chosen.get()))
                 aria-label=t::palette_title()
                 placeholder=t::palette_placeholder()
                 autocomplete="off"

@@ -19,7 +19,7 @@ use crate::features::accounts::read_sign_in_state;
 use crate::features::keys;
 use crate::features::push::read_push_state;
 use crate::i18n::t;
-use crate::ui::{ErrorState, dom, shown_while, skeleton_rows};
+use crate::ui::{ErrorPage, dom, shown_while, skeleton_rows};
 
 /// What the sections show.
 #[derive(Debug, Clone)]
@@ -68,7 +68,7 @@ fn page(this: SettingsPage) -> AnyView {
                 match loaded {
                     Ok(loaded) if first_run => welcome::page(loaded),
                     Ok(loaded) => sections(loaded),
-                    Err(error) => view! { <ErrorState error retry /> }.into_any(),
+                    Err(error) => view! { <ErrorPage error retry /> }.into_any(),
                 }
             })}
         </Suspense>

@@ -130,7 +130,7 @@ fn print(cx: &Cx, events: &[BoardEvent], only: &Only) -> Result<(), CliError> {
         }
         let card = event.card.map(|number| format!("T-{number}")).unwrap_or_default();
         let title = event.title.as_deref().map(one_line).unwrap_or_default();
-        let when = age(cx.core.now_ms() - event.at);
+        let when = age(cx.core.now_ms().saturating_sub(event.at));
         cx.out.line(&format!(
             "{}  {card}  {}  {}  {title}",
             cx.out.styled(Style::Dim, &when),

@@ -143,7 +143,7 @@ fn row(card: &TaskCard, board: &BoardSummary, now: i64) -> Vec<(Style, String)> 
         (state_style(card.state), card.state.to_string()),
         (Style::Plain, priority(card.priority).to_owned()),
         (Style::Plain, card.assignee.clone().unwrap_or_default()),
-        (Style::Dim, age(now - card.state_at)),
+        (Style::Dim, age(now.saturating_sub(card.state_at))),
         (Style::Plain, format!("{}{note}", card.title)),
     ]
 }

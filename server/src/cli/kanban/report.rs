@@ -74,7 +74,7 @@ pub(super) async fn runs(cx: &Cx, card: CardRef) -> Result<(), CliError> {
                 (Style::Bold, format!("#{}", run.attempt)),
                 (Style::Plain, run.profile.clone()),
                 (Style::Plain, outcome),
-                (Style::Dim, age(run.ended_at.unwrap_or(now) - run.claimed_at)),
+                (Style::Dim, age(run.ended_at.unwrap_or(now).saturating_sub(run.claimed_at))),
                 (Style::Dim, (run.tokens_in + run.tokens_out).to_string()),
                 (Style::Dim, run.cost_micros.map(cost).unwrap_or_default()),
                 (Style::Plain, one_line(said)),
@@ -117,7 +117,7 @@ pub(super) async fn diagnostics(cx: &Cx, severity: Option<Severity>, card: Optio
                 (style, diagnosis.severity.to_string()),
                 (Style::Bold, card_label(card)),
                 (Style::Plain, diagnosis.kind.to_string()),
-                (Style::Dim, age(now - card.state_at)),
+                (Style::Dim, age(now.saturating_sub(card.state_at))),
                 (Style::Plain, one_line(&format!("{} {why}", card.title))),
             ]
         })

@@ -76,7 +76,7 @@ fn head(out: Out, detail: &CardDetail) -> String {
     let band = priority(card.priority);
     facts.extend((!band.is_empty()).then(|| band.to_owned()));
     facts.extend(card.assignee.as_deref().map(one_line));
-    facts.push(age(detail.now - card.state_at));
+    facts.push(age(detail.now.saturating_sub(card.state_at)));
     if let Some(micros) = card.cost_micros {
         facts.push(cost(micros));
     }
@@ -85,7 +85,7 @@ fn head(out: Out, detail: &CardDetail) -> String {
         "{}{archived} · created by {}, {}",
         one_line(&detail.board.name),
         one_line(&detail.created_by),
-        ago(detail.now - detail.created_at)
+        ago(detail.now.saturating_sub(detail.created_at))
     );
     format!("{title}\n{}\n{}\n", facts.join(" · "), out.styled(Style::Dim, &made))
 }
@@ -222,7 +222,7 @@ fn comments(text: &mut String, out: Out, detail: &CardDetail, texts: &CardTexts)
             Some(line) => format!(" on {}:{line}", one_line(&anchor.path)),
             None => format!(" on {}", one_line(&anchor.path)),
         });
-        let when = ago(detail.now - comment.created_at);
+        let when = ago(detail.now.saturating_sub(comment.created_at));
         let who = format!("{}, {when}{}:", one_line(&comment.author), line.unwrap_or_default());
         let body = body_of(texts, comment.id).unwrap_or_default();
         let _ = writeln!(text, "{}\n{}", out.styled(Style::Dim, &who), indented(body));
@@ -244,7 +244,7 @@ fn runs(text: &mut String, out: Out, detail: &CardDetail) {
 
 fn run_line(run: &RunSummary, now: i64) -> String {
     let how = run.outcome.map_or_else(|| "under way".to_owned(), |outcome| outcome.to_string());
-    let took = age(run.ended_at.unwrap_or(now) - run.claimed_at);
+    let took = age(run.ended_at.unwrap_or(now).saturating_sub(run.claimed_at));
     let paid = run.cost_micros.map(|micros| format!(" · {}", cost(micros))).unwrap_or_default();
     format!("#{} {} ({}) · {how} · {took}{paid}", run.attempt, one_line(&run.profile), run.executor)
 }

@@ -80,7 +80,7 @@ fn wait(reason: &WaitReason, now: i64) -> String {
         WaitReason::BoardFull { used, limit } => format!("the board is busy ({used}/{limit})"),
         WaitReason::ProfilePaused { profile, until } => format!(
             "several cards of {profile} failed the same way; it tries again {}, `hermes kanban promote` at once",
-            within(until - now)
+            within(until.saturating_sub(now))
         ),
         WaitReason::ProfileBusy { profile, used, limit } => format!("{profile} is busy ({used}/{limit})"),
         WaitReason::DirectoryBusy { card } => format!("T-{card} works in its directory"),
@@ -88,8 +88,10 @@ fn wait(reason: &WaitReason, now: i64) -> String {
         WaitReason::OverBudget => "over budget".to_owned(),
         WaitReason::UnknownProfile { profile } => format!("no profile \"{profile}\""),
         WaitReason::NoProvider => "no model provider; set one up under Settings".to_owned(),
-        WaitReason::BackingOff { until } => format!("trying again {}", within(until - now)),
-        WaitReason::UndoWindow { until } | WaitReason::Scheduled { until } => format!("starts {}", within(until - now)),
+        WaitReason::BackingOff { until } => format!("trying again {}", within(until.saturating_sub(now))),
+        WaitReason::UndoWindow { until } | WaitReason::Scheduled { until } => {
+            format!("starts {}", within(until.saturating_sub(now)))
+        }
         WaitReason::NoDispatcher => "no server is running; start `hermes serve`".to_owned(),
     }
 }

@@ -112,7 +112,7 @@ pub(super) async fn claim(cx: &Cx, card: CardRef) -> Result<(), CliError> {
     if cx.out.is_json() {
         return cx.out.json(&work);
     }
-    let minutes = (work.lease_until - cx.core.now_ms()) / 60_000;
+    let minutes = work.lease_until.saturating_sub(cx.core.now_ms()) / 60_000;
     cx.out.line(&format!(
         "T-{} is yours for {minutes} minutes, and longer with each heartbeat.\n\n\
          cd {}\nexport HERMES_KANBAN_RUN_ID={} HERMES_KANBAN_FENCE={}\n\n\

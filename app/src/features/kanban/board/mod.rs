@@ -34,7 +34,7 @@ use crate::layout::{LastBoard, NewCard};
 use crate::live::{Connection, Live, Watch};
 use crate::outbox::Outbox;
 use crate::ui::{
-    Button, ButtonKind, EmptyState, ErrorState, MenuItem, Overlays, Toasts, dom, later, shown_while, skeleton_rows,
+    Button, ButtonKind, EmptyState, ErrorPage, MenuItem, Overlays, Toasts, dom, later, shown_while, skeleton_rows,
 };
 use forms::Form;
 pub(super) use forms::archived_notice;
@@ -214,7 +214,7 @@ pub fn BoardRoute() -> impl IntoView {
             {move || Suspend::new(async move {
                 match page.await {
                     Ok(page) => view! { <BoardContent page view route=slug.get_untracked() /> }.into_any(),
-                    Err(error) => view! { <ErrorState error retry /> }.into_any(),
+                    Err(error) => view! { <ErrorPage error retry /> }.into_any(),
                 }
             })}
         </Suspense>
@@ -305,7 +305,8 @@ fn BoardContent(page: BoardPage, view: Memo<BoardView>, route: String) -> impl I
             <div class="col-chips" node_ref=chip_bar role="group" aria-label=t::kanban_columns()>{chips}</div>
             <div class="columns-box">
                 {shown_while(move || archived.get(), move || later(extra(Extra::Archived(board))))}
-                <div class="columns" node_ref=columns>{list}</div>
+                // With no card to step to, the keyboard scrolls the columns themselves.
+                <div class="columns" node_ref=columns tabindex=move || board.is_empty().then_some("0")>{list}</div>
                 {shown_while(plain_and_empty, move || view! {
                     <div class="board-empty">
                         <EmptyState title=t::kanban_empty_board() hint=t::kanban_empty_board_hint()>

@@ -30,7 +30,7 @@ use crate::i18n::t;
 use crate::layout::{LastBoard, NewCard};
 use crate::live::Live;
 use crate::outbox::Outbox;
-use crate::ui::{Chip, Dialog, ErrorState, Icon, Menu, MenuItem, Toasts, icon, later, skeleton_rows};
+use crate::ui::{Chip, Dialog, ErrorPage, Icon, Menu, MenuItem, Toasts, icon, later, skeleton_rows};
 use activity::ActivityView;
 use model::CardPage;
 
@@ -63,7 +63,7 @@ fn CardAt(name: String) -> impl IntoView {
             {move || Suspend::new(async move {
                 match detail.await {
                     Ok(detail) => view! { <CardView detail /> }.into_any(),
-                    Err(error) => view! { <ErrorState error retry /> }.into_any(),
+                    Err(error) => view! { <ErrorPage error retry /> }.into_any(),
                 }
             })}
         </Suspense>

@@ -138,7 +138,7 @@ fn run_row(history: History, id: RunId) -> AnyView {
 fn summary(page: CardPage, run: &RunSummary) -> AnyView {
     let (name, tone, sign) = outcome(run.outcome);
     let (from, until) = (run.started_at.unwrap_or(run.claimed_at), run.ended_at);
-    let duration = move || words::span(until.unwrap_or_else(|| page.now.get()) - from);
+    let duration = move || words::span(until.unwrap_or_else(|| page.now.get()).saturating_sub(from));
     let started = move || words::ago(from, page.now.get());
     let cost = run.cost_micros.map(|cost| view! { <span>{words::price(cost)}</span> });
     let text = run.error.as_deref().or(run.summary.as_deref()).map(|text| text.chars().take(400).collect::<String>());
@@ -165,7 +165,7 @@ fn summary(page: CardPage, run: &RunSummary) -> AnyView {
 fn facts(page: CardPage, run: &RunSummary) -> AnyView {
     let (from, until) = (run.started_at.unwrap_or(run.claimed_at), run.ended_at);
     let row = |name: &'static str, value: AnyView| view! { <div class="detail"><dt>{name}</dt><dd>{value}</dd></div> };
-    let duration = move || words::span(until.unwrap_or_else(|| page.now.get()) - from);
+    let duration = move || words::span(until.unwrap_or_else(|| page.now.get()).saturating_sub(from));
     let tokens = (run.tokens_in + run.tokens_out > 0)
         .then(|| t::card_tokens(&run.tokens_in.to_string(), &run.tokens_out.to_string()));
     let text = run.error.clone().or_else(|| run.summary.clone());
