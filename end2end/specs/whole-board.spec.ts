@@ -267,7 +267,7 @@ test('a deleted card is found again on the board and brought back', async ({ pag
 test('the app starts with the board that was used last, as long as it is there', async ({ page, context, world }) => {
   const [slug, name] = [`last-${Date.now()}`, unique('Last one')];
   await world.hermes.cli('kanban', 'boards', 'create', slug, '--name', name);
-  const heading = (of: Page) => of.getByRole('heading', { level: 1 });
+  const heading = (of: typeof page) => of.getByRole('heading', { level: 1 });
   await visit(page, '/board/default');
   await expect(heading(page)).not.toContainText(name);
   await visit(page, `/board/${slug}`);

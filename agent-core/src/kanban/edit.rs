@@ -7,8 +7,9 @@ use sqlx::SqliteConnection;
 use super::boards::load_for_write;
 use super::card_row::{CardRow, load};
 use super::event::{self, NewEvent};
+use super::place::{self, PlaceSaid};
 use super::undo::{self, Inverse};
-use super::{KanbanError, input, place, repeat, store, view};
+use super::{KanbanError, input, repeat, store, view};
 use crate::{Actor, Core, audit};
 
 /// Changes what a card says.
@@ -79,7 +80,7 @@ pub(super) async fn edit_in(
         return Ok(None);
     }
     let mut inverse = Inverse::restore(tx, before).await?;
-    if place::differs(before, &after) {
+    if PlaceSaid::by(before) != PlaceSaid::by(&after) {
         inverse = inverse.with_place(before);
     }
     let card = write_fields(core, tx, actor, before, &after, &labels, "edited").await?;

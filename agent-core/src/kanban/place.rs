@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use protocol::{BoardId, CardField, CardState, CreateCardParams, EditCardParams, WorkspaceKind};
+use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 
 use super::card_row::CardRow;
@@ -62,6 +63,37 @@ pub(super) struct Place {
     pub(super) path: Option<String>,
     pub(super) repository: Option<String>,
     pub(super) branch: Option<String>,
+}
+
+/// All that a card says of where its worker works, as it is remembered for taking a change back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct PlaceSaid {
+    kind: WorkspaceKind,
+    path: Option<String>,
+    repository: Option<String>,
+    branch: Option<String>,
+    shared: bool,
+}
+
+impl PlaceSaid {
+    pub(super) fn by(card: &CardRow) -> Self {
+        Self {
+            kind: card.workspace_kind,
+            path: card.workspace_path.clone(),
+            repository: card.repository.clone(),
+            branch: card.branch.clone(),
+            shared: card.shared_dir,
+        }
+    }
+
+    /// Lets a card say so.
+    pub(super) fn put_into(&self, card: &mut CardRow) {
+        card.workspace_kind = self.kind;
+        card.workspace_path.clone_from(&self.path);
+        card.repository.clone_from(&self.repository);
+        card.branch.clone_from(&self.branch);
+        card.shared_dir = self.shared;
+    }
 }
 
 /// The place that was asked for, if there is such a place.
@@ -128,7 +160,7 @@ pub(super) async fn edit(
         after.workspace_path = place.path;
         after.shared_dir &= wish.kind == WorkspaceKind::Dir;
     }
-    if !differs(before, after) {
+    if PlaceSaid::by(before) == PlaceSaid::by(after) {
         return Ok(());
     }
     if before.state == CardState::Running {
@@ -143,20 +175,6 @@ pub(super) async fn edit(
     let field =
         if (wish.kind, wish.path) == (had.kind, had.path) { CardField::Branch } else { CardField::WorkspacePath };
     nothing_is_made(core, tx, before).await.map_err(|error| error.about(field))
-}
-
-/// Whether two versions of a card work at different places.
-pub(super) fn differs(one: &CardRow, other: &CardRow) -> bool {
-    let place = |card: &CardRow| {
-        (
-            card.workspace_kind,
-            card.workspace_path.clone(),
-            card.repository.clone(),
-            card.branch.clone(),
-            card.shared_dir,
-        )
-    };
-    place(one) != place(other)
 }
 
 /// Refuses while something would be left behind: files of earlier runs, commits, a worker that still ends.

@@ -1,8 +1,6 @@
 //! Taking a write back: the inverse operation is stored with the write, for ten minutes, usable from any device.
 
-use protocol::{
-    AttachmentId, BulkRefusal, CardId, CardRef, CardState, CommentId, DecisionId, UndoId, UndoResult, WorkspaceKind,
-};
+use protocol::{AttachmentId, BulkRefusal, CardId, CardRef, CardState, CommentId, DecisionId, UndoId, UndoResult};
 use serde::{Deserialize, Serialize};
 use sqlx::{Connection, SqliteConnection};
 
@@ -10,6 +8,7 @@ use super::card_row::{self, CardRow};
 use super::deleted::Was;
 use super::edit::{changed_meanwhile, write_fields};
 use super::event::{self, NewEvent};
+use super::place::PlaceSaid;
 use super::transition::{self, Cause, Failures, Place, Transition};
 use super::undo_store::{self, TakenUndo, UndoKind};
 use super::{KanbanError, attachments, links, store, view};
@@ -96,17 +95,7 @@ pub(crate) struct Before {
     /// Where its worker worked, when the write changed that. Else it is left alone: a run that begins says where it works
     /// without being a write.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    place: Option<PlaceBefore>,
-}
-
-/// Where a card's worker worked.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct PlaceBefore {
-    kind: WorkspaceKind,
-    path: Option<String>,
-    repository: Option<String>,
-    branch: Option<String>,
-    shared: bool,
+    place: Option<PlaceSaid>,
 }
 
 impl Before {
@@ -149,13 +138,7 @@ impl Inverse {
     /// The same, and where its worker worked.
     pub(crate) fn with_place(mut self, card: &CardRow) -> Self {
         if let Self::Restore(before) = &mut self {
-            before.place = Some(PlaceBefore {
-                kind: card.workspace_kind,
-                path: card.workspace_path.clone(),
-                repository: card.repository.clone(),
-                branch: card.branch.clone(),
-                shared: card.shared_dir,
-            });
+            before.place = Some(PlaceSaid::by(card));
         }
         self
     }
@@ -513,11 +496,7 @@ async fn restore_fields(
         ..card.clone()
     };
     if let Some(place) = &before.place {
-        wanted.workspace_kind = place.kind;
-        wanted.workspace_path.clone_from(&place.path);
-        wanted.repository.clone_from(&place.repository);
-        wanted.branch.clone_from(&place.branch);
-        wanted.shared_dir = place.shared;
+        place.put_into(&mut wanted);
     }
     let mut card = card;
     if wanted != card || store::labels_of(tx, card.id).await? != before.labels {
