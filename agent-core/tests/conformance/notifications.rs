@@ -301,7 +301,7 @@ async fn read_everything(world: &World, cards: &[TaskCard], about: &str) {
     kanban::attention(&world.core, "").await.expect(about);
     kanban::starting_next(&world.core, "").await.expect(about);
     kanban::last_undo(&world.core, &ada()).await.expect(about);
-    let found = kanban::search_cards(&world.core, None, "done", 10).await.expect(about);
+    let found = kanban::search_cards(&world.core, "done", None, 10).await.expect(about);
     assert!(!found.is_empty(), "{about}");
 }
 
