@@ -136,6 +136,8 @@ fn Row(view: DecisionView, now: Signal<i64>, tray: Tray) -> impl IntoView {
     let verb = words::ask_action(view.kind);
     let (id, at, label) = (view.id, view.created_at, words::label(view.card.number));
     let busy = move || tray.busy.read().contains(&id);
+    // A person asks without a profile.
+    let who = if view.profile.is_empty() { String::new() } else { format!("{} · ", view.profile) };
     // What needs no words can be done from here.
     let approve = (view.kind == DecisionKind::Review).then(|| {
         let name = t::inbox_approve_card(&label);
@@ -154,7 +156,7 @@ fn Row(view: DecisionView, now: Signal<i64>, tray: Tray) -> impl IntoView {
                         <span class="inbox-card">{label.clone()} " · " {view.card.title}</span>
                     </span>
                     <span class="inbox-ask">{view.ask}</span>
-                    <span class="inbox-who">{view.profile} " · " {move || time::ago(now.get(), at)}</span>
+                    <span class="inbox-who">{who} {move || time::ago(now.get(), at)}</span>
                     <span class="btn btn-small inbox-verb">{verb}</span>
                 </a>
                 {approve}

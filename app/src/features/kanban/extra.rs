@@ -1,5 +1,5 @@
-//! Parts of cards that few look at: logs, the map, dialogs. They are one file of code, fetched when the first of them is
-//! opened: each file more would be named in the first load.
+//! Parts of cards that few look at: logs, the map, dialogs. They are two files of code, each fetched when the first of its
+//! parts is opened: each file more would be named in the first load.
 use leptos::prelude::*;
 use protocol::{BoardId, CardDetail, CardId, RunId, TaskCard};
 
@@ -21,10 +21,6 @@ pub enum Extra {
     Picker(CardId, BoardId, Callback<()>, Toasts),
     /// What gets a card going again.
     Recover(CardId, Step, Callback<TaskCard>),
-    /// What was set on a card beyond what most have, and the present.
-    Settings(RwSignal<CardDetail>, RwSignal<i64>),
-    /// What happened to a card, and the present.
-    History(RwSignal<CardDetail>, RwSignal<i64>),
     /// The panel beside the board.
     Peek(Board, BoardUi),
     /// That a board was put away, and the way back.
@@ -39,9 +35,25 @@ pub fn extra(which: Extra) -> AnyView {
         Extra::Map(card, changed) => map::view(card, changed),
         Extra::Picker(card, board, linked, toasts) => links::picker(card, board, linked, toasts),
         Extra::Recover(card, step, done) => recover::loader(card, step, done),
-        Extra::Settings(detail, now) => settings::view(detail, now),
-        Extra::History(detail, now) => history::view(detail, now),
         Extra::Peek(board, ui) => peek::panel(board, ui),
         Extra::Archived(board) => board::archived_notice(board),
+    }
+}
+
+/// What can be said about a card besides.
+#[derive(Debug, Clone, Copy)]
+pub enum About {
+    /// What was set on it beyond what most have, and the present.
+    Settings(RwSignal<CardDetail>, RwSignal<i64>),
+    /// What happened to it, and the present.
+    History(RwSignal<CardDetail>, RwSignal<i64>),
+}
+
+/// The part.
+#[lazy]
+pub fn about(which: About) -> AnyView {
+    match which {
+        About::Settings(detail, now) => settings::view(detail, now),
+        About::History(detail, now) => history::view(detail, now),
     }
 }

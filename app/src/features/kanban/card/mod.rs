@@ -20,7 +20,7 @@ use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_navigate, use_params_map};
 use protocol::{CardDetail, CardRef, CardState, ErrorCode};
 
-use super::extra::{Extra, extra};
+use super::extra::{About, Extra, about, extra};
 use super::recover::Step;
 use super::server_fns::read_card;
 use super::{edit_in_place, words};
@@ -135,7 +135,7 @@ fn past(page: CardPage) -> AnyView {
                     {move || if open.get() { t::history_hide() } else { t::history_show() }}
                 </button>
             </header>
-            <Show when=move || open.get()>{later(extra(Extra::History(page.detail, page.now)))}</Show>
+            <Show when=move || open.get()>{later(about(About::History(page.detail, page.now)))}</Show>
         </section>
     }
     .into_any()

@@ -4,7 +4,7 @@ use protocol::{DecisionKind, WorkspaceKind};
 
 use super::model::CardPage;
 use super::{findings, settings};
-use crate::features::kanban::extra::{Extra, extra};
+use crate::features::kanban::extra::{About, about};
 use crate::features::kanban::words;
 use crate::i18n::t;
 use crate::ui::later;
@@ -86,7 +86,7 @@ pub fn details(page: CardPage) -> AnyView {
         <aside class="card-details" aria-label=t::card_details()>
             <h2>{t::card_details()}</h2>
             {move || facts(page)}
-            <Show when=move || more.get()>{later(extra(Extra::Settings(page.detail, page.now)))}</Show>
+            <Show when=move || more.get()>{later(about(About::Settings(page.detail, page.now)))}</Show>
         </aside>
     }
     .into_any()
