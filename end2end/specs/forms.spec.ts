@@ -270,7 +270,7 @@ test('what was set on a card stands on its page, and when it is due on the board
   await expect(said('Due')).toBeHidden();
 
   for (const [days, words] of [[3, /due in 2d/], [-2, /overdue 2d/]] as const) {
-    await page.getByRole('button', { name: 'Edit' }).click();
+    await page.getByRole('button', { name: 'Edit', exact: true }).click();
     await page.getByText('More options').click();
     const at = new Date(Date.now() + days * 86_400_000 - new Date().getTimezoneOffset() * 60_000);
     await page.getByLabel('Due', { exact: true }).fill(at.toISOString().slice(0, 16));

@@ -7,6 +7,12 @@ import type { World } from '../world.ts';
 
 test.use({ worldName: 'working' });
 
+// Whoever settles a decision is shown the next one: none of these is left to others.
+test.afterEach(async ({ world }) => {
+  const open = await world.hermes.cliJson<{ number: number }[]>('kanban', 'list', '--needs-me');
+  if (open.length > 0) await world.hermes.cli('kanban', 'archive', ...open.map(({ number }) => `T-${number}`));
+});
+
 /** A row of the inbox. */
 function row(page: Page, title: string): Locator {
   return page.getByRole('listitem').filter({ has: page.getByRole('link', { name: title }) });
