@@ -189,12 +189,14 @@ async fn a_card_that_rests_is_tried_at_once_when_a_person_says_so() {
     }
     assert!(kanban::claim_next(&world.core, "test").await.unwrap().is_none(), "the profile rests");
     let again = |card: &TaskCard| RetryCardParams { id: card.id, assignee: None, model: None, comment: String::new() };
+    let _server = world.serve();
     let written = kanban::retry_card(&world.core, &ada(), again(&cards[3])).await.unwrap();
     assert_eq!((written.card.wait, written.undo), (None, None), "it means the whole profile");
     assert!(kanban::claim_next(&world.core, "test").await.unwrap().is_some());
 
     // Nor does a card wait for the end of its own pause.
     let world = World::new().await;
+    let _server = world.serve();
     let card = world.create("alone").await;
     fail(&world, "connection refused").await;
     assert!(matches!(world.card(&card).await.wait, Some(WaitReason::BackingOff { .. })));

@@ -236,6 +236,18 @@ fn links_and_comments_say_how_they_are_taken_back() {
     }
 }
 
+#[test]
+fn a_ready_card_says_that_no_server_is_running() {
+    let home = Home::new();
+    home.write("config.yaml", "kanban:\n  default_assignee: runner\n");
+    home.write("profiles/runner/config.yaml", "executor: command\ncommand: [\"true\"]\n");
+    let card = home.card("waits");
+    for verb in [&["kanban", "list"][..], &["kanban", "show", &card]] {
+        let ran = home.run(verb);
+        assert!(ran.stdout.contains("no server is running"), "{ran:?}");
+    }
+}
+
 #[tokio::test]
 async fn what_starts_next_and_all_runs_are_told() {
     let home = Home::new();

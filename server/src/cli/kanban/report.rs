@@ -1,7 +1,7 @@
 //! The verbs that only tell: stats, assignees, runs, context, diagnostics, dispatch.
 
 use agent_core::kanban::{self, dispatcher};
-use protocol::{BoardView, CardRef, CardSort, CardState, Severity, TaskCard};
+use protocol::{BoardView, CardRef, CardSort, CardState, Severity, TaskCard, WaitReason};
 
 use super::Cx;
 use super::wording::{age, card_label, cost, waits};
@@ -154,7 +154,8 @@ pub(super) async fn dispatch(cx: &Cx) -> Result<(), CliError> {
         line(card, "starts next")?;
     }
     for card in &waiting {
-        let what = waits(card, &board, now);
+        // That nothing starts without a server is said once, below.
+        let what = waits(card, &board, now).filter(|_| card.wait != Some(WaitReason::NoDispatcher));
         line(card, what.as_deref().unwrap_or("starts when one before it has ended"))?;
     }
     if next.is_empty() && waiting.is_empty() {
