@@ -30,6 +30,7 @@ mod readiness;
 mod recovery;
 mod repeat;
 mod report;
+mod retention;
 mod retry;
 mod review;
 pub(crate) mod run_log;
@@ -118,6 +119,7 @@ mod tests {
             super::attachments::ALL_SQL,
             super::review::ALL_SQL,
             super::housekeeping::ALL_SQL,
+            super::retention::ALL_SQL,
             super::triage::ALL_SQL,
             super::pause::ALL_SQL,
             super::worker::PLANNING_SQL,

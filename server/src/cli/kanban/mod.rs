@@ -145,7 +145,7 @@ enum Verb {
         words: Vec<String>,
     },
     /// Remove what finished and deleted cards left behind, as the server does every hour.
-    Gc,
+    Gc(files::GcArgs),
     /// Put cards away; children stop waiting for them.
     Archive {
         /// Cards.
@@ -409,7 +409,7 @@ async fn run(core: &Core, verb: Verb, board: Option<String>, out: Out) -> Result
         Verb::Attachments { card } => files::list(&cx, card).await?,
         Verb::AttachGet { words, output } => files::get(&cx, &words, output.as_deref()).await?,
         Verb::AttachRm { words } => files::remove(&cx, &words).await?,
-        Verb::Gc => files::gc(&cx).await?,
+        Verb::Gc(args) => files::gc(&cx, &args).await?,
         Verb::Archive { cards, rm } => return write::archive(&cx, &cards, rm).await,
         Verb::Restore { cards } => return write::restore(&cx, &cards).await,
         Verb::Link { parent, child } => write::link(&cx, parent, child).await?,
