@@ -13,3 +13,7 @@ CREATE INDEX kanban_card_runs_kept ON kanban_card (state_at, id)
     WHERE state IN ('done', 'archived') AND deleted_at IS NULL AND COALESCE(runs_tidied_at < state_at, 1);
 CREATE INDEX kanban_card_history_kept ON kanban_card (state_at, id)
     WHERE state IN ('done', 'archived') AND deleted_at IS NULL AND COALESCE(history_tidied_at < state_at, 1);
+
+-- Events that say that something is wrong with a card in whatever column it is, the newest of a board first.
+CREATE INDEX kanban_event_warning ON kanban_event (board_id, seq)
+    WHERE kind IN ('completion_refused', 'proposal_failed', 'unknown_references');

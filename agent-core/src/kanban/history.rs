@@ -92,8 +92,8 @@ fn name_of(actor: &str) -> String {
 /// The other cards that are named.
 fn cards(detail: &Value, own: i64) -> Vec<i64> {
     let ends = ["parent", "child", "repeats"].into_iter().filter_map(|name| detail.get(name)?.as_i64());
-    let made = detail.get("children").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_i64);
-    ends.chain(made).filter(|number| *number != own).take(MAX_CARDS).collect()
+    let lists = ["children", "unknown"].into_iter().filter_map(|name| detail.get(name)?.as_array());
+    ends.chain(lists.flatten().filter_map(Value::as_i64)).filter(|number| *number != own).take(MAX_CARDS).collect()
 }
 
 /// What is noted with what it was and what it became. Where a card went is noted so, too, but in plain words.

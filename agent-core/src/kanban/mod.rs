@@ -40,6 +40,7 @@ pub mod triage;
 mod undo;
 mod undo_store;
 mod view;
+mod warnings;
 
 pub mod dispatcher;
 pub mod worker;
@@ -114,6 +115,7 @@ mod tests {
             super::report::ALL_SQL,
             super::history::ALL_SQL,
             super::diagnose::ALL_SQL,
+            super::warnings::ALL_SQL,
             super::run_log::ALL_SQL,
             super::import_rows::ALL_SQL,
             super::attachments::ALL_SQL,

@@ -27,6 +27,7 @@ mod text;
 mod tools;
 mod triage;
 mod turn;
+mod warnings;
 mod worker;
 mod workspaces;
 

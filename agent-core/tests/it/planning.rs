@@ -114,9 +114,9 @@ async fn invented_cards_are_refused_and_told_and_real_ones_are_kept() {
     complete(vec![CardRef::Id(made.id), CardRef::Id(child.id)]).await.unwrap();
     assert_eq!(world.state(&card).await, CardState::Done);
     let told = events(&world, &card).await;
-    let completed = told.iter().find(|event| event.kind == "completed").unwrap();
-    let detail: serde_json::Value = serde_json::from_str(&completed.detail).unwrap();
-    assert_eq!(detail["unknown_references"], serde_json::json!([777]), "advice, no refusal");
+    let noted = told.iter().find(|event| event.kind == "unknown_references").unwrap();
+    let detail: serde_json::Value = serde_json::from_str(&noted.detail).unwrap();
+    assert_eq!(detail["unknown"], serde_json::json!([777]), "advice, no refusal");
     world.check_invariants().await;
 }
 

@@ -2,6 +2,7 @@
 
 mod boards;
 mod create;
+mod diagnostics;
 mod edit;
 mod files;
 mod follow;
@@ -433,7 +434,7 @@ async fn run(core: &Core, verb: Verb, board: Option<String>, out: Out) -> Result
         Verb::Watch { kinds, by } => follow::watch(&cx, follow::Only { kinds, by }).await?,
         Verb::Stats => report::stats(&cx).await?,
         Verb::Assignees => report::assignees(&cx).await?,
-        Verb::Diagnostics { severity, card } => report::diagnostics(&cx, severity, card).await?,
+        Verb::Diagnostics { severity, card } => diagnostics::run(&cx, severity, card).await?,
         Verb::Dispatch { dry_run: _ } => report::dispatch(&cx).await?,
         Verb::Specify(args) => return args.run(&cx, ProposalKind::Specify).await,
         Verb::Decompose(args) => return args.run(&cx, ProposalKind::Decompose).await,

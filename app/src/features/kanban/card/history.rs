@@ -191,6 +191,7 @@ fn what(entry: &HistoryEntry) -> String {
         "stale" => t::history_stale(&cards),
         "started" => t::history_started().to_owned(),
         "undone" => t::history_undone().to_owned(),
+        "unknown_references" => t::history_unknown_references(&cards),
         "unlinked" => t::history_unlinked(&cards),
         // What another version writes is told in its own word.
         other => t::history_other(&other.replace('_', " ")),
