@@ -52,12 +52,11 @@ pub(super) async fn run(cx: &Cx, severity: Option<Severity>, card: Option<CardRe
                 (Style::Bold, card_label(&diagnosis.card)),
                 (Style::Plain, diagnosis.kind.to_string()),
                 (Style::Dim, age(now.saturating_sub(diagnosis.since))),
-                (Style::Plain, one_line(&diagnosis.card.title)),
-                (Style::Plain, one_line(&what)),
+                (Style::Plain, one_line(&format!("{} — {what}", diagnosis.card.title))),
             ]
         })
         .collect();
-    cx.out.table(&["SEVERITY", "CARD", "WHAT", "SINCE", "TITLE", "WHY"], &rows)?;
+    cx.out.table(&["SEVERITY", "CARD", "WHAT", "SINCE", "TITLE"], &rows)?;
     match told.as_slice() {
         [one] => {
             for Action { label, command } in &one.actions {
