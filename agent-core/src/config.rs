@@ -115,6 +115,10 @@ pub struct KanbanConfig {
     pub max_turns: u32,
     /// Profile of cards without an assignee.
     pub default_assignee: String,
+    /// Days that a finished card keeps its history; after them only its beginning and its end stay. 0 keeps all of it.
+    pub event_retention_days: u32,
+    /// Days that a finished card keeps what its runs did and wrote; 0 is for ever.
+    pub log_retention_days: u32,
     /// How long cards may stay in a column before the time on their faces turns amber and red.
     pub card_age: AgeLimits,
 }
@@ -130,6 +134,8 @@ impl Default for KanbanConfig {
             max_runtime_seconds: 4 * 3600,
             max_turns: 60,
             default_assignee: "default".to_owned(),
+            event_retention_days: 0,
+            log_retention_days: 90,
             card_age: AgeLimits::default(),
         }
     }

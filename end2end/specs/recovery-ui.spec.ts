@@ -72,6 +72,20 @@ test('a card that keeps failing says so, gets another worker and a word for it, 
   expect(asked[0]?.model).toBe('scripted-2');
 });
 
+test('a result that names a card that does not exist says so until it is corrected', async ({ page, world }) => {
+  const title = unique('Refer to nothing');
+  world.model.respond(title, () => ({ tools: [{ name: 'kanban_complete', args: { summary: 'As T-987654 says.' } }] }));
+  const { number } = (await world.hermes.cliJson<{ card: { number: number } }>('kanban', 'create', title)).card;
+  await visit(page, `/card/${number}`);
+  const wrong = page.getByRole('region', { name: 'What is wrong' });
+  await expect(wrong).toContainText('names cards that do not exist: T-987654', { timeout: 20_000 });
+  await expect(wrong.getByRole('button', { name: 'Try again…' })).toBeVisible();
+  await accessible(page, 'a result that names cards that do not exist');
+  await world.hermes.cliJson('kanban', 'edit', `${number}`, '--result', 'As the notes say.');
+  await expect(page.getByRole('region', { name: 'Result' })).toContainText('As the notes say.');
+  await expect(wrong).toBeHidden();
+});
+
 test('the question of a failed card is answered with another profile, and its history tells all of it', async ({ page, world }) => {
   const title = unique('Fail, then change hands');
   world.model.respond(title, () => ({ tools: [{ name: 'kanban_complete', args: { summary: 'Easy for me.' } }] }));

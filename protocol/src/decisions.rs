@@ -12,14 +12,8 @@ closed_enum! {
         Review => "review",
         /// Answer a question.
         Question => "question",
-        /// Allow a tool call.
-        Approval => "approval",
-        /// Sign in somewhere.
-        Auth => "auth",
         /// Say what happens after repeated failures.
         Failed => "failed",
-        /// Say what happens to work that went quiet.
-        Stale => "stale",
         /// Say whether more may be spent.
         Budget => "budget",
     }
@@ -34,8 +28,6 @@ closed_enum! {
         Settled => "settled",
         /// The card moved on without it (archived, completed by hand, …).
         Withdrawn => "withdrawn",
-        /// Its time ran out.
-        Expired => "expired",
     }
 }
 
@@ -81,8 +73,7 @@ impl DecisionKind {
         match self {
             Self::Review => &[Approve, SendBack],
             Self::Question => &[Answer, Archive],
-            Self::Approval => &[Approve, SendBack],
-            Self::Auth | Self::Failed | Self::Stale | Self::Budget => &[Retry, Archive],
+            Self::Failed | Self::Budget => &[Retry, Archive],
         }
     }
 }

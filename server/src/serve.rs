@@ -25,6 +25,9 @@ const WATCH_EVERY: Duration = Duration::from_millis(50);
 const PURGE_EVERY: Duration = Duration::from_secs(3600);
 /// How long requests may take to end, and after them tasks: together under five seconds.
 const GRACE: Duration = Duration::from_secs(2);
+/// How often the lock of a home is tried before another server must be running.
+const LOCK_TRIES: u32 = 10;
+const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
 /// How to serve.
 #[derive(Debug, Clone, Copy)]
@@ -167,11 +170,15 @@ fn lock(path: &Path, home: &Path) -> Result<File, ServeError> {
         .mode(0o600)
         .open(path)
         .map_err(failed)?;
-    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(ServeError::AlreadyRunning(home.to_path_buf())),
-        Err(error) => Err(failed(error.into())),
+    for _ in 0..LOCK_TRIES {
+        match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(file),
+            // Whoever only asks whether a server is running holds it for a moment.
+            Err(rustix::io::Errno::WOULDBLOCK) => std::thread::sleep(LOCK_PAUSE),
+            Err(error) => return Err(failed(error.into())),
+        }
     }
+    Err(ServeError::AlreadyRunning(home.to_path_buf()))
 }
 
 /// Writes into the lock where the server runs, for other commands on this home.

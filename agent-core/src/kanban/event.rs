@@ -50,6 +50,7 @@ pub const EVENT_KINDS: &[&str] = &[
     "stale",
     "started",
     "undone",
+    "unknown_references",
     "unlinked",
     "woken",
 ];

@@ -17,6 +17,8 @@ const BEFORE: &str =
     "SELECT seq, kind, actor, CASE WHEN length(detail) <= 16384 THEN detail ELSE '{}' END AS detail, at
       FROM kanban_event WHERE card_id = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3";
 
+const TIDIED: &str = "SELECT history_tidied_days FROM kanban_card WHERE id = ?1";
+
 /// What happened to a card before an event, newest first; `None` begins with the newest.
 ///
 /// # Errors
@@ -26,6 +28,7 @@ pub async fn card_history(core: &Core, card: CardRef, before: Option<i64>) -> Re
     let card = card_row::load(&mut tx, card).await?;
     let query = sqlx::query(BEFORE).bind(card.id.0).bind(before.unwrap_or(i64::MAX)).bind(HISTORY_PAGE + 1);
     let rows = query.fetch_all(&mut *tx).await?;
+    let tidied_days: Option<u32> = sqlx::query_scalar(TIDIED).bind(card.id.0).fetch_one(&mut *tx).await?;
     tx.rollback().await?;
     let mut entries = rows
         .iter()
@@ -33,7 +36,7 @@ pub async fn card_history(core: &Core, card: CardRef, before: Option<i64>) -> Re
         .collect::<Result<Vec<_>, sqlx::Error>>()?;
     let more = entries.len() > HISTORY_PAGE as usize;
     entries.truncate(HISTORY_PAGE as usize);
-    Ok(HistoryPage { entries, more })
+    Ok(HistoryPage { entries, more, tidied_days })
 }
 
 /// An event as it was written.
@@ -89,8 +92,8 @@ fn name_of(actor: &str) -> String {
 /// The other cards that are named.
 fn cards(detail: &Value, own: i64) -> Vec<i64> {
     let ends = ["parent", "child", "repeats"].into_iter().filter_map(|name| detail.get(name)?.as_i64());
-    let made = detail.get("children").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_i64);
-    ends.chain(made).filter(|number| *number != own).take(MAX_CARDS).collect()
+    let lists = ["children", "unknown"].into_iter().filter_map(|name| detail.get(name)?.as_array());
+    ends.chain(lists.flatten().filter_map(Value::as_i64)).filter(|number| *number != own).take(MAX_CARDS).collect()
 }
 
 /// What is noted with what it was and what it became. Where a card went is noted so, too, but in plain words.
@@ -107,4 +110,4 @@ fn said(detail: &Value) -> String {
 }
 
 #[cfg(test)]
-pub(super) const ALL_SQL: &[&str] = &[BEFORE];
+pub(super) const ALL_SQL: &[&str] = &[BEFORE, TIDIED];

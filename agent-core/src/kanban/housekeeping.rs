@@ -1,5 +1,5 @@
-//! Removes what nobody needs any more: directories of finished cards, files that were taken away, old logs, and cards
-//! that were deleted a month ago.
+//! Removes what nobody needs any more: directories of finished cards, files that were taken away, what `retention` does
+//! not keep of cards finished long ago, and cards that were deleted a month ago.
 //!
 //! Everything is decided from the database and done afterwards, in small steps. What may not be removed is kept and
 //! told, never guessed about.
@@ -15,11 +15,12 @@ use uuid::Uuid;
 use super::card_row::{self, CardRow};
 use super::review::{self, Fate};
 use super::undo::UNDO_WINDOW_MS;
-use super::{KanbanError, attachments};
+use super::{KanbanError, attachments, retention};
 use crate::task::Tasks;
 use crate::workspaces::{self, Entry};
 use crate::{Actor, Core, audit};
 
+pub use super::retention::Retention;
 pub use crate::workspaces::Leftover;
 
 /// How often directories of finished cards are looked at.
@@ -27,12 +28,12 @@ const LOOK: Duration = Duration::from_secs(60);
 /// How often everything else is, and directories that could not go.
 const ROUND: Duration = Duration::from_secs(3600);
 pub(super) const DAY_MS: i64 = 24 * 3_600_000;
-/// Deleted cards and logs of finished ones go after this.
+/// Deleted cards go after this.
 pub(super) const KEPT_MS: i64 = 30 * DAY_MS;
 /// Cards that are read at once, to be removed for good.
 const PURGE_BATCH: i64 = 20;
 /// Rows that one transaction deletes.
-const CHUNK: i64 = 2_000;
+pub(super) const CHUNK: i64 = 2_000;
 const MAX_FILES: usize = 20_000;
 
 const IN_USE: &str = "SELECT
@@ -57,8 +58,6 @@ const PURGE_CARD: &str = "DELETE FROM kanban_card WHERE id = ?1 AND deleted_at <
 const REMOVED_FILES: &str = "SELECT id FROM kanban_attachment WHERE removed_at < ?1 LIMIT 500";
 const FORGET_FILE: &str = "DELETE FROM kanban_attachment WHERE id = ?1 AND removed_at < ?2";
 const IS_FILE: &str = "SELECT EXISTS (SELECT 1 FROM kanban_attachment WHERE id = ?1)";
-const LOG_IS_LIVE: &str = "SELECT EXISTS (SELECT 1 FROM kanban_card
-    WHERE number = ?1 AND deleted_at IS NULL AND state NOT IN ('done', 'archived'))";
 
 /// What a round did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
@@ -69,6 +68,10 @@ pub struct Tidied {
     pub files: u32,
     /// Logs that were removed.
     pub logs: u32,
+    /// Runs of cards finished long ago whose activity and logs went.
+    pub runs: u32,
+    /// Entries of the history of such cards that went.
+    pub events: u64,
     /// Cards that were removed for good.
     pub cards: u32,
     /// Directories of finished cards that are kept, and why.
@@ -96,15 +99,16 @@ pub(super) fn start(core: Core, tasks: &Tasks) {
             let mut done = Tidied::default();
             let result = async {
                 directories(&core, &waiting, &mut done).await?;
-                if whole { everything_else(&core, &mut done).await } else { Ok(()) }
+                if whole { everything_else(&core, Retention::configured(&core), &mut done).await } else { Ok(()) }
             };
             if let Err(error) = result.await {
                 tracing::error!(%error, "tidying up failed; trying again later");
             }
             let again = now + i64::try_from(ROUND.as_millis()).unwrap_or(i64::MAX);
             waiting.extend(done.kept.iter().map(|kept| (kept.card, again)));
-            if done.directories + done.cards + done.files + done.logs > 0 {
-                tracing::info!(done.directories, done.cards, done.files, done.logs, "removed what nobody needs");
+            let Tidied { directories, files, logs, runs, events, cards, .. } = done;
+            if directories + files + logs + runs + cards > 0 || events > 0 {
+                tracing::info!(directories, files, logs, runs, events, cards, "removed what nobody needs");
             }
         }
     });
@@ -115,16 +119,24 @@ pub(super) fn start(core: Core, tasks: &Tasks) {
 /// # Errors
 /// When the database fails or a directory cannot be listed; what was removed until then stays removed.
 pub async fn tidy(core: &Core) -> Result<Tidied, KanbanError> {
+    tidy_keeping(core, Retention::configured(core)).await
+}
+
+/// The same, with another say about for how long finished cards keep what they left.
+///
+/// # Errors
+/// As [`tidy`].
+pub async fn tidy_keeping(core: &Core, retention: Retention) -> Result<Tidied, KanbanError> {
     let mut done = Tidied::default();
     directories(core, &HashMap::new(), &mut done).await?;
-    everything_else(core, &mut done).await?;
+    everything_else(core, retention, &mut done).await?;
     Ok(done)
 }
 
-async fn everything_else(core: &Core, done: &mut Tidied) -> Result<(), KanbanError> {
+async fn everything_else(core: &Core, retention: Retention, done: &mut Tidied) -> Result<(), KanbanError> {
     purge_cards(core, done).await?;
     removed_files(core, done).await?;
-    logs(core, done).await
+    retention::tidy(core, retention, done).await
 }
 
 fn unreadable(what: &Path, error: &std::io::Error) -> KanbanError {
@@ -283,7 +295,7 @@ async fn purge_card(core: &Core, id: Uuid, before: i64, done: &mut Tidied) -> Re
     for file in &files {
         done.files += u32::from(remove_file(core, AttachmentId(*file)));
     }
-    remove_logs(core, done, |number| number == card.number)?;
+    retention::remove_logs(core, card.number, done)?;
     for sql in [PURGE_ACTIVITY, PURGE_MESSAGES, PURGE_EVENTS] {
         purge_rows(core, sql, id).await?;
     }
@@ -360,7 +372,7 @@ async fn removed_files(core: &Core, done: &mut Tidied) -> Result<(), KanbanError
 }
 
 /// Plain files of a directory that were not written since; links are left alone.
-fn old_files(root: &Path, before_ms: i64) -> Result<Vec<(String, std::path::PathBuf)>, KanbanError> {
+pub(super) fn old_files(root: &Path, before_ms: i64) -> Result<Vec<(String, std::path::PathBuf)>, KanbanError> {
     let entries = match std::fs::read_dir(root) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -378,44 +390,6 @@ fn old_files(root: &Path, before_ms: i64) -> Result<Vec<(String, std::path::Path
     Ok(old)
 }
 
-/// The card's number in `12-3.log`, `12-3.log.1` or `12-3.worker.log`.
-fn card_of_log(name: &str) -> Option<i64> {
-    let (number, rest) = name.split_once('-')?;
-    let attempt = rest.split('.').next()?;
-    if !rest.contains(".log") || attempt.parse::<u32>().is_err() {
-        return None;
-    }
-    number.parse().ok()
-}
-
-async fn logs(core: &Core, done: &mut Tidied) -> Result<(), KanbanError> {
-    let mut live: HashMap<i64, bool> = HashMap::new();
-    for (name, path) in old_files(&core.home().logs(), core.now_ms() - KEPT_MS)? {
-        let Some(number) = card_of_log(&name) else { continue };
-        let is_live = match live.get(&number) {
-            Some(is_live) => *is_live,
-            None => {
-                let is_live = sqlx::query_scalar(LOG_IS_LIVE).bind(number).fetch_one(core.store().reader()).await?;
-                live.insert(number, is_live);
-                is_live
-            }
-        };
-        if !is_live && std::fs::remove_file(&path).is_ok() {
-            done.logs += 1;
-        }
-    }
-    Ok(())
-}
-
-fn remove_logs(core: &Core, done: &mut Tidied, of: impl Fn(i64) -> bool) -> Result<(), KanbanError> {
-    for (name, path) in old_files(&core.home().logs(), i64::MAX)? {
-        if card_of_log(&name).is_some_and(&of) && std::fs::remove_file(&path).is_ok() {
-            done.logs += 1;
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 pub(super) const ALL_SQL: &[&str] = &[
     IN_USE,
@@ -428,25 +402,4 @@ pub(super) const ALL_SQL: &[&str] = &[
     REMOVED_FILES,
     FORGET_FILE,
     IS_FILE,
-    LOG_IS_LIVE,
 ];
-
-#[cfg(test)]
-mod tests {
-    use super::card_of_log;
-
-    #[test]
-    fn logs_name_their_card() {
-        for (name, card) in [
-            ("12-3.log", Some(12)),
-            ("12-3.log.1", Some(12)),
-            ("12-3.worker.log", Some(12)),
-            ("server.log", None),
-            ("a-1.log", None),
-            ("12-x.log", None),
-            ("12-3.txt", None),
-        ] {
-            assert_eq!(card_of_log(name), card, "{name}");
-        }
-    }
-}

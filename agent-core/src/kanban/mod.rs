@@ -30,6 +30,7 @@ mod readiness;
 mod recovery;
 mod repeat;
 mod report;
+mod retention;
 mod retry;
 mod review;
 pub(crate) mod run_log;
@@ -39,6 +40,7 @@ pub mod triage;
 mod undo;
 mod undo_store;
 mod view;
+mod warnings;
 
 pub mod dispatcher;
 pub mod worker;
@@ -113,11 +115,13 @@ mod tests {
             super::report::ALL_SQL,
             super::history::ALL_SQL,
             super::diagnose::ALL_SQL,
+            super::warnings::ALL_SQL,
             super::run_log::ALL_SQL,
             super::import_rows::ALL_SQL,
             super::attachments::ALL_SQL,
             super::review::ALL_SQL,
             super::housekeeping::ALL_SQL,
+            super::retention::ALL_SQL,
             super::triage::ALL_SQL,
             super::pause::ALL_SQL,
             super::worker::PLANNING_SQL,

@@ -7,7 +7,7 @@ use sqlx::SqliteConnection;
 use uuid::Uuid;
 
 use super::card_row::CardRow;
-use super::{KanbanError, pause};
+use super::{KanbanError, dispatcher, pause};
 use crate::{Core, llm, profiles};
 
 const OPEN_RUNS: &str = "SELECT COALESCE(sum(runs), 0) FROM kanban_slot_count";
@@ -36,6 +36,8 @@ pub(super) struct Readiness {
     pub(super) profiles: HashMap<String, ExecutorKind>,
     pub(super) default_assignee: String,
     pub(super) provider_ready: bool,
+    /// Whether a server starts cards on this home.
+    dispatched: bool,
     /// Of the whole machine.
     pub(super) slots: Slots,
     pub(super) now: i64,
@@ -66,13 +68,13 @@ pub(super) struct Candidate<'a> {
 
 impl Readiness {
     pub(super) async fn read(core: &Core, connection: &mut SqliteConnection) -> Result<Self, KanbanError> {
-        let mut this = Self::of_files(core);
+        let mut this = Self { dispatched: dispatcher::is_running(core), ..Self::of_files(core) };
         this.look(core, connection).await?;
         Ok(this)
     }
 
     /// What the files say, which is read before a write begins: nobody waits for a disk then. What the database says is
-    /// to be added with [`Self::look`].
+    /// to be added with [`Self::look`]. Whoever asks starts the card.
     pub(super) fn of_files(core: &Core) -> Self {
         let config = core.config();
         let profiles = match profiles::list(core.home()) {
@@ -90,6 +92,7 @@ impl Readiness {
             profiles,
             default_assignee: config.kanban.default_assignee.clone(),
             provider_ready: llm::is_ready(core),
+            dispatched: true,
             slots: Slots { used: 0, limit: config.kanban.max_in_progress },
             now: core.now_ms(),
             per_profile: config.kanban.max_in_progress_per_profile,
@@ -243,7 +246,8 @@ impl Readiness {
         if self.is_full() {
             return Some(WaitReason::NoFreeSlot { used: self.slots.used, limit: self.slots.limit });
         }
-        None
+        // Of what is wrong with the card the more is told; this one is the same for all of them.
+        (!self.dispatched).then_some(WaitReason::NoDispatcher)
     }
 }
 

@@ -30,7 +30,7 @@ const LOOK_BACK_BYTES: u64 = 16 * 1024;
 const PART_EVENTS: i64 = 300;
 const FILE_EVENTS: i64 = 5_000;
 
-const RUN: &str = "SELECT r.attempt, r.executor, r.ended_at IS NULL AS live, c.number,
+const RUN: &str = "SELECT r.attempt, r.executor, r.ended_at IS NULL AS live, r.tidied_days, c.number,
         EXISTS (SELECT 1 FROM kanban_run_event e WHERE e.run_id = r.id) AS active
     FROM kanban_run r JOIN kanban_card c ON c.id = r.card_id WHERE r.id = ?1 AND c.deleted_at IS NULL";
 const EVENTS_BEFORE: &str = "SELECT seq, kind, name, detail, ok, at FROM kanban_run_event
@@ -44,6 +44,8 @@ struct Logged {
     number: i64,
     attempt: u32,
     live: bool,
+    /// How many days after its card was finished it was tidied up; 0 when there was nothing.
+    tidied_days: Option<u32>,
     sources: Vec<LogSource>,
 }
 
@@ -104,6 +106,7 @@ async fn logged(core: &Core, connection: &mut SqliteConnection, run: RunId) -> R
         number: row.try_get("number")?,
         attempt: row.try_get("attempt")?,
         live: row.try_get("live")?,
+        tidied_days: row.try_get("tidied_days")?,
         sources: Vec::new(),
     };
     // A program's output is in its file as it was written; its activity is a copy that is cut.
@@ -133,7 +136,14 @@ fn chosen(logged: &Logged, wanted: Option<LogSource>) -> Result<LogSource, Kanba
         Some(wanted) => logged.sources.iter().find(|source| **source == wanted),
         None => logged.sources.first(),
     };
-    found.copied().ok_or_else(|| KanbanError::NotFound("this run has no log, or it was tidied away".into()))
+    found.copied().ok_or_else(|| {
+        KanbanError::NotFound(match logged.tidied_days {
+            Some(days) if days > 0 => format!(
+                "what this run did and wrote was tidied up, {days} days after its card was finished; how it ended is kept"
+            ),
+            _ => "this run has no log".to_owned(),
+        })
+    })
 }
 
 fn path(core: &Core, logged: &Logged, source: LogSource) -> PathBuf {

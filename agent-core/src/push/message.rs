@@ -83,10 +83,7 @@ fn title(kind: DecisionKind) -> &'static str {
     match kind {
         DecisionKind::Review => "Review ready",
         DecisionKind::Question => "A question for you",
-        DecisionKind::Approval => "Approval needed",
-        DecisionKind::Auth => "Sign-in needed",
         DecisionKind::Failed => "A card keeps failing",
-        DecisionKind::Stale => "A card went quiet",
         DecisionKind::Budget => "A budget is spent",
     }
 }

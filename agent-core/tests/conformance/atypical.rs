@@ -485,6 +485,7 @@ async fn a_pause_ends_although_the_clock_was_a_year_ahead_when_it_began() {
     crate::fail(&world, ticket, RunOutcome::Crashed).await;
     kanban::reap(&world.core).await.unwrap();
     world.turn_clock_back_ms(YEAR_MS);
+    let _server = world.serve();
     assert_eq!(world.card(&card).await.wait, None, "no pause lasts a year");
     assert_eq!(world.claim().await.number, card.number);
     world.check_invariants().await;

@@ -82,6 +82,7 @@ async fn archived_is_hidden_and_resists_everything_but_coming_back() {
 #[tokio::test]
 async fn a_card_that_names_nobody_is_the_default_profiles_and_says_so_when_there_is_none() {
     let world = World::with_config("kanban:\n  max_in_progress: 5").await;
+    let _server = world.serve();
     let card = world.create("whose?").await;
     assert_eq!((card.assignee.as_deref(), card.wait), (None, None));
     assert_eq!(world.claim().await.profile, "runner");

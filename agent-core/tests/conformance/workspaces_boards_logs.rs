@@ -291,6 +291,8 @@ async fn old_logs_go_for_finished_cards_only_and_missing_ones_are_no_error() {
     }
     std::fs::write(logs.join("server.log"), "not a card's").unwrap();
     std::fs::File::options().write(true).open(logs.join("server.log")).unwrap().set_modified(old).unwrap();
+    assert_eq!(housekeeping::tidy(&world.core).await.unwrap().logs, 0, "it was finished just now");
+    world.clock.advance_ms(91 * 24 * 3_600_000);
     assert_eq!(housekeeping::tidy(&world.core).await.unwrap().logs, 3);
     assert!(log(&live, ".log").exists() && !log(&done, ".log").exists() && logs.join("server.log").exists());
     std::fs::remove_dir_all(&logs).unwrap();

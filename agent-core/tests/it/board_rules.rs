@@ -514,6 +514,7 @@ async fn a_spent_budget_stops_the_card_until_a_person_allows_more() {
     let settled = agent_core::decisions::unblock(&world.core, &ada(), CardRef::Id(card.id), "go on").await.unwrap();
     assert_eq!(settled.decision.card.state, CardState::Ready);
     world.clock.advance_ms(6_000);
+    let _server = world.serve();
     assert_eq!(world.card(&card).await.wait, None);
 }
 

@@ -19,6 +19,7 @@ mod push;
 mod push_service;
 mod random_operations;
 mod recovery;
+mod retention;
 mod scripted_model;
 mod snooze;
 mod support;
@@ -26,6 +27,7 @@ mod text;
 mod tools;
 mod triage;
 mod turn;
+mod warnings;
 mod worker;
 mod workspaces;
 

@@ -114,9 +114,9 @@ async fn invented_cards_are_refused_and_told_and_real_ones_are_kept() {
     complete(vec![CardRef::Id(made.id), CardRef::Id(child.id)]).await.unwrap();
     assert_eq!(world.state(&card).await, CardState::Done);
     let told = events(&world, &card).await;
-    let completed = told.iter().find(|event| event.kind == "completed").unwrap();
-    let detail: serde_json::Value = serde_json::from_str(&completed.detail).unwrap();
-    assert_eq!(detail["unknown_references"], serde_json::json!([777]), "advice, no refusal");
+    let noted = told.iter().find(|event| event.kind == "unknown_references").unwrap();
+    let detail: serde_json::Value = serde_json::from_str(&noted.detail).unwrap();
+    assert_eq!(detail["unknown"], serde_json::json!([777]), "advice, no refusal");
     world.check_invariants().await;
 }
 
@@ -189,12 +189,14 @@ async fn a_card_that_rests_is_tried_at_once_when_a_person_says_so() {
     }
     assert!(kanban::claim_next(&world.core, "test").await.unwrap().is_none(), "the profile rests");
     let again = |card: &TaskCard| RetryCardParams { id: card.id, assignee: None, model: None, comment: String::new() };
+    let _server = world.serve();
     let written = kanban::retry_card(&world.core, &ada(), again(&cards[3])).await.unwrap();
     assert_eq!((written.card.wait, written.undo), (None, None), "it means the whole profile");
     assert!(kanban::claim_next(&world.core, "test").await.unwrap().is_some());
 
     // Nor does a card wait for the end of its own pause.
     let world = World::new().await;
+    let _server = world.serve();
     let card = world.create("alone").await;
     fail(&world, "connection refused").await;
     assert!(matches!(world.card(&card).await.wait, Some(WaitReason::BackingOff { .. })));

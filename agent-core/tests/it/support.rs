@@ -77,6 +77,13 @@ impl World {
         claim.ticket
     }
 
+    /// As if a server were running here, until the answer is dropped.
+    pub fn serve(&self) -> std::fs::File {
+        let held = std::fs::File::create(self.core.home().server_lock()).unwrap();
+        held.lock().unwrap();
+        held
+    }
+
     /// As if every process of earlier runs were gone.
     pub async fn forget_processes(&self) {
         let mut tx = self.core.write().await.unwrap();

@@ -268,6 +268,9 @@ pub struct RunSummary {
     /// The model used.
     #[serde(default)]
     pub model: Option<String>,
+    /// How many days after its card was finished its activity and logs were tidied up; `None` while they are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tidied_days: Option<u32>,
 }
 
 /// One entry of a run's activity.

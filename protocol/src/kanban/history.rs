@@ -49,4 +49,7 @@ pub struct HistoryPage {
     pub entries: Vec<HistoryEntry>,
     /// There is more before these.
     pub more: bool,
+    /// How many days after the card was finished what happened before that was tidied up; `None` when all is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tidied_days: Option<u32>,
 }

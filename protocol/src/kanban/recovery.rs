@@ -90,7 +90,7 @@ pub struct RunLog {
 }
 
 /// Something wrong with the card that is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// What.
     pub kind: DiagnosisKind,
@@ -100,6 +100,15 @@ pub struct Finding {
     pub count: u32,
     /// Since when, Unix ms.
     pub since: i64,
+    /// When it was last seen to happen, Unix ms.
+    #[serde(default)]
+    pub last_at: i64,
+    /// The run that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
+    /// What is named, or the reason, plain text; may be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub about: String,
 }
 
 /// The cards around a card, two steps each way.

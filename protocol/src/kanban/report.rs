@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::words::closed_enum;
 use super::{CardState, TaskCard};
+use crate::RunId;
 
 /// How many cards there are, where and whose.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +74,12 @@ closed_enum! {
         Unanswered => "stuck_in_blocked",
         /// It asks, is answered, and asks again.
         BlockCycling => "block_unblock_cycling",
+        /// Its worker said that it made cards which it did not make, and was not let finish.
+        HallucinatedCards => "hallucinated_cards",
+        /// Its result speaks of cards that do not exist.
+        PhantomReferences => "prose_phantom_refs",
+        /// A model was to sort it out, and none could be asked.
+        TriageUnavailable => "triage_aux_unavailable",
     }
 }
 
@@ -91,6 +98,15 @@ pub struct Diagnosis {
     /// Since when, Unix ms.
     #[serde(default)]
     pub since: i64,
+    /// When it was last seen to happen, Unix ms.
+    #[serde(default)]
+    pub last_at: i64,
+    /// The run that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
+    /// What is named, or the reason, plain text; may be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub about: String,
 }
 
 /// What needs a person's attention on a board.

@@ -152,6 +152,9 @@ fn reports_tell_what_there_is() {
     assert!(context["context"].as_str().unwrap().contains("look at me"));
     let found: Vec<Diagnosis> = home.json(&["kanban", "diagnostics"]);
     assert_eq!(found.len(), 1, "no model is set up: {found:?}");
+    let told: Value = home.json(&["kanban", "diagnostics"]);
+    assert_eq!(told[0]["title"], "no model is set up");
+    assert!(told[0]["actions"].as_array().unwrap().iter().any(|action| action["command"] == "hermes doctor"));
     let next: Value = home.json(&["kanban", "dispatch"]);
     assert_eq!(next["waiting"].as_array().unwrap().len(), 1);
     let ran = home.run(&["kanban", "tail", &card, "--no-follow", "--json"]);
@@ -233,6 +236,39 @@ fn links_and_comments_say_how_they_are_taken_back() {
     ] {
         let ran = home.run(words);
         assert!(ran.code == 0 && ran.stderr.contains("hermes kanban undo "), "{ran:?}");
+    }
+}
+
+#[test]
+fn what_is_wrong_is_told_with_the_commands_that_mend_it() {
+    let home = Home::new();
+    let written: CardWritten = home.json(&["kanban", "create", "an idea", "--triage"]);
+    let number = written.card.number.to_string();
+    let refused = home.run(&["kanban", "specify", &number]);
+    assert!(refused.code == 1 && refused.stderr.contains("no model provider"), "{refused:?}");
+    let told: Value = home.json(&["kanban", "diagnostics", "--card", &number]);
+    assert_eq!((&told[0]["kind"], &told[0]["count"]), (&Value::from("triage_aux_unavailable"), &Value::from(1)));
+    assert!(told[0]["detail"].as_str().unwrap().contains("no model provider"), "{told}");
+    let commands: Vec<&str> =
+        told[0]["actions"].as_array().unwrap().iter().map(|action| action["command"].as_str().unwrap()).collect();
+    assert_eq!(commands[1..], ["hermes kanban specify T-1", "hermes kanban decompose T-1"]);
+    let said = home.run(&["kanban", "diag"]);
+    assert!(
+        said.stdout.contains("triage_aux_unavailable") && said.stderr.contains("hermes kanban specify"),
+        "{said:?}"
+    );
+    assert!(home.json::<Vec<Diagnosis>>(&["kanban", "diagnostics", "--severity", "error"]).is_empty());
+}
+
+#[test]
+fn a_ready_card_says_that_no_server_is_running() {
+    let home = Home::new();
+    home.write("config.yaml", "kanban:\n  default_assignee: runner\n");
+    home.write("profiles/runner/config.yaml", "executor: command\ncommand: [\"true\"]\n");
+    let card = home.card("waits");
+    for verb in [&["kanban", "list"][..], &["kanban", "show", &card]] {
+        let ran = home.run(verb);
+        assert!(ran.stdout.contains("no server is running"), "{ran:?}");
     }
 }
 

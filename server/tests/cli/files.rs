@@ -107,6 +107,9 @@ fn people_do_not_hand_over_and_can_tidy_up() {
     ] {
         assert_eq!(home.run(args).code, 2, "{args:?}");
     }
+    let asked: Value = home.json(&["kanban", "gc", "--event-retention-days", "30", "--log-retention-days", "0"]);
+    assert_eq!((&asked["runs"], &asked["events"]), (&serde_json::json!(0), &serde_json::json!(0)));
+    assert_eq!(home.run(&["kanban", "gc", "--log-retention-days", "soon"]).code, 2);
     let done: Value = home.json(&["kanban", "gc"]);
     assert_eq!((&done["directories"], &done["kept"]), (&serde_json::json!(0), &serde_json::json!([])));
     assert!(home.run(&["kanban", "gc"]).stdout.starts_with("Removed 0 directories"));

@@ -9,8 +9,9 @@ use serde_json::json;
 
 use super::ANSWER_WITHIN_MS;
 use crate::kanban::card_row::CardRow;
+use crate::kanban::warnings::Unavailable;
 use crate::kanban::worker::Usage;
-use crate::llm::{self, Answer, Message, Request, ToolSpec};
+use crate::llm::{self, Answer, CallError, FailureKind, Message, Request, ToolSpec};
 use crate::tools::output::clip;
 use crate::{Core, profiles, text};
 
@@ -23,10 +24,36 @@ const MAX_ROSTER: usize = 50;
 
 /// What came of asking.
 pub(super) struct Asked {
-    /// The proposal, or a sentence for people.
-    pub(super) result: Result<Proposal, String>,
+    /// The proposal, or why there is none.
+    pub(super) result: Result<Proposal, Failed>,
     /// What it cost, when the server told.
     pub(super) usage: Option<Usage>,
+}
+
+/// Why a model made no proposal.
+pub(super) struct Failed {
+    /// A sentence for people.
+    pub(super) why: String,
+    /// It could not be asked at all.
+    pub(super) unavailable: Option<Unavailable>,
+}
+
+impl Failed {
+    fn unreachable(why: String) -> Self {
+        Self { why, unavailable: Some(Unavailable::Unreachable) }
+    }
+
+    fn of(error: &CallError) -> Self {
+        use FailureKind::{
+            ModelNotFound, NoCredit, NotFound, Overloaded, Timeout, Tls, Unauthorized, UnknownHost, Unreachable,
+        };
+        let unavailable = matches!(
+            error.kind,
+            Unreachable | UnknownHost | Tls | Timeout | Unauthorized | NotFound | ModelNotFound | NoCredit | Overloaded
+        );
+        let why = format!("the model cannot be asked: {error}");
+        Self { why, unavailable: unavailable.then_some(Unavailable::Unreachable) }
+    }
 }
 
 pub(super) async fn ask(core: &Core, card: &CardRow, kind: ProposalKind) -> Asked {
@@ -36,28 +63,29 @@ pub(super) async fn ask(core: &Core, card: &CardRow, kind: ProposalKind) -> Aske
         Ok(Err(error)) => return Asked { result: Err(error), usage: None },
         Err(_elapsed) => {
             let error = format!("the model gave no answer within {} minutes; ask again", ANSWER_WITHIN_MS / 60_000);
-            return Asked { result: Err(error), usage: None };
+            return Asked { result: Err(Failed::unreachable(error)), usage: None };
         }
     };
     let usage = answer.usage.map(|usage| Usage::of(usage, &core.config().model));
     let known = profile_names(core);
-    Asked { result: read(&answer, (&card.title, &card.body), kind, &known), usage }
+    let result = read(&answer, (&card.title, &card.body), kind, &known);
+    Asked { result: result.map_err(|why| Failed { why, unavailable: None }), usage }
 }
 
-async fn call(core: &Core, card: &CardRow, kind: ProposalKind) -> Result<Answer, String> {
+async fn call(core: &Core, card: &CardRow, kind: ProposalKind) -> Result<Answer, Failed> {
     let config = core.config();
     let model = match kind {
         ProposalKind::Specify => config.auxiliary.triage_specifier.name(),
         ProposalKind::Decompose => config.auxiliary.kanban_decomposer.name(),
     };
-    let provider = llm::configured_provider(core, model).map_err(|error| error.to_string())?;
+    let provider = llm::configured_provider(core, model).map_err(|error| Failed::unreachable(error.to_string()))?;
     let messages = [
         Message::System { content: prompt(kind).trim().to_owned() },
         Message::User { content: text::redact(&question(core, card, kind)) },
     ];
     let tools = [tool(kind)];
     let request = Request { messages: &messages, tools: &tools };
-    llm::complete(&provider, request).await.map_err(|error| format!("the model cannot be asked: {error}"))
+    llm::complete(&provider, request).await.map_err(|error| Failed::of(&error))
 }
 
 fn prompt(kind: ProposalKind) -> &'static str {

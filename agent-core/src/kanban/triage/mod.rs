@@ -14,8 +14,9 @@ use uuid::Uuid;
 use super::boards::load_for_write;
 use super::card_row::{CardRow, load};
 use super::event::{self, NewEvent};
+use super::warnings::Unavailable;
 use super::{KanbanError, worker};
-use crate::{Actor, Core, audit, llm, task};
+use crate::{Actor, Core, audit, llm, task, text};
 
 pub use accept::accept_proposal;
 pub(super) use accept::{inherited, require_profile};
@@ -72,13 +73,16 @@ pub async fn propose_later(core: &Core, actor: &Actor, card: CardRef, kind: Prop
 }
 
 async fn begin(core: &Core, actor: &Actor, card: CardRef, kind: ProposalKind) -> Result<Asking, KanbanError> {
-    if !llm::is_ready(core) {
-        return Err(KanbanError::Invalid("no model provider is set up; open Settings and choose one".into()));
-    }
     let now = core.now_ms();
     let mut tx = core.write().await?;
     let card = load_for_write(&mut tx, card).await?;
     require_triage(&card)?;
+    if !llm::is_ready(core) {
+        let why = "no model provider is set up; open Settings and choose one";
+        failed(&mut tx, &card, actor, why, Some(Unavailable::NotSetUp), now).await?;
+        tx.commit().await?;
+        return Err(KanbanError::Invalid(why.into()));
+    }
     let present = store::of_card(&mut tx, card.id).await?;
     if present.is_some_and(|row| row.state == "working" && now.saturating_sub(row.asked_at) < GIVEN_UP_AFTER_MS) {
         return Err(KanbanError::Conflict(format!("a model is looking at {} already; wait for it", card.label())));
@@ -104,20 +108,40 @@ async fn answer(core: &Core, asking: Asking) -> Result<(), KanbanError> {
             serde_json::to_string(proposal)
                 .map_err(|error| KanbanError::Invalid(format!("the proposal cannot be stored: {error}")))?,
         ),
-        Err(why) => ("failed", why.clone()),
+        Err(failed) => ("failed", failed.why.clone()),
     };
     let mut tx = core.write().await?;
     if let Some(usage) = asked.usage {
         worker::add_card_usage(&mut tx, card.id, usage).await?;
     }
     if store::answer(&mut tx, card.id, token, state, &detail).await? {
-        let kind = if asked.result.is_ok() { "proposed" } else { "proposal_failed" };
-        let detail = serde_json::json!({});
-        event::append(&mut tx, NewEvent { card: &card, run: None, kind, actor: &Actor::System, detail, at: now })
-            .await?;
+        match &asked.result {
+            Ok(_) => {
+                let (kind, detail) = ("proposed", serde_json::json!({}));
+                let event = NewEvent { card: &card, run: None, kind, actor: &Actor::System, detail, at: now };
+                event::append(&mut tx, event).await?;
+            }
+            Err(why) => failed(&mut tx, &card, &Actor::System, &why.why, why.unavailable, now).await?,
+        }
     }
     tx.commit().await?;
     Ok(())
+}
+
+/// Notes that there is no proposal, and why.
+async fn failed(
+    tx: &mut SqliteConnection,
+    card: &CardRow,
+    actor: &Actor,
+    why: &str,
+    unavailable: Option<Unavailable>,
+    at: i64,
+) -> Result<(), KanbanError> {
+    let mut detail = serde_json::json!({ "reason": text::excerpt(why, 400) });
+    if let Some(unavailable) = unavailable {
+        detail["unavailable"] = unavailable.as_str().into();
+    }
+    event::append(tx, NewEvent { card, run: None, kind: "proposal_failed", actor, detail, at }).await
 }
 
 /// Throws a proposal away, or stops waiting for it.

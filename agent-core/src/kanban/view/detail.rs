@@ -25,7 +25,7 @@ const CHILDREN: &str =
     "SELECT k.id, k.number, k.title, k.state FROM kanban_link l JOIN kanban_card k ON k.id = l.child_id
      WHERE l.parent_id = ?1 AND k.deleted_at IS NULL ORDER BY k.number LIMIT 100";
 const RUNS: &str = "SELECT id, attempt, profile, executor, claimed_at, started_at, ended_at, outcome, summary, error,
-        tokens_in, tokens_out, cost_micros, model
+        tokens_in, tokens_out, cost_micros, model, NULLIF(tidied_days, 0) AS tidied_days
     FROM kanban_run WHERE card_id = ?1 AND attempt < ?2 ORDER BY attempt DESC LIMIT ?3";
 const COMMENTS: &str = "SELECT id, author, by_worker, body, created_at, path, line FROM kanban_comment
     WHERE card_id = ?1 ORDER BY id DESC LIMIT 100";
@@ -172,6 +172,7 @@ async fn runs_before(
                 tokens_out: row.try_get("tokens_out")?,
                 cost_micros: row.try_get("cost_micros")?,
                 model: row.try_get("model")?,
+                tidied_days: row.try_get("tidied_days")?,
             })
         })
         .collect::<Result<_, sqlx::Error>>()?;

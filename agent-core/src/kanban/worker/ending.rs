@@ -55,7 +55,6 @@ pub async fn complete_with(
     let mut tx = core.write().await?;
     let mut owned = own(&mut tx, ticket).await?;
     let kept = keep(core, &mut tx, ticket, &mut owned, files).await?;
-    let unknown = planning::unknown_references(&mut tx, &summary).await?;
     let mut transition = Transition::new(Cause::Complete, CardState::Done, "completed");
     transition.failures = Failures::Reset;
     transition.summary = Some(summary.clone());
@@ -63,12 +62,10 @@ pub async fn complete_with(
     if !created.is_empty() {
         transition.detail["created"] = created.into();
     }
-    // Advice only: a text may speak of a card of long ago.
-    if !unknown.is_empty() {
-        transition.detail["unknown_references"] = unknown.into();
-    }
-    transition.run_end = Some(RunEnd { outcome: RunOutcome::Completed, summary: Some(summary), error: None, metadata });
+    let said = Some(summary.clone());
+    transition.run_end = Some(RunEnd { outcome: RunOutcome::Completed, summary: said, error: None, metadata });
     finish(core, &mut tx, ticket, &owned, transition, RunOutcome::Completed).await?;
+    planning::note_unknown(core, &mut tx, ticket, &owned, &summary).await?;
     tx.commit().await?;
     kept.done();
     Ok(())
@@ -179,8 +176,11 @@ pub async fn block_with(
         // It is the card's result, however the review ends: by an answer, or by hand.
         transition.summary = Some(said.clone());
     }
-    transition.run_end = Some(RunEnd { outcome, summary: Some(said), error: None, metadata: None });
+    transition.run_end = Some(RunEnd { outcome, summary: Some(said.clone()), error: None, metadata: None });
     let card = finish(core, &mut tx, ticket, &owned, transition, outcome).await?;
+    if kind == BlockKind::Review {
+        planning::note_unknown(core, &mut tx, ticket, &owned, &said).await?;
+    }
     if to != CardState::Todo {
         let new = decisions::NewDecision {
             kind: if kind == BlockKind::Review { DecisionKind::Review } else { DecisionKind::Question },

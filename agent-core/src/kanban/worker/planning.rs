@@ -18,6 +18,8 @@ const MAX_CREATED: i64 = 20;
 const MAX_GENERATIONS: i64 = 3;
 /// Cards of one answer.
 pub const MAX_LISTED: u32 = 200;
+/// Invented cards that are noted.
+const MAX_INVENTED: usize = 20;
 /// References of a summary that are looked up.
 const MAX_REFERENCES: usize = 50;
 
@@ -31,7 +33,8 @@ const MADE_BY: &str = "SELECT EXISTS (SELECT 1 FROM kanban_card c JOIN kanban_ru
     WHERE c.id = ?1 AND r.card_id = ?2)";
 const IS_CHILD: &str = "SELECT EXISTS (SELECT 1 FROM kanban_link WHERE parent_id = ?2 AND child_id = ?1)";
 const KNOWN_NUMBERS: &str =
-    "SELECT number FROM kanban_card WHERE number IN (SELECT value FROM json_each(?1)) AND deleted_at IS NULL";
+    "SELECT number FROM kanban_card WHERE number IN (SELECT value FROM json_each(?1)) AND +board_id = ?2
+        AND deleted_at IS NULL";
 
 /// The first cards of the worker's board, at most [`MAX_LISTED`], and whether there are more.
 ///
@@ -173,7 +176,8 @@ pub(super) async fn check_created(
     let (mut real, mut invented) = (Vec::new(), Vec::new());
     for card in claimed {
         let found = match load(&mut tx, *card).await {
-            Ok(found) => Some(found),
+            // What is on another board is none of its business, not even that it is there.
+            Ok(found) => Some(found).filter(|found| found.board_id == owned.card.board_id),
             Err(KanbanError::NotFound(_)) => None,
             Err(error) => return Err(error),
         };
@@ -197,7 +201,8 @@ pub(super) async fn check_created(
     if invented.is_empty() {
         return Ok(real);
     }
-    let detail = serde_json::json!({ "invented": invented, "real": real });
+    let noted = &invented[..invented.len().min(MAX_INVENTED)];
+    let detail = serde_json::json!({ "invented": noted, "real": real });
     let actor = owned.actor(ticket);
     let (run, at) = (Some(ticket.run), core.now_ms());
     event::append(&mut tx, NewEvent { card: &owned.card, run, kind: "completion_refused", actor: &actor, detail, at })
@@ -209,15 +214,29 @@ pub(super) async fn check_created(
     )))
 }
 
-/// Numbers of cards that a text speaks of and that do not exist.
-pub(super) async fn unknown_references(tx: &mut SqliteConnection, text: &str) -> Result<Vec<i64>, KanbanError> {
+/// Notes the cards that a result speaks of and that are not on its board. Advice only: a text may speak of a card of
+/// long ago.
+pub(super) async fn note_unknown(
+    core: &Core,
+    tx: &mut SqliteConnection,
+    ticket: RunTicket,
+    owned: &Owned,
+    text: &str,
+) -> Result<(), KanbanError> {
     let mentioned = references(text);
     if mentioned.is_empty() {
-        return Ok(mentioned);
+        return Ok(());
     }
-    let known: Vec<i64> =
-        sqlx::query_scalar(KNOWN_NUMBERS).bind(serde_json::json!(mentioned).to_string()).fetch_all(tx).await?;
-    Ok(mentioned.into_iter().filter(|number| !known.contains(number)).collect())
+    let query = sqlx::query_scalar(KNOWN_NUMBERS).bind(serde_json::json!(mentioned).to_string());
+    let known: Vec<i64> = query.bind(owned.card.board_id.0).fetch_all(&mut *tx).await?;
+    let unknown: Vec<i64> = mentioned.into_iter().filter(|number| !known.contains(number)).collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let detail = serde_json::json!({ "unknown": unknown });
+    let actor = owned.actor(ticket);
+    let (run, at) = (Some(ticket.run), core.now_ms());
+    event::append(tx, NewEvent { card: &owned.card, run, kind: "unknown_references", actor: &actor, detail, at }).await
 }
 
 /// `T-12` and the like, each once, at most [`MAX_REFERENCES`].

@@ -76,7 +76,7 @@ pub(super) fn Bar(desk: Desk) -> impl IntoView {
                 {move || match open.get() {
                     None => view! { <Settled desk /> }.into_any(),
                     Some((_, DecisionKind::Question, options)) => view! { <Question desk options /> }.into_any(),
-                    Some((_, kind @ (DecisionKind::Review | DecisionKind::Approval), _)) => view! { <Review desk kind /> }.into_any(),
+                    Some((_, DecisionKind::Review, _)) => view! { <Review desk /> }.into_any(),
                     Some((_, kind, _)) => view! { <Again desk kind /> }.into_any(),
                 }}
             </div>
@@ -135,7 +135,7 @@ fn Verb(
 
 /// Approve on the right; Send back asks for the reason first.
 #[component]
-fn Review(desk: Desk, kind: DecisionKind) -> impl IntoView {
+fn Review(desk: Desk) -> impl IntoView {
     let back = RwSignal::new(false);
     let reply = Reply::new(desk);
     let approve = move || desk.settle(DecisionVerb::Approve, String::new());
@@ -149,7 +149,7 @@ fn Review(desk: Desk, kind: DecisionKind) -> impl IntoView {
         "Escape" => back.set(false),
         _ => {}
     });
-    let (yes, no) = (verb_word(kind, DecisionVerb::Approve), verb_word(kind, DecisionVerb::SendBack));
+    let (yes, no) = (verb_word(DecisionVerb::Approve), verb_word(DecisionVerb::SendBack));
     view! {
         <Show
             when=move || back.get()
@@ -204,8 +204,8 @@ fn Question(desk: Desk, options: Vec<String>) -> impl IntoView {
         {(!options.is_empty()).then(|| view! { <Chips reply options many=false label=t::decisions_options() /> })}
         <Words reply label=t::decisions_answer() placeholder on_send=send />
         <div class="verbs">
-            <Verb desk label=verb_word(DecisionKind::Question, DecisionVerb::Archive) on_press=archive />
-            <Verb desk label=verb_word(DecisionKind::Question, DecisionVerb::Answer) main=true
+            <Verb desk label=verb_word(DecisionVerb::Archive) on_press=archive />
+            <Verb desk label=verb_word(DecisionVerb::Answer) main=true
                 disabled=Signal::derive(move || reply.is_empty()) on_press=send />
         </div>
     }
@@ -232,8 +232,8 @@ fn Again(desk: Desk, kind: DecisionKind) -> impl IntoView {
             <Dialog open=recover.open title>{later(extra(Extra::Recover(card, recover.step.get_untracked(), done)))}</Dialog>
         })}
         <div class="verbs">
-            <Verb desk label=verb_word(kind, DecisionVerb::Archive) on_press=settle(DecisionVerb::Archive) />
-            <Verb desk label=verb_word(kind, DecisionVerb::Retry) main=true on_press=settle(DecisionVerb::Retry) />
+            <Verb desk label=verb_word(DecisionVerb::Archive) on_press=settle(DecisionVerb::Archive) />
+            <Verb desk label=verb_word(DecisionVerb::Retry) main=true on_press=settle(DecisionVerb::Retry) />
         </div>
     }
 }

@@ -168,7 +168,7 @@ impl Desk {
         }
         match (&decision.settlement, next) {
             (Some(settlement), Some(next)) if by_you => {
-                let word = done_word(decision.kind, settlement.verb);
+                let word = done_word(settlement.verb);
                 let text = [word, " ", &words::label(decision.card.number)].concat();
                 self.table.last.set(Some(Last { text, undo: settlement.undo, decision: decision.id, left }));
                 // Nothing of this decision is touched any more: it goes, and the next one takes its place.

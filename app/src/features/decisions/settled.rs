@@ -67,10 +67,9 @@ pub(super) fn Settled(desk: Desk) -> impl IntoView {
 }
 
 fn sentence(view: &DecisionView, here: bool, too_late: bool, now: i64) -> String {
-    match (&view.settlement, view.state) {
-        (Some(settlement), _) if here => done_word(view.kind, settlement.verb).to_owned(),
-        (Some(settlement), _) => settled_sentence(view.kind, settlement, now, too_late),
-        (None, DecisionState::Expired) => t::decisions_expired().to_owned(),
-        (None, _) => t::decisions_withdrawn().to_owned(),
+    match &view.settlement {
+        Some(settlement) if here => done_word(settlement.verb).to_owned(),
+        Some(settlement) => settled_sentence(settlement, now, too_late),
+        None => t::decisions_withdrawn().to_owned(),
     }
 }

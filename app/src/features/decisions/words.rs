@@ -20,10 +20,7 @@ fn sign(kind: DecisionKind) -> (Icon, Tone) {
     match kind {
         DecisionKind::Review => (Icon::Eye, Tone::Success),
         DecisionKind::Question => (Icon::Question, Tone::Warning),
-        DecisionKind::Approval => (Icon::Stop, Tone::Warning),
-        DecisionKind::Auth => (Icon::Link, Tone::Info),
         DecisionKind::Failed => (Icon::Warning, Tone::Danger),
-        DecisionKind::Stale => (Icon::Clock, Tone::Warning),
         DecisionKind::Budget => (Icon::Circle, Tone::Warning),
     }
 }
@@ -34,46 +31,39 @@ pub fn kind_word(kind: DecisionKind) -> &'static str {
     match kind {
         DecisionKind::Review => t::decisions_kind_review(),
         DecisionKind::Question => t::decisions_kind_question(),
-        DecisionKind::Approval => t::decisions_kind_approval(),
-        DecisionKind::Auth => t::decisions_kind_auth(),
         DecisionKind::Failed => t::decisions_kind_failed(),
-        DecisionKind::Stale => t::decisions_kind_stale(),
         DecisionKind::Budget => t::decisions_kind_budget(),
     }
 }
 
 /// What a verb's button says.
 #[must_use]
-pub fn verb_word(kind: DecisionKind, verb: DecisionVerb) -> &'static str {
-    match (kind, verb) {
-        (DecisionKind::Approval, DecisionVerb::Approve) => t::decisions_verb_allow(),
-        (DecisionKind::Approval, DecisionVerb::SendBack) => t::decisions_verb_deny(),
-        (_, DecisionVerb::Approve) => t::decisions_verb_approve(),
-        (_, DecisionVerb::SendBack) => t::decisions_verb_send_back(),
-        (_, DecisionVerb::Answer) => t::decisions_verb_answer(),
-        (_, DecisionVerb::Retry) => t::decisions_verb_retry(),
-        (_, DecisionVerb::Archive) => t::decisions_verb_archive(),
+pub fn verb_word(verb: DecisionVerb) -> &'static str {
+    match verb {
+        DecisionVerb::Approve => t::decisions_verb_approve(),
+        DecisionVerb::SendBack => t::decisions_verb_send_back(),
+        DecisionVerb::Answer => t::decisions_verb_answer(),
+        DecisionVerb::Retry => t::decisions_verb_retry(),
+        DecisionVerb::Archive => t::decisions_verb_archive(),
     }
 }
 
 /// What was done, in one word.
 #[must_use]
-pub fn done_word(kind: DecisionKind, verb: DecisionVerb) -> &'static str {
-    match (kind, verb) {
-        (DecisionKind::Approval, DecisionVerb::Approve) => t::decisions_done_allow(),
-        (DecisionKind::Approval, DecisionVerb::SendBack) => t::decisions_done_deny(),
-        (_, DecisionVerb::Approve) => t::decisions_done_approve(),
-        (_, DecisionVerb::SendBack) => t::decisions_done_send_back(),
-        (_, DecisionVerb::Answer) => t::decisions_done_answer(),
-        (_, DecisionVerb::Retry) => t::decisions_done_retry(),
-        (_, DecisionVerb::Archive) => t::decisions_done_archive(),
+pub fn done_word(verb: DecisionVerb) -> &'static str {
+    match verb {
+        DecisionVerb::Approve => t::decisions_done_approve(),
+        DecisionVerb::SendBack => t::decisions_done_send_back(),
+        DecisionVerb::Answer => t::decisions_done_answer(),
+        DecisionVerb::Retry => t::decisions_done_retry(),
+        DecisionVerb::Archive => t::decisions_done_archive(),
     }
 }
 
 /// "Approved by Ada on iPhone, 2 min ago"; "Already approved …" to whoever came second.
 #[must_use]
-pub fn settled_sentence(kind: DecisionKind, settlement: &Settlement, now: i64, too_late: bool) -> String {
-    let done = done_word(kind, settlement.verb);
+pub fn settled_sentence(settlement: &Settlement, now: i64, too_late: bool) -> String {
+    let done = done_word(settlement.verb);
     let ago = time::ago(now, settlement.at);
     let by = words::person(&settlement.by);
     if too_late {

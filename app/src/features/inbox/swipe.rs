@@ -187,7 +187,7 @@ impl Swipe {
 /// What a swipe to the right does: a review is approved, everything else needs words and is opened.
 fn main_verb(view: &DecisionView) -> &'static str {
     match view.kind {
-        DecisionKind::Review => verb_word(view.kind, protocol::DecisionVerb::Approve),
+        DecisionKind::Review => verb_word(protocol::DecisionVerb::Approve),
         kind => words::ask_action(kind),
     }
 }

@@ -95,10 +95,10 @@ fn approved(tray: Tray, outcome: &SettleDecisionOutcome) {
     let decision = &outcome.decision;
     match &decision.settlement {
         Some(settlement) if settlement.by_you => {
-            let word = done_word(decision.kind, settlement.verb);
+            let word = done_word(settlement.verb);
             say(tray, [word, " ", &words::label(decision.card.number)].concat(), settlement.undo);
         }
-        Some(settlement) => tray.toasts.say(settled_sentence(decision.kind, settlement, time::now_ms(), true)),
+        Some(settlement) => tray.toasts.say(settled_sentence(settlement, time::now_ms(), true)),
         None => tray.toasts.say(t::decisions_withdrawn()),
     }
     gone(tray, decision.id, outcome.left);

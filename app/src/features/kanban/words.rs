@@ -238,7 +238,7 @@ pub fn ask_action(kind: DecisionKind) -> &'static str {
     match kind {
         DecisionKind::Review => t::kanban_review_action(),
         DecisionKind::Question => t::kanban_answer(),
-        _ => t::kanban_decide(),
+        DecisionKind::Failed | DecisionKind::Budget => t::kanban_decide(),
     }
 }
 

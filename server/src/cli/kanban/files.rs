@@ -4,8 +4,9 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use agent_core::kanban::attachments;
+use agent_core::kanban::housekeeping::{self, Retention};
 use agent_core::kanban::worker::{self, Handover};
-use agent_core::kanban::{attachments, housekeeping};
 use clap::Args;
 use protocol::{AfterApproval, AttachmentId, AttachmentView, CardRef};
 use serde::Serialize;
@@ -16,6 +17,9 @@ use crate::cli::Caller;
 use crate::cli::error::CliError;
 use crate::cli::output::{Style, one_line};
 use crate::cli::parse::{self, typed};
+
+/// Days that can be typed: a hundred years.
+const MAX_DAYS: i64 = 36_500;
 
 /// What a worker hands over with its card.
 #[derive(Debug, Args)]
@@ -190,9 +194,27 @@ pub(super) async fn remove(cx: &Cx, words: &[String]) -> Result<(), CliError> {
     }
 }
 
-pub(super) async fn gc(cx: &Cx) -> Result<(), CliError> {
+/// Remove what finished and deleted cards left behind, as the server does every hour.
+#[derive(Debug, Args)]
+pub(super) struct GcArgs {
+    /// Shorten the history of cards finished so many days ago to its beginning and its end; 0 keeps it. What
+    /// `config.yaml` says when left out.
+    #[arg(long, value_name = "N", value_parser = parse::whole::<u32>(0..=MAX_DAYS))]
+    event_retention_days: Option<u32>,
+    /// Remove what the runs of cards finished so many days ago did and wrote; 0 keeps it. What `config.yaml` says when
+    /// left out.
+    #[arg(long, value_name = "N", value_parser = parse::whole::<u32>(0..=MAX_DAYS))]
+    log_retention_days: Option<u32>,
+}
+
+pub(super) async fn gc(cx: &Cx, args: &GcArgs) -> Result<(), CliError> {
     cx.caller.person("remove what cards left behind")?;
-    let done = housekeeping::tidy(&cx.core).await?;
+    let configured = Retention::configured(&cx.core);
+    let retention = Retention {
+        events: args.event_retention_days.unwrap_or(configured.events),
+        logs: args.log_retention_days.unwrap_or(configured.logs),
+    };
+    let done = housekeeping::tidy_keeping(&cx.core, retention).await?;
     if cx.out.is_json() {
         return cx.out.json(&done);
     }
@@ -200,6 +222,12 @@ pub(super) async fn gc(cx: &Cx) -> Result<(), CliError> {
         "Removed {} directories, {} files, {} logs and {} cards that were deleted 30 days ago.",
         done.directories, done.files, done.logs, done.cards
     ))?;
+    if done.runs > 0 || done.events > 0 {
+        cx.out.line(&format!(
+            "Tidied up {} runs and {} entries of the history of cards that were finished long ago.",
+            done.runs, done.events
+        ))?;
+    }
     for kept in &done.kept {
         cx.out.line(&format!("Kept {}: {}", one_line(&kept.path.to_string_lossy()), one_line(&kept.why)))?;
     }

@@ -95,7 +95,11 @@ async fn find(cx: &Cx, card: CardRef, number: i64, attempt: Option<u32>) -> Resu
         Some(attempt) => format!("there is no log of attempt {attempt} of T-{number}"),
         None => format!("there is no log of T-{number}"),
     };
-    Err(CliError::failed("not_found", format!("{what}: it has not run, or its logs were tidied away")))
+    let why = match page.runs.iter().find_map(|run| run.tidied_days) {
+        Some(days) => format!("it was tidied up, {days} days after the card was finished; `runs` tells how it ended"),
+        None => "it has not run, or has printed nothing".to_owned(),
+    };
+    Err(CliError::failed("not_found", format!("{what}: {why}")))
 }
 
 fn show(cx: &Cx, logged: &Logged) -> Result<(), CliError> {

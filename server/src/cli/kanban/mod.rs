@@ -2,6 +2,7 @@
 
 mod boards;
 mod create;
+mod diagnostics;
 mod edit;
 mod files;
 mod follow;
@@ -145,7 +146,7 @@ enum Verb {
         words: Vec<String>,
     },
     /// Remove what finished and deleted cards left behind, as the server does every hour.
-    Gc,
+    Gc(files::GcArgs),
     /// Put cards away; children stop waiting for them.
     Archive {
         /// Cards.
@@ -409,7 +410,7 @@ async fn run(core: &Core, verb: Verb, board: Option<String>, out: Out) -> Result
         Verb::Attachments { card } => files::list(&cx, card).await?,
         Verb::AttachGet { words, output } => files::get(&cx, &words, output.as_deref()).await?,
         Verb::AttachRm { words } => files::remove(&cx, &words).await?,
-        Verb::Gc => files::gc(&cx).await?,
+        Verb::Gc(args) => files::gc(&cx, &args).await?,
         Verb::Archive { cards, rm } => return write::archive(&cx, &cards, rm).await,
         Verb::Restore { cards } => return write::restore(&cx, &cards).await,
         Verb::Link { parent, child } => write::link(&cx, parent, child).await?,
@@ -433,7 +434,7 @@ async fn run(core: &Core, verb: Verb, board: Option<String>, out: Out) -> Result
         Verb::Watch { kinds, by } => follow::watch(&cx, follow::Only { kinds, by }).await?,
         Verb::Stats => report::stats(&cx).await?,
         Verb::Assignees => report::assignees(&cx).await?,
-        Verb::Diagnostics { severity, card } => report::diagnostics(&cx, severity, card).await?,
+        Verb::Diagnostics { severity, card } => diagnostics::run(&cx, severity, card).await?,
         Verb::Dispatch { dry_run: _ } => report::dispatch(&cx).await?,
         Verb::Specify(args) => return args.run(&cx, ProposalKind::Specify).await,
         Verb::Decompose(args) => return args.run(&cx, ProposalKind::Decompose).await,

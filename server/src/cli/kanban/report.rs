@@ -1,7 +1,7 @@
-//! The verbs that only tell: stats, assignees, runs, context, diagnostics, dispatch.
+//! The verbs that only tell: stats, assignees, runs, context, dispatch.
 
 use agent_core::kanban::{self, dispatcher};
-use protocol::{BoardView, CardRef, CardSort, CardState, Severity, TaskCard};
+use protocol::{BoardView, CardRef, CardSort, CardState, TaskCard, WaitReason};
 
 use super::Cx;
 use super::wording::{age, card_label, cost, waits};
@@ -92,41 +92,6 @@ pub(super) async fn context(cx: &Cx, card: CardRef) -> Result<(), CliError> {
     cx.out.line(printable(text.trim_end()).as_ref())
 }
 
-pub(super) async fn diagnostics(cx: &Cx, severity: Option<Severity>, card: Option<CardRef>) -> Result<(), CliError> {
-    let mut found = kanban::diagnostics(&cx.core, &cx.board).await?;
-    if let Some(card) = card {
-        let id = kanban::card(&cx.core, card).await?.id;
-        found.retain(|diagnosis| diagnosis.card.id == id);
-    }
-    found.retain(|diagnosis| severity.is_none_or(|severity| diagnosis.severity <= severity));
-    if cx.out.is_json() {
-        return cx.out.json(&found);
-    }
-    if found.is_empty() {
-        return cx.out.line("Nothing is wrong.");
-    }
-    let now = cx.core.now_ms();
-    let (board, _) = kanban::board_settings(&cx.core, &cx.board).await?;
-    let rows: Vec<_> = found
-        .iter()
-        .map(|diagnosis| {
-            let style = if diagnosis.severity == Severity::Warning { Style::Yellow } else { Style::Red };
-            let card = &diagnosis.card;
-            let why = waits(card, &board, now).unwrap_or_default();
-            vec![
-                (style, diagnosis.severity.to_string()),
-                (Style::Bold, card_label(card)),
-                (Style::Plain, diagnosis.kind.to_string()),
-                (Style::Dim, age(now.saturating_sub(card.state_at))),
-                (Style::Plain, one_line(&format!("{} {why}", card.title))),
-            ]
-        })
-        .collect();
-    cx.out.table(&["SEVERITY", "CARD", "WHAT", "SINCE", "TITLE"], &rows)?;
-    cx.out.hint("`hermes kanban reclaim`, `reassign` and `unblock` mend most of it; `show` says more about a card.");
-    Ok(())
-}
-
 /// Ready cards that are shown beside those that start.
 const WAITING: u32 = 200;
 
@@ -154,7 +119,8 @@ pub(super) async fn dispatch(cx: &Cx) -> Result<(), CliError> {
         line(card, "starts next")?;
     }
     for card in &waiting {
-        let what = waits(card, &board, now);
+        // That nothing starts without a server is said once, below.
+        let what = waits(card, &board, now).filter(|_| card.wait != Some(WaitReason::NoDispatcher));
         line(card, what.as_deref().unwrap_or("starts when one before it has ended"))?;
     }
     if next.is_empty() && waiting.is_empty() {

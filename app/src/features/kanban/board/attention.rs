@@ -75,12 +75,12 @@ fn rows(board: Board, ui: BoardUi, found: Attention) -> AnyView {
     }
     let more = (found.total as usize).saturating_sub(found.worst.len());
     let row = move |diagnosis: Diagnosis| {
-        let Diagnosis { kind, severity, card, count, since } = diagnosis;
+        let Diagnosis { kind, severity, card, count, since, about, .. } = diagnosis;
         let now = board.now.get_untracked();
         let address = format!("/card/{}", card.number);
         let what = match card.wait.as_ref().map(|wait| words::wait_reason(wait, now)) {
-            Some(wait) => format!("{} · {wait}", findings::what(kind, count)),
-            None => findings::what(kind, count),
+            Some(wait) => format!("{} · {wait}", findings::what(kind, count, &about)),
+            None => findings::what(kind, count, &about),
         };
         let meta = format!("{} · {}", findings::severity(severity), words::ago(since, now));
         let go = address.clone();

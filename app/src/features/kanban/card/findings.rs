@@ -53,13 +53,14 @@ fn row(page: CardPage, finding: Finding, state: CardState, asked: Option<(Decisi
     let main = failed.is_some();
     let remedies =
         remedies.into_iter().enumerate().map(|(place, remedy)| button(page, remedy, main && place == 0)).collect_view();
-    let since = move || words::ago(finding.since, page.now.get());
+    let Finding { kind, count, since, about, .. } = finding;
+    let since = move || words::ago(since, page.now.get());
     view! {
         <div class=format!("finding {}", tone(finding.severity).class())>
             <span class="finding-sign">{icon(Icon::Warning)}</span>
             <div class="finding-text">
-                <p class="finding-what">{what(finding.kind, finding.count)}</p>
-                <p class="muted">{hint(finding.kind)}</p>
+                <p class="finding-what">{what(kind, count, &about)}</p>
+                <p class="muted">{hint(kind)}</p>
                 <p class="finding-meta">{severity(finding.severity)}" · "{since}</p>
             </div>
             <div class="finding-acts">{remedies}</div>
@@ -73,13 +74,17 @@ fn remedies(kind: DiagnosisKind, state: CardState, asked: Option<(DecisionId, De
         DiagnosisKind::RepeatedFailures | DiagnosisKind::RepeatedCrashes => &[Step::Retry, Step::Model, Step::Reassign],
         DiagnosisKind::Stranded | DiagnosisKind::UnknownProfile | DiagnosisKind::NoProvider => &[Step::Reassign],
         DiagnosisKind::BlockCycling => &[Step::Model, Step::Reassign],
-        DiagnosisKind::OverBudget | DiagnosisKind::Unanswered => &[],
+        DiagnosisKind::HallucinatedCards => &[Step::Reclaim, Step::Retry, Step::Model, Step::Reassign],
+        DiagnosisKind::PhantomReferences => &[Step::Retry],
+        DiagnosisKind::OverBudget | DiagnosisKind::Unanswered | DiagnosisKind::TriageUnavailable => &[],
     };
     let steps = steps.iter().filter(|step| Step::legal(state, true).contains(step)).map(|step| Remedy::Take(*step));
     let first = match kind {
-        DiagnosisKind::NoProvider => Some(Remedy::Settings),
+        DiagnosisKind::NoProvider | DiagnosisKind::TriageUnavailable => Some(Remedy::Settings),
         DiagnosisKind::OverBudget => Some(Remedy::Edit),
-        DiagnosisKind::Unanswered => asked.map(|(id, kind)| Remedy::Answer(id, kind)),
+        DiagnosisKind::Unanswered | DiagnosisKind::PhantomReferences => {
+            asked.map(|(id, kind)| Remedy::Answer(id, kind))
+        }
         _ => None,
     };
     first.into_iter().chain(steps).collect()
@@ -103,9 +108,9 @@ fn button(page: CardPage, remedy: Remedy, main: bool) -> AnyView {
     }
 }
 
-/// What is wrong, in a sentence.
+/// What is wrong, in a sentence; `about` is what it names.
 #[must_use]
-pub fn what(kind: DiagnosisKind, count: u32) -> String {
+pub fn what(kind: DiagnosisKind, count: u32, about: &str) -> String {
     let count = i64::from(count);
     match kind {
         DiagnosisKind::RepeatedFailures => t::findings_failures(count),
@@ -116,6 +121,9 @@ pub fn what(kind: DiagnosisKind, count: u32) -> String {
         DiagnosisKind::OverBudget => t::findings_over_budget().to_owned(),
         DiagnosisKind::Unanswered => t::findings_unanswered().to_owned(),
         DiagnosisKind::BlockCycling => t::findings_cycling(count),
+        DiagnosisKind::HallucinatedCards => t::findings_invented(about),
+        DiagnosisKind::PhantomReferences => t::findings_phantom(about),
+        DiagnosisKind::TriageUnavailable => t::findings_triage(about),
     }
 }
 
@@ -129,6 +137,9 @@ fn hint(kind: DiagnosisKind) -> &'static str {
         DiagnosisKind::OverBudget => t::findings_over_budget_hint(),
         DiagnosisKind::Unanswered => t::findings_unanswered_hint(),
         DiagnosisKind::BlockCycling => t::findings_cycling_hint(),
+        DiagnosisKind::HallucinatedCards => t::findings_invented_hint(),
+        DiagnosisKind::PhantomReferences => t::findings_phantom_hint(),
+        DiagnosisKind::TriageUnavailable => t::findings_triage_hint(),
     }
 }
 

@@ -17,6 +17,8 @@ struct Past {
     entries: RwSignal<Vec<HistoryEntry>>,
     /// There is more before the loaded ones.
     more: RwSignal<bool>,
+    /// How many days after the card was finished what came before was tidied up.
+    tidied: RwSignal<Option<u32>>,
     /// Something was read, even if it is nothing.
     read: RwSignal<bool>,
     failed: RwSignal<Option<ApiError>>,
@@ -44,7 +46,8 @@ impl Past {
         let Some(mut known) = self.entries.try_get_untracked() else { return };
         self.failed.set(None);
         self.read.set(true);
-        let HistoryPage { mut entries, more } = newest;
+        let HistoryPage { mut entries, more, tidied_days } = newest;
+        self.tidied.set(tidied_days);
         // Answers can overtake each other.
         if entries.first().map(|entry| entry.seq) < known.first().map(|entry| entry.seq) {
             return;
@@ -88,6 +91,7 @@ pub fn view(detail: RwSignal<CardDetail>, now: RwSignal<i64>) -> AnyView {
         card: detail.with_untracked(|detail| detail.card.id),
         entries: RwSignal::new(Vec::new()),
         more: RwSignal::new(false),
+        tidied: RwSignal::new(None),
         read: RwSignal::new(false),
         failed: RwSignal::new(None),
         loading: RwSignal::new(false),
@@ -117,6 +121,7 @@ fn list(past: Past, now: RwSignal<i64>) -> AnyView {
                     on:click=move |_| past.load_older()>{t::history_older()}</button>
             </div>
         </Show>
+        {move || past.tidied.get().map(|days| view! { <p class="muted">{t::history_tidied(i64::from(days))}</p> })}
     }
     .into_any()
 }
@@ -186,6 +191,7 @@ fn what(entry: &HistoryEntry) -> String {
         "stale" => t::history_stale(&cards),
         "started" => t::history_started().to_owned(),
         "undone" => t::history_undone().to_owned(),
+        "unknown_references" => t::history_unknown_references(&cards),
         "unlinked" => t::history_unlinked(&cards),
         // What another version writes is told in its own word.
         other => t::history_other(&other.replace('_', " ")),

@@ -81,7 +81,9 @@ fn CardView(detail: CardDetail) -> impl IntoView {
     page.listen();
     let editing = page.editing;
     let title = Memo::new(move |_| page.detail.with(|detail| detail.card.title.clone()));
-    let has_run = Memo::new(move |_| page.detail.with(|detail| !detail.runs.is_empty()));
+    // What was tidied up is told where its log was.
+    let has_run =
+        Memo::new(move |_| page.detail.with(|detail| detail.runs.first().is_some_and(|run| run.tidied_days.is_none())));
     let running = Memo::new(move |_| page.detail.with(|detail| detail.card.state == CardState::Running));
     let asked = Memo::new(move |_| page.detail.with(|detail| detail.decision.is_some()));
     let look_again = Memo::new(move |_| {

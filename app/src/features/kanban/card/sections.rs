@@ -21,7 +21,7 @@ pub fn ask(page: CardPage) -> AnyView {
                 DecisionKind::Review => t::card_ask_review(),
                 DecisionKind::Question => t::card_ask_question(),
                 DecisionKind::Failed => t::card_ask_failed(),
-                _ => t::card_ask_other(),
+                DecisionKind::Budget => t::card_ask_other(),
             };
             view! {
                 <section class="box box-ask" aria-label=title>
