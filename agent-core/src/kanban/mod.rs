@@ -5,6 +5,7 @@
 
 pub mod attachments;
 mod board_store;
+mod board_undo;
 mod boards;
 mod bulk;
 mod card_row;
@@ -33,6 +34,7 @@ mod report;
 mod retry;
 mod review;
 pub(crate) mod run_log;
+mod shelf;
 mod store;
 mod transition;
 pub mod triage;
@@ -102,6 +104,7 @@ mod tests {
         for statements in [
             super::store::ALL_SQL,
             super::board_store::ALL_SQL,
+            super::shelf::ALL_SQL,
             super::undo_store::ALL_SQL,
             super::deleted::ALL_SQL,
             &super::view::all_sql(),

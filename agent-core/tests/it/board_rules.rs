@@ -626,12 +626,12 @@ async fn views_and_templates_are_kept_by_name() {
     let page = kanban::board_page(&world.core, "", &BoardView::default()).await.unwrap();
     assert_eq!(page.views.iter().map(|view| view.query.as_str()).collect::<Vec<_>>(), ["needs=me"]);
     kanban::delete_view(&world.core, &ada(), board, page.views[0].id).await.unwrap();
-    assert!(kanban::delete_view(&world.core, &ada(), board, second.id).await.is_err());
+    assert!(kanban::delete_view(&world.core, &ada(), board, second.view.id).await.is_err());
     let like = CreateCardParams { labels: vec!["bug".into()], idempotency_key: Some("k".into()), ..params("Fix ") };
     kanban::save_template(&world.core, &ada(), board, "Bug", like).await.unwrap();
     let templates = kanban::templates(&world.core, "").await.unwrap();
     assert_eq!((templates.len(), templates[0].params.labels.as_slice()), (1, ["bug".to_owned()].as_slice()));
     assert_eq!(templates[0].params.idempotency_key, None, "a key would make every card the same");
-    kanban::delete_template(&world.core, &ada(), board, templates[0].id).await.unwrap();
+    kanban::delete_template(&world.core, &ada(), "", templates[0].id).await.unwrap();
     assert!(kanban::save_view(&world.core, &ada(), board, " ", "").await.is_err());
 }

@@ -258,6 +258,7 @@ pub fn price(micros: i64) -> String {
 pub fn redone(result: &UndoResult) -> String {
     match result.cards.as_slice() {
         [card] if result.removed.is_empty() => t::kanban_redone(&label(card.number)),
+        _ if !result.boards.is_empty() => t::kanban_redone(&board_names(result)),
         _ => t::kanban_redone_many(i64::try_from(result.cards.len() + result.removed.len()).unwrap_or(i64::MAX)),
     }
 }
@@ -269,12 +270,17 @@ pub fn person(name: &str) -> &str {
     if number.parse::<u32>().is_ok() { t::card_somebody() } else { name }
 }
 
-/// What was taken back.
+fn board_names(result: &UndoResult) -> String {
+    result.boards.iter().map(|board| board.name.as_str()).collect()
+}
+
+/// What was taken back. Writes to boards are taken back one by one.
 #[must_use]
 pub fn undone(undone: &UndoResult) -> String {
     let back = undone.cards.len() + undone.removed.len();
     match undone.cards.as_slice() {
         [card] if back == 1 => t::kanban_undone(&label(card.number)),
+        _ if !undone.boards.is_empty() => t::kanban_undone(&board_names(undone)),
         _ if undone.refused.is_empty() => t::kanban_undone_many(i64::try_from(back).unwrap_or(i64::MAX)),
         _ => t::kanban_undone_some(&back.to_string(), &undone.refused.len().to_string()),
     }

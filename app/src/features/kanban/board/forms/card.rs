@@ -179,9 +179,13 @@ pub(super) fn save_as_template(board: Board, ui: BoardUi, card: CardId) -> AnyVi
             };
             busy.try_set(false);
             match saved {
-                Ok(template) => {
+                Ok(saved) => {
                     ui.form_open.try_set(false);
-                    toasts.say(t::kanban_template_saved(&template.name));
+                    let text = t::kanban_template_saved(&saved.template.name);
+                    match saved.undo {
+                        Some(undo) => board.offer_undo(text, undo),
+                        None => toasts.say(text),
+                    }
                 }
                 Err(error) => {
                     problem.try_set(error.message);
