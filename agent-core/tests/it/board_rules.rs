@@ -145,6 +145,23 @@ async fn search_follows_edits_comments_and_results() {
 }
 
 #[tokio::test]
+async fn search_looks_at_one_board_or_at_all_of_them() {
+    let world = World::new().await;
+    kanban::create_board(&world.core, &ada(), "work", "").await.unwrap();
+    let here = world.create("a lamp").await;
+    let there = world.create_with(CreateCardParams { board: "work".into(), ..params("the other lamp") }).await;
+    let found = async |board: Option<&str>| -> Vec<i64> {
+        let cards = kanban::search_cards(&world.core, "lamp", board, 10).await.unwrap();
+        cards.into_iter().map(|card| card.number).collect()
+    };
+    assert_eq!(found(None).await, [there.number, here.number]);
+    assert_eq!(found(Some("work")).await, [there.number]);
+    assert_eq!(found(Some("")).await, [here.number], "the default board");
+    let gone = kanban::search_cards(&world.core, "lamp", Some("gone"), 10).await.unwrap_err();
+    assert_eq!(gone.code(), protocol::ErrorCode::NotFound);
+}
+
+#[tokio::test]
 async fn many_cards_change_at_once_each_by_itself_and_back_together() {
     let world = World::new().await;
     let (a, b) = (world.create("a").await, world.create("b").await);

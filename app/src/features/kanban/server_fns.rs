@@ -197,19 +197,12 @@ pub async fn create_swarm(params: SwarmParams) -> Result<SwarmMade, ApiError> {
     Ok(agent_core::kanban::triage::create_swarm(&cx.core, &cx.actor, params).await?)
 }
 
-/// Cards of a board, or of all, that contain the words, newest first.
+/// Cards that contain the words, newest first: of the board of that slug, where an empty one means the default board,
+/// else of all boards.
 #[server(endpoint = "kanban/search", input = Json)]
-pub async fn search_cards(text: String, board: Option<BoardId>) -> Result<Vec<TaskCard>, ApiError> {
+pub async fn search_cards(text: String, board: Option<String>) -> Result<Vec<TaskCard>, ApiError> {
     let cx = crate::ctx::ctx().await?;
-    Ok(agent_core::kanban::search_cards(&cx.core, &text, board, 20).await?)
-}
-
-/// Cards of a board that contain the words, newest first; an empty slug means the default board.
-#[server(endpoint = "kanban/search-board", input = Json)]
-pub async fn search_board(slug: String, text: String) -> Result<Vec<TaskCard>, ApiError> {
-    let cx = crate::ctx::ctx().await?;
-    let (board, _) = agent_core::kanban::board_settings(&cx.core, &slug).await?;
-    Ok(agent_core::kanban::search_cards(&cx.core, &text, Some(board.id), 20).await?)
+    Ok(agent_core::kanban::search_cards(&cx.core, &text, board.as_deref(), 20).await?)
 }
 
 /// All boards, archived ones last.
