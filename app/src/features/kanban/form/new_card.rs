@@ -125,7 +125,7 @@ pub(super) fn form(new_card: NewCard) -> AnyView {
             <TextField label=t::kanban_title() value=title placeholder=t::kanban_title_placeholder() error=problem.at(CardField::Title) autofocus=true />
             <TextArea label=t::kanban_body() value=body placeholder=t::kanban_body_placeholder() error=problem.at(CardField::Body) />
             <div class="field-pair">
-                <AssigneeField value=assignee />
+                <AssigneeField value=assignee problem />
                 <PriorityField value=priority />
             </div>
             <SelectField label=t::kanban_start() value=start options=starts />
