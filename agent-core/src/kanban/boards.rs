@@ -1,8 +1,8 @@
 //! Boards, their saved views and their templates. A board is a hard boundary: links, claims and lists stay within one.
 
 use protocol::{
-    BoardId, BoardSettings, BoardSummary, BoardWritten, CardRef, CardTemplate, CreateCardParams, SavedDeleted,
-    SavedView, TemplateId, TemplateSaved, UndoId, ViewId, ViewSaved,
+    BOARD_COLORS, BoardId, BoardSettings, BoardSummary, BoardWritten, CardRef, CardTemplate, CreateCardParams,
+    SavedDeleted, SavedView, TemplateId, TemplateSaved, UndoId, ViewId, ViewSaved,
 };
 use sqlx::SqliteConnection;
 use uuid::Uuid;
@@ -21,8 +21,6 @@ const MAX_NAME_CHARS: usize = 100;
 pub(crate) const MAX_DESCRIPTION_BYTES: usize = 10_000;
 const MAX_ICON_CHARS: usize = 8;
 const MAX_QUERY_BYTES: usize = 2_000;
-/// The accents that the interface has colours for.
-pub const BOARD_COLORS: &[&str] = &["blue", "green", "amber", "red", "violet", "teal", "gray"];
 
 /// The board of that slug, for writing; the default board is made when it is first asked for.
 pub(super) async fn for_write(tx: &mut SqliteConnection, slug: &str, now: i64) -> Result<BoardSummary, KanbanError> {

@@ -17,13 +17,16 @@ pub struct BoardSummary {
     /// One emoji or short sign; empty for none.
     #[serde(default)]
     pub icon: String,
-    /// One of the accent names of the interface; empty for the default.
+    /// One of [`BOARD_COLORS`]; empty for none.
     #[serde(default)]
     pub color: String,
     /// When it was put away, Unix ms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub archived_at: Option<i64>,
 }
+
+/// The accents of boards that the interface has colours for.
+pub const BOARD_COLORS: &[&str] = &["blue", "green", "amber", "red", "violet", "teal", "gray"];
 
 /// What can be set on a board.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +38,7 @@ pub struct BoardSettings {
     pub description: String,
     /// One emoji or short sign, at most 8 characters.
     pub icon: String,
-    /// One of the accent names of the interface; empty for the default.
+    /// One of [`BOARD_COLORS`]; empty for none.
     pub color: String,
     /// Directory for cards that ask for one without naming it.
     pub default_dir: Option<String>,

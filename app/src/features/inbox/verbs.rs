@@ -53,7 +53,7 @@ pub(super) fn open_choices(tray: Tray, id: DecisionId) {
     let items = moments::choices().into_iter().map(|(name, at)| {
         let label = label.clone();
         let action = Callback::new(move |()| snooze(tray, id, label.clone(), Some(at)));
-        MenuItem { label: name, icon: Icon::Clock, key: "", action }
+        MenuItem { label: name, icon: Icon::Clock, key: "", color: String::new(), action }
     });
     tray.items.set_value(items.collect());
     tray.menu_for.set(Some((id, label)));

@@ -1,7 +1,7 @@
 //! States, reasons, times and prices in words.
 use protocol::{
-    AgeLimits, BulkChange, CardSort, CardState, DecisionKind, LaneBy, PriorityBand, TaskCard, UndoResult, WaitKind,
-    WaitReason,
+    AgeLimits, BoardSummary, BulkChange, CardSort, CardState, DecisionKind, LaneBy, PriorityBand, TaskCard, UndoResult,
+    WaitKind, WaitReason,
 };
 
 use crate::i18n::t;
@@ -251,6 +251,15 @@ pub fn price(micros: i64) -> String {
     }
     let cents = (micros + 5_000) / 10_000;
     format!("${}.{:02}", cents / 100, cents % 100)
+}
+
+/// A board's name, with its sign.
+#[must_use]
+pub fn board_name(board: &BoardSummary) -> String {
+    match board.icon.as_str() {
+        "" => board.name.clone(),
+        icon => format!("{icon} {}", board.name),
+    }
 }
 
 /// What was done again.

@@ -25,6 +25,8 @@ struct Hit {
     /// A card's number.
     mark: String,
     text: String,
+    /// A board's.
+    color: String,
     /// The key that does the same.
     key: &'static str,
     action: Action,
@@ -41,11 +43,11 @@ fn pages() -> Vec<Hit> {
         icon,
         mark: String::new(),
         text: text.to_owned(),
+        color: String::new(),
         key,
         action: Action::Go(address.to_owned()),
     };
-    let new =
-        Hit { icon: Icon::Plus, mark: String::new(), text: t::shell_new().into(), key: "C", action: Action::NewCard };
+    let new = Hit { action: Action::NewCard, ..page(Icon::Plus, t::shell_new(), "", "C") };
     vec![
         page(Icon::Inbox, t::shell_inbox(), "/inbox", "G I"),
         page(Icon::Board, t::shell_board(), "/board", "G B"),
@@ -56,7 +58,8 @@ fn pages() -> Vec<Hit> {
 
 fn board_hit(board: &BoardSummary) -> Hit {
     let address = format!("/board/{}", board.slug);
-    Hit { icon: Icon::Board, mark: String::new(), text: board.name.clone(), key: "", action: Action::Go(address) }
+    let (text, color) = (words::board_name(board), board.color.clone());
+    Hit { icon: Icon::Board, mark: String::new(), text, color, key: "", action: Action::Go(address) }
 }
 
 fn card_hit(card: &TaskCard) -> Hit {
@@ -64,6 +67,7 @@ fn card_hit(card: &TaskCard) -> Hit {
         icon: words::state_icon(card.state),
         mark: words::label(card.number),
         text: card.title.clone(),
+        color: String::new(),
         key: "",
         action: Action::Go(format!("/card/{}", card.number)),
     }
@@ -150,6 +154,7 @@ pub(super) fn list(open: RwSignal<bool>, go: StoredValue<Go>, new_card: NewCard)
                 on:click=move |_| act(taken.clone())>
                 {icon(hit.icon)}
                 <span class="card-number">{hit.mark}</span>
+                {(!hit.color.is_empty()).then(|| view! { <span class="board-dot" data-color=hit.color></span> })}
                 <span class="link-title">{hit.text}</span>
                 {keys_view(hit.key)}
             </li>

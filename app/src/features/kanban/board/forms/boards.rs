@@ -3,7 +3,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::use_navigate;
-use protocol::{BoardSettings, UndoId};
+use protocol::{BOARD_COLORS, BoardSettings, UndoId};
 
 use crate::features::kanban::board::BoardUi;
 use crate::features::kanban::board::model::Board;
@@ -12,7 +12,7 @@ use crate::features::kanban::server_fns::{
 };
 use crate::features::kanban::words;
 use crate::i18n::t;
-use crate::ui::{Button, ButtonKind, CheckField, ErrorState, TextArea, TextField, Toasts, skeleton_rows};
+use crate::ui::{Button, ButtonKind, CheckField, ErrorState, SelectField, TextArea, TextField, Toasts, skeleton_rows};
 
 /// A board's short name as people would make it from its name.
 fn slug_of(name: &str) -> String {
@@ -95,6 +95,19 @@ pub(super) fn settings(board: Board, ui: BoardUi) -> AnyView {
         .into_any()
 }
 
+fn color_name(color: &str) -> &str {
+    match color {
+        "blue" => t::kanban_color_blue(),
+        "green" => t::kanban_color_green(),
+        "amber" => t::kanban_color_amber(),
+        "red" => t::kanban_color_red(),
+        "violet" => t::kanban_color_violet(),
+        "teal" => t::kanban_color_teal(),
+        "gray" => t::kanban_color_gray(),
+        other => other,
+    }
+}
+
 fn settings_form(board: Board, ui: BoardUi, old: BoardSettings) -> AnyView {
     let toasts = expect_context::<Toasts>();
     let summary = board.summary.get_value();
@@ -107,7 +120,12 @@ fn settings_form(board: Board, ui: BoardUi, old: BoardSettings) -> AnyView {
     let (slots, review, blocked) = (text_of(old.slots), text_of(old.review_limit), text_of(old.blocked_limit));
     let auto = RwSignal::new(old.auto_decompose);
     let (problem, busy) = (RwSignal::new(String::new()), RwSignal::new(false));
-    let color = old.color.clone();
+    let color = RwSignal::new(old.color.clone());
+    let mut colors = vec![(String::new(), t::kanban_color_none().to_owned())];
+    colors.extend(BOARD_COLORS.iter().map(|color| ((*color).to_owned(), color_name(color).to_owned())));
+    if !colors.iter().any(|(color, _)| *color == old.color) {
+        colors.push((old.color.clone(), old.color.clone()));
+    }
     let submit = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         let mut numbers = [None; 3];
@@ -135,7 +153,7 @@ fn settings_form(board: Board, ui: BoardUi, old: BoardSettings) -> AnyView {
             name: name.get_untracked(),
             description: description.get_untracked(),
             icon: icon.get_untracked(),
-            color: color.clone(),
+            color: color.get_untracked(),
             default_dir: some(dir),
             slots,
             review_limit,
@@ -190,6 +208,7 @@ fn settings_form(board: Board, ui: BoardUi, old: BoardSettings) -> AnyView {
                 <TextField label=t::kanban_board_name() value=name />
                 <TextField label=t::kanban_board_icon() value=icon />
             </div>
+            <SelectField label=t::kanban_board_color() value=color options=colors />
             <TextArea label=t::kanban_board_description() value=description rows=2 />
             <TextField label=t::kanban_board_dir() value=dir placeholder="/home/you/project" hint=t::kanban_board_dir_hint() />
             <div class="field-pair">
@@ -254,6 +273,7 @@ pub(super) fn archived(board: Board, ui: BoardUi) -> AnyView {
                 return view! { <p class="hint">{t::kanban_no_archived_boards()}</p> }.into_any();
             }
             let row = move |board: protocol::BoardSummary| {
+                let name = words::board_name(&board);
                 let slug = StoredValue::new(board.slug);
                 let restore = Callback::new(move |()| {
                     spawn_local(async move {
@@ -273,7 +293,7 @@ pub(super) fn archived(board: Board, ui: BoardUi) -> AnyView {
                 });
                 view! {
                     <li class="link-row">
-                        <span class="link-title">{board.name}</span>
+                        <span class="link-title"><span class="board-dot" data-color=board.color></span>{name}</span>
                         <Button kind=ButtonKind::Quiet on_press=restore>{t::kanban_restore()}</Button>
                     </li>
                 }
