@@ -186,6 +186,7 @@ fn boards(board: Board, ui: BoardUi) -> Vec<MenuItem> {
             MenuItem { color: other.color, ..item(name, sign, "", move || ui.open_board(&slug)) }
         })
         .collect();
+    items.push(item(t::palette_all_boards(), Icon::Search, "", move || ui.finding.0.set(true)));
     items.push(item(t::kanban_new_swarm(), Icon::Agent, "", move || ui.open_form(Form::Swarm)));
     items.push(item(t::kanban_new_board(), Icon::Plus, "", move || ui.open_form(Form::NewBoard)));
     items.push(item(t::kanban_board_settings(), Icon::Settings, "", move || ui.open_form(Form::BoardSettings)));
