@@ -66,7 +66,7 @@ pub(super) fn snooze(tray: Tray, id: DecisionId, label: String, until: Option<i6
         match snooze_decision(SnoozeDecisionParams { id, until }).await {
             Ok(outcome) => {
                 let text = match until {
-                    Some(at) => t::inbox_snoozed_until(&label, &moments::words(at)),
+                    Some(at) => t::inbox_snoozed_until(&label, &time::moment(at)),
                     None => t::inbox_brought_back(&label),
                 };
                 say(tray, text, outcome.undo);

@@ -232,6 +232,12 @@ pub fn wait_reason(wait: &WaitReason, now: i64) -> String {
     }
 }
 
+/// That what a card asks was put off, and for how long still.
+#[must_use]
+pub fn snoozed(until: i64, now: i64) -> String {
+    t::kanban_snoozed(&span(until.saturating_sub(now).max(SECOND)))
+}
+
 /// What the button on a card's face says.
 #[must_use]
 pub fn ask_action(kind: DecisionKind) -> &'static str {
