@@ -124,6 +124,7 @@ fn pill(ui: BoardUi, card: &TaskCard, label: &str) -> AnyView {
             }
         >
             {icon(words::state_icon(state))}
+            <span class="card-state-word">{words::state_name(state)}</span>
         </button>
     }
     .into_any()
