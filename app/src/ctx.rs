@@ -53,9 +53,23 @@ pub fn session() -> Result<Session, ApiError> {
 /// The device of the request in words, for instance "iPhone" or "Chrome on Linux".
 #[must_use]
 pub fn device() -> String {
+    device_name(&user_agent())
+}
+
+/// Whether the request comes from a phone, as far as its browser says. A tablet has room for more than one thing.
+#[must_use]
+pub fn is_phone() -> bool {
+    is_phones(&user_agent())
+}
+
+fn user_agent() -> String {
     let parts = use_context::<http::request::Parts>();
     let agent = parts.as_ref().and_then(|parts| parts.headers.get(http::header::USER_AGENT)?.to_str().ok());
-    device_name(agent.unwrap_or_default())
+    agent.unwrap_or_default().to_owned()
+}
+
+fn is_phones(agent: &str) -> bool {
+    agent.contains("Mobi") && !agent.contains("iPad")
 }
 
 /// What the browser remembers for us under a name; it may say anything.
@@ -109,7 +123,18 @@ pub fn device_name(agent: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::device_name;
+    use super::{device_name, is_phones};
+
+    #[test]
+    fn phones_are_told_from_what_stands_on_a_desk() {
+        let check = |agent: &str, phone: bool| assert_eq!(is_phones(agent), phone, "{agent}");
+        check("Mozilla/5.0 (iPhone; CPU iPhone OS 18_4 like Mac OS X) Version/18.4 Mobile/15E148 Safari/604.1", true);
+        check("Mozilla/5.0 (Linux; Android 15) Chrome/142.0.0.0 Mobile Safari/537.36", true);
+        check("Mozilla/5.0 (Linux; Android 15) Chrome/142.0.0.0 Safari/537.36", false);
+        check("Mozilla/5.0 (iPad; CPU OS 18_4 like Mac OS X) Version/18.4 Mobile/15E148 Safari/604.1", false);
+        check("Mozilla/5.0 (X11; Linux x86_64) Chrome/142.0.0.0 Safari/537.36", false);
+        check("", false);
+    }
 
     #[test]
     fn browsers_are_named_as_people_name_them() {

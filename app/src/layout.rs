@@ -24,6 +24,10 @@ pub struct NewCard {
     pub created: StoredValue<Option<Callback<TaskCard>>>,
 }
 
+/// Whether the palette is open, where anything is found from anywhere.
+#[derive(Debug, Clone, Copy)]
+pub struct Finding(pub RwSignal<bool>);
+
 /// The address of the board that was looked at last, with its view. `/board` until one was: the server knows which it
 /// was before the app started, by a cookie.
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +64,8 @@ pub fn Layout(children: Children) -> impl IntoView {
         created: StoredValue::new(None),
     };
     provide_context(new_card);
+    let finding = Finding(RwSignal::new(false));
+    provide_context(finding);
     let last = LastBoard(RwSignal::new("/board".to_owned()));
     provide_context(last);
     let home = Resource::new_blocking(
@@ -111,7 +117,7 @@ pub fn Layout(children: Children) -> impl IntoView {
             <main id="content" class="content">{children()}</main>
         </div>
         {view! { <NewCardDialog new_card /> }.into_any()}
-        {view! { <Palette new_card bare /> }.into_any()}
+        {view! { <Palette finding new_card bare /> }.into_any()}
         {view! { <OutboxDialog /> }.into_any()}
         {view! { <ToastRegion node=last_part /> }.into_any()}
     }

@@ -2,7 +2,7 @@
 
 import { type Locator, type Page } from '@playwright/test';
 import { expect, test } from '../fixtures.ts';
-import { card, column, createCard, swipe, toast, undo, visit } from '../helpers.ts';
+import { accessible, card, column, createCard, decisionOf, swipe, toast, undo, visit } from '../helpers.ts';
 import type { World } from '../world.ts';
 
 test.use({ worldName: 'working' });
@@ -80,6 +80,30 @@ test('undo brings a decision back, and its card waited on the board all the time
   await expect(row(page, title)).toBeHidden();
   await visit(page, '/board');
   await expect(card(column(page, 'Blocked'), title)).toBeAttached();
+});
+
+test('a snoozed card says so on the board and on its decision, which brings it back at once', async ({ page }) => {
+  const title = `Seen everywhere ${Date.now()}`;
+  await asked(page, title);
+  await row(page, title).getByRole('button', { name: /^Snooze T-/ }).click();
+  await chooseMorning(page);
+  await expect(row(page, title)).toBeHidden();
+  await visit(page, '/board');
+  await expect(card(page, title)).toContainText(/Snoozed, back in \d+[hd]/);
+  await expect(card(page, title)).not.toContainText('Needs you');
+  await visit(page, await decisionOf(page, title));
+  const until = page.getByText(/^Snoozed until .*8:00/);
+  await expect(until).toBeVisible();
+  await accessible(page, 'a snoozed decision');
+  await page.getByRole('button', { name: 'Bring back now' }).click();
+  await expect(toast(page, /is back in the inbox/)).toBeVisible();
+  await expect(until).toBeHidden();
+  await undo(page);
+  await expect(until).toBeVisible();
+  await page.getByRole('button', { name: 'Bring back now' }).click();
+  await expect(until).toBeHidden();
+  await visit(page, '/board');
+  await expect(card(page, title)).toContainText('Needs you');
 });
 
 test('an open inbox loses what is put off elsewhere, and has it again when its time has come', async ({ page, world }) => {

@@ -52,6 +52,8 @@ pub enum CardField {
     Title,
     /// The description.
     Body,
+    /// Who works on it.
+    Assignee,
     /// Labels.
     Labels,
     /// Names of skills.

@@ -1,4 +1,4 @@
-//! SQL of boards, saved views and templates.
+//! SQL of boards, and the lists of their saved views and templates. `shelf.rs` writes these.
 
 use protocol::{BoardId, BoardSettings, BoardSummary, CardTemplate, CreateCardParams, SavedView, TemplateId, ViewId};
 use sqlx::sqlite::SqliteRow;
@@ -24,16 +24,8 @@ const SET_SETTINGS: &str = "UPDATE kanban_board
 const SET_ARCHIVED: &str = "UPDATE kanban_board SET archived_at = ?2 WHERE id = ?1";
 const RUNNING: &str = "SELECT cards FROM kanban_column_count WHERE board_id = ?1 AND state = 'running'";
 const VIEWS: &str = "SELECT id, name, query FROM kanban_view WHERE board_id = ?1 ORDER BY created_at, id LIMIT 100";
-const COUNT_OTHER_VIEWS: &str = "SELECT count(*) FROM kanban_view WHERE board_id = ?1 AND name <> ?2";
-const SAVE_VIEW: &str = "INSERT INTO kanban_view (id, board_id, name, query, created_at) VALUES (?1, ?2, ?3, ?4, ?5)
-    ON CONFLICT (board_id, name) DO UPDATE SET query = ?4 RETURNING id";
-const DELETE_VIEW: &str = "DELETE FROM kanban_view WHERE id = ?1 AND board_id = ?2 RETURNING name";
 const TEMPLATES: &str =
     "SELECT id, name, params FROM kanban_template WHERE board_id = ?1 ORDER BY name COLLATE NOCASE, id LIMIT 100";
-const COUNT_OTHER_TEMPLATES: &str = "SELECT count(*) FROM kanban_template WHERE board_id = ?1 AND name <> ?2";
-const SAVE_TEMPLATE: &str = "INSERT INTO kanban_template (id, board_id, name, params, created_at)
-    VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (board_id, name) DO UPDATE SET params = ?4 RETURNING id";
-const DELETE_TEMPLATE: &str = "DELETE FROM kanban_template WHERE id = ?1 AND board_id = ?2 RETURNING name";
 const LABELS: &str = "SELECT label FROM kanban_label_count WHERE board_id = ?1 ORDER BY cards DESC, label LIMIT 100";
 // Steps from one tenant to the next in the index, so that the cost is that of the tenants, not of the cards.
 const TENANTS: &str = "WITH RECURSIVE found (tenant) AS (
@@ -141,35 +133,6 @@ pub(super) async fn views(db: &mut SqliteConnection, board: BoardId) -> Result<V
     Ok(rows.into_iter().map(|(id, name, query)| SavedView { id: ViewId(id), name, query }).collect())
 }
 
-/// Those of another name, because the same name is overwritten.
-pub(super) async fn count_other_views(
-    db: &mut SqliteConnection,
-    board: BoardId,
-    name: &str,
-) -> Result<i64, KanbanError> {
-    Ok(sqlx::query_scalar(COUNT_OTHER_VIEWS).bind(board.0).bind(name).fetch_one(db).await?)
-}
-
-pub(super) async fn save_view(
-    db: &mut SqliteConnection,
-    board: BoardId,
-    name: &str,
-    query: &str,
-    now: i64,
-) -> Result<ViewId, KanbanError> {
-    let statement = sqlx::query_scalar(SAVE_VIEW).bind(new_id()).bind(board.0).bind(name).bind(query).bind(now);
-    Ok(ViewId(statement.fetch_one(db).await?))
-}
-
-/// The name of the view that is gone now.
-pub(super) async fn delete_view(
-    db: &mut SqliteConnection,
-    board: BoardId,
-    id: ViewId,
-) -> Result<Option<String>, KanbanError> {
-    Ok(sqlx::query_scalar(DELETE_VIEW).bind(id.0).bind(board.0).fetch_optional(db).await?)
-}
-
 pub(super) async fn templates(db: &mut SqliteConnection, board: BoardId) -> Result<Vec<CardTemplate>, KanbanError> {
     let rows: Vec<(Uuid, String, String)> = sqlx::query_as(TEMPLATES).bind(board.0).fetch_all(db).await?;
     let templates =
@@ -181,35 +144,6 @@ pub(super) async fn templates(db: &mut SqliteConnection, board: BoardId) -> Resu
             }
         });
     Ok(templates.collect())
-}
-
-/// Those of another name, because the same name is overwritten.
-pub(super) async fn count_other_templates(
-    db: &mut SqliteConnection,
-    board: BoardId,
-    name: &str,
-) -> Result<i64, KanbanError> {
-    Ok(sqlx::query_scalar(COUNT_OTHER_TEMPLATES).bind(board.0).bind(name).fetch_one(db).await?)
-}
-
-pub(super) async fn save_template(
-    db: &mut SqliteConnection,
-    board: BoardId,
-    name: &str,
-    params: &str,
-    now: i64,
-) -> Result<TemplateId, KanbanError> {
-    let statement = sqlx::query_scalar(SAVE_TEMPLATE).bind(new_id()).bind(board.0).bind(name).bind(params).bind(now);
-    Ok(TemplateId(statement.fetch_one(db).await?))
-}
-
-/// The name of the template that is gone now.
-pub(super) async fn delete_template(
-    db: &mut SqliteConnection,
-    board: BoardId,
-    id: TemplateId,
-) -> Result<Option<String>, KanbanError> {
-    Ok(sqlx::query_scalar(DELETE_TEMPLATE).bind(id.0).bind(board.0).fetch_optional(db).await?)
 }
 
 pub(super) async fn labels(db: &mut SqliteConnection, board: BoardId) -> Result<Vec<String>, KanbanError> {
@@ -232,13 +166,7 @@ pub(super) const ALL_SQL: &[&str] = &[
     SET_ARCHIVED,
     RUNNING,
     VIEWS,
-    COUNT_OTHER_VIEWS,
-    SAVE_VIEW,
-    DELETE_VIEW,
     TEMPLATES,
-    COUNT_OTHER_TEMPLATES,
-    SAVE_TEMPLATE,
-    DELETE_TEMPLATE,
     LABELS,
     TENANTS,
 ];

@@ -1,12 +1,17 @@
 //! Boards, their saved views and their templates. A board is a hard boundary: links, claims and lists stay within one.
 
 use protocol::{
-    BoardId, BoardSettings, BoardSummary, CardRef, CardTemplate, CreateCardParams, SavedView, TemplateId, ViewId,
+    BOARD_COLORS, BoardId, BoardSettings, BoardSummary, BoardWritten, CardRef, CardTemplate, CreateCardParams,
+    SavedDeleted, SavedView, TemplateId, TemplateSaved, UndoId, ViewId, ViewSaved,
 };
 use sqlx::SqliteConnection;
+use uuid::Uuid;
 
+use super::board_undo::{self, BoardInverse};
 use super::card_row::{CardRow, load};
 use super::create::Words;
+use super::shelf::{Saved, Shelf};
+use super::store::new_id;
 use super::{DEFAULT_BOARD, KanbanError, board_store, input};
 use crate::{Actor, Core, audit};
 
@@ -15,11 +20,7 @@ const MAX_NAME_CHARS: usize = 100;
 /// Of a board.
 pub(crate) const MAX_DESCRIPTION_BYTES: usize = 10_000;
 const MAX_ICON_CHARS: usize = 8;
-/// Views and templates of one board.
-const MAX_SAVED: i64 = 100;
 const MAX_QUERY_BYTES: usize = 2_000;
-/// The accents that the interface has colours for.
-pub const BOARD_COLORS: &[&str] = &["blue", "green", "amber", "red", "violet", "teal", "gray"];
 
 /// The board of that slug, for writing; the default board is made when it is first asked for.
 pub(super) async fn for_write(tx: &mut SqliteConnection, slug: &str, now: i64) -> Result<BoardSummary, KanbanError> {
@@ -85,14 +86,14 @@ pub async fn create_board(core: &Core, actor: &Actor, slug: &str, name: &str) ->
             _ => KanbanError::Conflict(format!("there is a board \"{slug}\" already; choose another name")),
         });
     }
-    told(core, &mut tx, actor, "board_created", &slug).await?;
+    told(core, &mut tx, actor, "board_created", &slug, &serde_json::json!({})).await?;
     let board = for_write(&mut tx, &slug, core.now_ms()).await?;
     tx.commit().await?;
     Ok(board)
 }
 
-/// Makes a board with what is set on it, or nothing at all. One that is there already stays and is set the same way;
-/// the answer says whether it is new.
+/// Makes a board with what is set on it, or nothing at all. One that is there already stays and is set the same way,
+/// which can be taken back; the answer says whether it is new.
 ///
 /// # Errors
 /// `Invalid` for a bad slug or setting, `Conflict` for a board that was archived.
@@ -101,7 +102,7 @@ pub async fn ensure_board(
     actor: &Actor,
     slug: &str,
     set: impl FnOnce(&mut BoardSettings),
-) -> Result<(BoardSummary, bool), KanbanError> {
+) -> Result<(BoardWritten, bool), KanbanError> {
     let slug = input::slug(slug)?;
     let name = if slug == DEFAULT_BOARD { DEFAULT_NAME.to_owned() } else { title_case(&slug) };
     let mut tx = core.write().await?;
@@ -111,14 +112,18 @@ pub async fn ensure_board(
     let mut after = before.clone();
     set(&mut after);
     if after != before {
-        board_store::set_settings(&mut tx, board.id, &checked(core, &before, after)?).await?;
+        after = checked(core, &before, after)?;
+        board_store::set_settings(&mut tx, board.id, &after).await?;
     } else if !is_new {
-        return Ok((board, false));
+        return Ok((BoardWritten { board, undo: None }, false));
     }
-    told(core, &mut tx, actor, if is_new { "board_created" } else { "board_edited" }, &slug).await?;
+    let action = if is_new { "board_created" } else { "board_edited" };
+    told(core, &mut tx, actor, action, &slug, &serde_json::json!({})).await?;
+    let inverse = BoardInverse::Settings { before: Box::new(before), after: Box::new(after) };
+    let undo = if is_new { None } else { board_undo::offer(core, &mut tx, actor, board.id, &inverse).await? };
     let board = board_store::by_id(&mut tx, board.id).await?;
     tx.commit().await?;
-    Ok((board, is_new))
+    Ok((BoardWritten { board, undo }, is_new))
 }
 
 /// `home_lab` as people would write it.
@@ -166,15 +171,31 @@ pub(crate) fn board_color(color: &str) -> Result<String, KanbanError> {
     )))
 }
 
-async fn told(
+/// The audit row of a write to a board.
+pub(super) async fn told(
     core: &Core,
     tx: &mut SqliteConnection,
     actor: &Actor,
     action: &'static str,
     slug: &str,
+    detail: &serde_json::Value,
 ) -> Result<(), KanbanError> {
-    audit::record(tx, core.now_ms(), actor, action, &format!("board:{slug}"), &serde_json::json!({})).await?;
+    audit::record(tx, core.now_ms(), actor, action, &format!("board:{slug}"), detail).await?;
     Ok(())
+}
+
+/// The same, the board as it is then, and how to take the write back.
+async fn written(
+    core: &Core,
+    tx: &mut SqliteConnection,
+    actor: &Actor,
+    action: &'static str,
+    (board, inverse): (BoardId, BoardInverse),
+) -> Result<BoardWritten, KanbanError> {
+    let found = board_store::by_id(tx, board).await?;
+    told(core, tx, actor, action, &found.slug, &serde_json::json!({})).await?;
+    let undo = board_undo::offer(core, tx, actor, board, &inverse).await?;
+    Ok(BoardWritten { board: found, undo })
 }
 
 /// What is set on a board.
@@ -209,7 +230,7 @@ pub async fn edit_board(
     actor: &Actor,
     board: BoardId,
     settings: BoardSettings,
-) -> Result<BoardSummary, KanbanError> {
+) -> Result<BoardWritten, KanbanError> {
     let mut reader = core.store().reader().acquire().await?;
     let found = board_store::by_id(&mut reader, board).await?;
     let before = board_store::settings(&mut reader, board).await?;
@@ -224,10 +245,10 @@ pub async fn edit_board(
         )));
     }
     board_store::set_settings(&mut tx, board, &settings).await?;
-    told(core, &mut tx, actor, "board_edited", &found.slug).await?;
-    let found = board_store::by_id(&mut tx, board).await?;
+    let inverse = BoardInverse::Settings { before: Box::new(before), after: Box::new(settings) };
+    let written = written(core, &mut tx, actor, "board_edited", (board, inverse)).await?;
     tx.commit().await?;
-    Ok(found)
+    Ok(written)
 }
 
 /// Checks what changes. What stays is not looked at: it may be older than a rule, and a directory may be gone.
@@ -265,39 +286,45 @@ fn checked(core: &Core, before: &BoardSettings, mut settings: BoardSettings) -> 
 ///
 /// # Errors
 /// `Conflict` while cards on it run, and for the default board.
-pub async fn archive_board(core: &Core, actor: &Actor, slug: &str) -> Result<BoardSummary, KanbanError> {
+pub async fn archive_board(core: &Core, actor: &Actor, slug: &str) -> Result<BoardWritten, KanbanError> {
     let mut tx = core.write().await?;
     let now = core.now_ms();
     let board = find(&mut tx, slug, now).await?;
     if board.slug == DEFAULT_BOARD {
         return Err(KanbanError::Conflict("the default board stays; archive its cards instead".into()));
     }
-    let running = board_store::running(&mut tx, board.id).await?;
-    if running > 0 {
-        return Err(KanbanError::Conflict(format!(
-            "{running} cards on \"{}\" are running; stop them or wait for them first",
-            board.slug
-        )));
-    }
+    require_still(&mut tx, &board).await?;
     board_store::set_archived(&mut tx, board.id, Some(now)).await?;
-    told(core, &mut tx, actor, "board_archived", &board.slug).await?;
-    let board = board_store::by_id(&mut tx, board.id).await?;
+    let inverse = BoardInverse::Archived { before: board.archived_at, after: Some(now) };
+    let written = written(core, &mut tx, actor, "board_archived", (board.id, inverse)).await?;
     tx.commit().await?;
-    Ok(board)
+    Ok(written)
+}
+
+/// Refuses to put a board away while cards on it run.
+pub(super) async fn require_still(tx: &mut SqliteConnection, board: &BoardSummary) -> Result<(), KanbanError> {
+    let running = board_store::running(tx, board.id).await?;
+    if running == 0 {
+        return Ok(());
+    }
+    Err(KanbanError::Conflict(format!(
+        "{running} cards on \"{}\" are running; stop them or wait for them first",
+        board.slug
+    )))
 }
 
 /// Brings an archived board back.
 ///
 /// # Errors
 /// `NotFound` for an unknown board.
-pub async fn restore_board(core: &Core, actor: &Actor, slug: &str) -> Result<BoardSummary, KanbanError> {
+pub async fn restore_board(core: &Core, actor: &Actor, slug: &str) -> Result<BoardWritten, KanbanError> {
     let mut tx = core.write().await?;
     let board = find(&mut tx, slug, core.now_ms()).await?;
     board_store::set_archived(&mut tx, board.id, None).await?;
-    told(core, &mut tx, actor, "board_restored", &board.slug).await?;
-    let board = board_store::by_id(&mut tx, board.id).await?;
+    let inverse = BoardInverse::Archived { before: board.archived_at, after: None };
+    let written = written(core, &mut tx, actor, "board_restored", (board.id, inverse)).await?;
     tx.commit().await?;
-    Ok(board)
+    Ok(written)
 }
 
 /// All boards; archived ones come last, when they are wanted.
@@ -318,12 +345,58 @@ pub async fn boards(core: &Core, with_archived: bool) -> Result<Vec<BoardSummary
     Ok(boards)
 }
 
-fn saved_name(what: &str, name: &str) -> Result<String, KanbanError> {
+fn saved_name(shelf: Shelf, name: &str) -> Result<String, KanbanError> {
     let name = name.trim();
     if name.is_empty() || name.chars().count() > MAX_NAME_CHARS || name.contains(char::is_control) {
-        return Err(KanbanError::Invalid(format!("a {what} needs a name of at most {MAX_NAME_CHARS} characters")));
+        let noun = shelf.noun();
+        return Err(KanbanError::Invalid(format!("a {noun} needs a name of at most {MAX_NAME_CHARS} characters")));
     }
     Ok(name.to_owned())
+}
+
+/// Puts something on a shelf of a board; the same name is overwritten.
+async fn keep(
+    core: &Core,
+    actor: &Actor,
+    (board, shelf): (BoardId, Shelf),
+    name: &str,
+    text: String,
+) -> Result<(Uuid, Option<UndoId>), KanbanError> {
+    let mut tx = core.write().await?;
+    let found = board_store::by_id(&mut tx, board).await?;
+    shelf.require_room(&mut tx, board, name).await?;
+    let before = shelf.named(&mut tx, board, name).await?;
+    let (id, created_at) = match &before {
+        Some(before) => (before.id, before.created_at),
+        None => (new_id(), core.now_ms()),
+    };
+    let saved = Saved { id, name: name.to_owned(), text, created_at };
+    shelf.put(&mut tx, board, &saved).await?;
+    told(core, &mut tx, actor, shelf.was_saved(), &found.slug, &serde_json::json!({})).await?;
+    let inverse = BoardInverse::Saved { shelf, before, after: Some(saved) };
+    let undo = board_undo::offer(core, &mut tx, actor, board, &inverse).await?;
+    tx.commit().await?;
+    Ok((id, undo))
+}
+
+/// Takes something from a shelf of a board.
+async fn discard(
+    core: &Core,
+    actor: &Actor,
+    (board, shelf): (BoardId, Shelf),
+    id: Uuid,
+) -> Result<SavedDeleted, KanbanError> {
+    let mut tx = core.write().await?;
+    let found = board_store::by_id(&mut tx, board).await?;
+    let before = shelf.take(&mut tx, board, id).await?;
+    if before.is_none() {
+        return Err(KanbanError::NotFound(format!("there is no such {} any more", shelf.noun())));
+    }
+    told(core, &mut tx, actor, shelf.was_deleted(), &found.slug, &serde_json::json!({})).await?;
+    let inverse = BoardInverse::Saved { shelf, before, after: None };
+    let undo = board_undo::offer(core, &mut tx, actor, board, &inverse).await?;
+    tx.commit().await?;
+    Ok(SavedDeleted { undo })
 }
 
 /// Saves a view under a name; the same name is overwritten.
@@ -336,37 +409,23 @@ pub async fn save_view(
     board: BoardId,
     name: &str,
     query: &str,
-) -> Result<SavedView, KanbanError> {
-    let name = saved_name("view", name)?;
+) -> Result<ViewSaved, KanbanError> {
+    let name = saved_name(Shelf::Views, name)?;
     // Read and written again, so that only what the board understands is kept.
     let query = protocol::BoardView::from_query(query).to_query();
     if query.len() > MAX_QUERY_BYTES {
         return Err(KanbanError::Invalid("this filter is too long to be kept; make it simpler".into()));
     }
-    let mut tx = core.write().await?;
-    let found = board_store::by_id(&mut tx, board).await?;
-    if board_store::count_other_views(&mut tx, board, &name).await? >= MAX_SAVED {
-        return Err(KanbanError::Conflict(format!("a board keeps {MAX_SAVED} views; delete one first")));
-    }
-    let id = board_store::save_view(&mut tx, board, &name, &query, core.now_ms()).await?;
-    told(core, &mut tx, actor, "view_saved", &found.slug).await?;
-    tx.commit().await?;
-    Ok(SavedView { id, name, query })
+    let (id, undo) = keep(core, actor, (board, Shelf::Views), &name, query.clone()).await?;
+    Ok(ViewSaved { view: SavedView { id: ViewId(id), name, query }, undo })
 }
 
 /// Deletes a saved view.
 ///
 /// # Errors
 /// `NotFound` when it is gone already.
-pub async fn delete_view(core: &Core, actor: &Actor, board: BoardId, id: ViewId) -> Result<(), KanbanError> {
-    let mut tx = core.write().await?;
-    let found = board_store::by_id(&mut tx, board).await?;
-    if board_store::delete_view(&mut tx, board, id).await?.is_none() {
-        return Err(KanbanError::NotFound("there is no such view any more".into()));
-    }
-    told(core, &mut tx, actor, "view_deleted", &found.slug).await?;
-    tx.commit().await?;
-    Ok(())
+pub async fn delete_view(core: &Core, actor: &Actor, board: BoardId, id: ViewId) -> Result<SavedDeleted, KanbanError> {
+    discard(core, actor, (board, Shelf::Views), id.0).await
 }
 
 /// Saves what new cards can start from; the same name is overwritten. It need not have a title yet.
@@ -379,8 +438,8 @@ pub async fn save_template(
     board: BoardId,
     name: &str,
     params: CreateCardParams,
-) -> Result<CardTemplate, KanbanError> {
-    let name = saved_name("template", name)?;
+) -> Result<TemplateSaved, KanbanError> {
+    let name = saved_name(Shelf::Templates, name)?;
     if !params.title.trim().is_empty() {
         input::title(&params.title)?;
     }
@@ -395,30 +454,22 @@ pub async fn save_template(
     };
     let json = serde_json::to_string(&params)
         .map_err(|error| KanbanError::Invalid(format!("this card cannot be kept as a template: {error}")))?;
-    let mut tx = core.write().await?;
-    let found = board_store::by_id(&mut tx, board).await?;
-    if board_store::count_other_templates(&mut tx, board, &name).await? >= MAX_SAVED {
-        return Err(KanbanError::Conflict(format!("a board keeps {MAX_SAVED} templates; delete one first")));
-    }
-    let id = board_store::save_template(&mut tx, board, &name, &json, core.now_ms()).await?;
-    told(core, &mut tx, actor, "template_saved", &found.slug).await?;
-    tx.commit().await?;
-    Ok(CardTemplate { id, name, params })
+    let (id, undo) = keep(core, actor, (board, Shelf::Templates), &name, json).await?;
+    Ok(TemplateSaved { template: CardTemplate { id: TemplateId(id), name, params }, undo })
 }
 
-/// Deletes a template.
+/// Deletes a template of a board.
 ///
 /// # Errors
-/// `NotFound` when it is gone already.
-pub async fn delete_template(core: &Core, actor: &Actor, board: BoardId, id: TemplateId) -> Result<(), KanbanError> {
-    let mut tx = core.write().await?;
-    let found = board_store::by_id(&mut tx, board).await?;
-    if board_store::delete_template(&mut tx, board, id).await?.is_none() {
-        return Err(KanbanError::NotFound("there is no such template any more".into()));
-    }
-    told(core, &mut tx, actor, "template_deleted", &found.slug).await?;
-    tx.commit().await?;
-    Ok(())
+/// `NotFound` when the board or the template is gone already.
+pub async fn delete_template(
+    core: &Core,
+    actor: &Actor,
+    slug: &str,
+    id: TemplateId,
+) -> Result<SavedDeleted, KanbanError> {
+    let (board, _) = board_settings(core, slug).await?;
+    discard(core, actor, (board.id, Shelf::Templates), id.0).await
 }
 
 /// The templates of a board, by name.

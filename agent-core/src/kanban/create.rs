@@ -54,7 +54,7 @@ impl<'a> Words<'a> {
     pub(super) fn checked(params: &'a CreateCardParams, now: i64) -> Result<Self, KanbanError> {
         Ok(Self {
             body: input::body(&params.body)?,
-            assignee: input::assignee(params.assignee.as_deref().unwrap_or_default())?,
+            assignee: input::card_assignee(params.assignee.as_deref().unwrap_or_default())?,
             limits: input::Limits::checked(params)?,
             labels: input::labels(&params.labels)?,
             skills: input::skills(&params.skills)?,

@@ -92,7 +92,7 @@ fn assignee_for(before: &CardRow, wanted: &str) -> Result<Option<String>, Kanban
     if before.assignee.as_deref() == Some(wanted) {
         return Ok(before.assignee.clone());
     }
-    let assignee = input::assignee(wanted)?;
+    let assignee = input::card_assignee(wanted)?;
     if assignee != before.assignee && before.state == CardState::Running {
         return Err(KanbanError::Conflict(format!(
             "{} is running; move it back to ready first, then assign it to somebody else",

@@ -89,6 +89,11 @@ pub(crate) fn needed_text<'a>(what: &str, text: &'a str) -> Result<&'a str, Kanb
     long_text(what, text)
 }
 
+/// The profile that a card is given to: as [`assignee`], refused as a field of the card.
+pub(super) fn card_assignee(text: &str) -> Result<Option<String>, KanbanError> {
+    assignee(text).map_err(|error| error.about(CardField::Assignee))
+}
+
 /// A profile name, lower-cased; empty or `none` means none.
 pub(crate) fn assignee(text: &str) -> Result<Option<String>, KanbanError> {
     let name = text.trim().to_lowercase();

@@ -5,6 +5,7 @@
 
 pub mod attachments;
 mod board_store;
+mod board_undo;
 mod boards;
 mod bulk;
 mod card_row;
@@ -34,6 +35,7 @@ mod retention;
 mod retry;
 mod review;
 pub(crate) mod run_log;
+mod shelf;
 mod store;
 mod transition;
 pub mod triage;
@@ -46,8 +48,8 @@ pub mod dispatcher;
 pub mod worker;
 
 pub use boards::{
-    BOARD_COLORS, archive_board, board_settings, boards, create_board, delete_template, delete_view, edit_board,
-    ensure_board, left_board, restore_board, save_template, save_view, templates,
+    archive_board, board_settings, boards, create_board, delete_template, delete_view, edit_board, ensure_board,
+    left_board, restore_board, save_template, save_view, templates,
 };
 pub use bulk::change_cards;
 pub use claim::{Claim, claim_card_for, claim_next, claim_ready, release_due, starting_next};
@@ -104,6 +106,7 @@ mod tests {
         for statements in [
             super::store::ALL_SQL,
             super::board_store::ALL_SQL,
+            super::shelf::ALL_SQL,
             super::undo_store::ALL_SQL,
             super::deleted::ALL_SQL,
             &super::view::all_sql(),

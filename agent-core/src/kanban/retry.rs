@@ -38,7 +38,7 @@ pub async fn retry_card(core: &Core, actor: &Actor, params: RetryCardParams) -> 
     let inverse = Inverse::restore(&mut tx, &found).await?;
     let mut wanted = found.clone();
     if let Some(assignee) = &params.assignee {
-        wanted.assignee = input::assignee(assignee)?;
+        wanted.assignee = input::card_assignee(assignee)?;
     }
     if let Some(model) = &params.model {
         wanted.model = input::model(model)?;

@@ -1,17 +1,20 @@
 //! Taking a write back: the inverse operation is stored with the write, for ten minutes, usable from any device.
 
-use protocol::{AttachmentId, BulkRefusal, CardId, CardRef, CardState, CommentId, DecisionId, UndoId, UndoResult};
+use protocol::{
+    AttachmentId, BoardId, BulkRefusal, CardId, CardRef, CardState, CommentId, DecisionId, UndoId, UndoResult,
+};
 use serde::{Deserialize, Serialize};
 use sqlx::{Connection, SqliteConnection};
 
+use super::board_undo::{self, BoardInverse};
 use super::card_row::{self, CardRow};
 use super::deleted::Was;
 use super::edit::{changed_meanwhile, write_fields};
 use super::event::{self, NewEvent};
 use super::place::PlaceSaid;
 use super::transition::{self, Cause, Failures, Place, Transition};
-use super::undo_store::{self, TakenUndo, UndoKind};
-use super::{KanbanError, attachments, links, store, view};
+use super::undo_store::{self, Subject, TakenUndo, UndoKind};
+use super::{KanbanError, attachments, board_store, links, store, view};
 use crate::{Actor, Core, decisions};
 
 /// How long a write can be taken back.
@@ -176,15 +179,17 @@ pub(super) async fn offer_in(
     inverse: &Inverse,
     batch: Option<UndoId>,
 ) -> Result<Option<UndoId>, KanbanError> {
-    offer_step(core, tx, actor, after, inverse, (UndoKind::Write, batch)).await
+    let subject = Subject::Card(after.id, after.revision);
+    remember(core, tx, actor, subject, inverse, (UndoKind::Write, batch)).await
 }
 
-async fn offer_step(
+/// Keeps an entry, for a person.
+pub(super) async fn remember(
     core: &Core,
     tx: &mut SqliteConnection,
     actor: &Actor,
-    after: &CardRow,
-    inverse: &Inverse,
+    subject: Subject,
+    inverse: &impl Serialize,
     (kind, batch): (UndoKind, Option<UndoId>),
 ) -> Result<Option<UndoId>, KanbanError> {
     if !actor.is_person() {
@@ -195,9 +200,8 @@ async fn offer_step(
     let now = core.now_ms();
     let undo = undo_store::NewUndo {
         actor: &actor.label(),
-        card: after.id,
+        subject,
         inverse: &json,
-        revision: after.revision,
         batch,
         kind,
         now,
@@ -228,24 +232,29 @@ pub async fn last_redo(core: &Core, actor: &Actor) -> Result<Option<UndoId>, Kan
 /// the others are taken back.
 ///
 /// # Errors
-/// `Conflict` when ten minutes have passed, it was taken back already, or the card has moved on since.
+/// `Conflict` when ten minutes have passed, it was taken back already, or the card or the board has moved on since.
 pub async fn undo(core: &Core, actor: &Actor, id: UndoId) -> Result<UndoResult, KanbanError> {
     let mut tx = core.write().await?;
     let batch = undo_store::undo_batch(&mut tx, id).await?;
     let redo = UndoId(store::new_id());
-    let mut result = UndoResult { cards: Vec::new(), removed: Vec::new(), refused: Vec::new(), redo: None };
-    let mut touched = Vec::new();
+    let mut result =
+        UndoResult { cards: Vec::new(), removed: Vec::new(), boards: Vec::new(), refused: Vec::new(), redo: None };
+    let (mut touched, mut boards) = (Vec::new(), Vec::new());
+    let mut note = |subject| match subject {
+        Touched::Card(card) => touched.push(card),
+        Touched::Board(board) => boards.push(board),
+    };
     if batch.is_empty() {
-        let (card, again) = take_back(core, &mut tx, actor, id, redo).await?;
-        touched.push(card);
+        let (subject, again) = take_back(core, &mut tx, actor, id, redo).await?;
+        note(subject);
         result.redo = again.then_some(redo);
     }
     for entry in batch {
         let mut step = tx.begin().await?;
         match take_back(core, &mut step, actor, entry, redo).await {
-            Ok((card, again)) => {
+            Ok((subject, again)) => {
                 step.commit().await?;
-                touched.push(card);
+                note(subject);
                 if again {
                     result.redo = Some(redo);
                 }
@@ -254,10 +263,9 @@ pub async fn undo(core: &Core, actor: &Actor, id: UndoId) -> Result<UndoResult, 
             Err(error @ KanbanError::Internal(_)) => return Err(error),
             Err(error) => {
                 step.rollback().await?;
-                let card = undo_store::card_of_undo(&mut tx, entry).await?;
-                if let Some((id, number)) = card {
-                    result.refused.push(BulkRefusal { id, number: Some(number), reason: error.to_string() });
-                }
+                // A write to a board stands alone.
+                let Some((id, number)) = undo_store::card_of_undo(&mut tx, entry).await? else { return Err(error) };
+                result.refused.push(BulkRefusal { id, number: Some(number), reason: error.to_string() });
             }
         }
     }
@@ -266,10 +274,20 @@ pub async fn undo(core: &Core, actor: &Actor, id: UndoId) -> Result<UndoResult, 
     {
         return Err(KanbanError::Conflict(first.reason.clone()));
     }
+    for board in boards {
+        result.boards.push(board_store::by_id(&mut tx, board).await?);
+    }
     tx.commit().await?;
     result.cards = view::cards(core, &touched).await?;
     result.removed = touched.into_iter().filter(|id| !result.cards.iter().any(|card| card.id == *id)).collect();
     Ok(result)
+}
+
+/// What was taken back was a write to this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Touched {
+    Card(CardId),
+    Board(BoardId),
 }
 
 /// Takes one write back. Also says whether it can be done again.
@@ -279,7 +297,7 @@ async fn take_back(
     actor: &Actor,
     id: UndoId,
     redo: UndoId,
-) -> Result<(CardId, bool), KanbanError> {
+) -> Result<(Touched, bool), KanbanError> {
     let now = core.now_ms();
     let Some(taken) = undo_store::take_undo(tx, id, now, now - UNDO_WINDOW_MS).await? else {
         return Err(match undo_store::undo_was_used(tx, id).await? {
@@ -288,9 +306,19 @@ async fn take_back(
             None => KanbanError::NotFound("there is nothing to take back any more".into()),
         });
     };
-    let TakenUndo { card: card_id, inverse: json, revision, kind } = taken;
-    let inverse: Inverse = serde_json::from_str(&json)
-        .map_err(|error| KanbanError::Conflict(format!("this change cannot be taken back: {error}")))?;
+    let TakenUndo { subject, inverse: json, kind } = taken;
+    let next = if kind == UndoKind::TakenBack { UndoKind::DoneAgain } else { UndoKind::TakenBack };
+    let unreadable = |error| KanbanError::Conflict(format!("this change cannot be taken back: {error}"));
+    let (card_id, revision) = match subject {
+        Subject::Card(card, revision) => (card, revision),
+        Subject::Board(board) => {
+            let inverse: BoardInverse = serde_json::from_str(&json).map_err(unreadable)?;
+            let again = board_undo::take_back(core, tx, actor, board, inverse).await?;
+            let offered = remember(core, tx, actor, subject, &again, (next, Some(redo))).await?;
+            return Ok((Touched::Board(board), offered.is_some()));
+        }
+    };
+    let inverse: Inverse = serde_json::from_str(&json).map_err(unreadable)?;
     let card = card_row::load_any(tx, CardRef::Id(card_id)).await?;
     if inverse.needs_revision() && card.revision != revision {
         return Err(KanbanError::Conflict(format!(
@@ -348,11 +376,11 @@ async fn take_back(
             Some(Inverse::Snooze { decision, until: before })
         }
     };
-    let Some(again) = again else { return Ok((card_id, false)) };
+    let Some(again) = again else { return Ok((Touched::Card(card_id), false)) };
     let after = card_row::load_any(tx, CardRef::Id(card_id)).await?;
-    let next = if kind == UndoKind::TakenBack { UndoKind::DoneAgain } else { UndoKind::TakenBack };
-    let offered = offer_step(core, tx, actor, &after, &again, (next, Some(redo))).await?;
-    Ok((card_id, offered.is_some()))
+    let after = Subject::Card(card_id, after.revision);
+    let offered = remember(core, tx, actor, after, &again, (next, Some(redo))).await?;
+    Ok((Touched::Card(card_id), offered.is_some()))
 }
 
 async fn ends(tx: &mut SqliteConnection, parent: CardId, child: CardId) -> Result<(CardRow, CardRow), KanbanError> {

@@ -1,6 +1,6 @@
 //! The statements of undo.
 
-use protocol::{CardId, UndoId};
+use protocol::{BoardId, CardId, UndoId};
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
@@ -11,8 +11,8 @@ const CARD_OF_UNDO: &str =
     "SELECT c.id, c.number FROM kanban_undo u JOIN kanban_card c ON c.id = u.card_id WHERE u.id = ?1";
 // Those that nobody can take back any more go with it, in one trip.
 const INSERT_UNDO: &str = "DELETE FROM kanban_undo WHERE created_at < ?8;
-    INSERT INTO kanban_undo (id, actor, card_id, inverse, revision, created_at, batch, kind)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?9)";
+    INSERT INTO kanban_undo (id, actor, card_id, board_id, inverse, revision, created_at, batch, kind)
+        VALUES (?1, ?2, ?3, ?10, ?4, ?5, ?6, ?7, ?9)";
 const UNDO_BATCH: &str = "SELECT id FROM kanban_undo WHERE batch = ?1 ORDER BY id DESC LIMIT 1000";
 const LAST_UNDO: &str = "SELECT COALESCE(batch, id) FROM kanban_undo
     WHERE actor = ?1 AND used_at IS NULL AND kind <> 1 AND created_at > ?2 ORDER BY created_at DESC, id DESC LIMIT 1";
@@ -23,7 +23,7 @@ const LAST_REDO: &str = "SELECT COALESCE(u.batch, u.id) FROM kanban_undo u
            AND (w.created_at, w.id) > (u.created_at, u.id))
     ORDER BY u.created_at DESC, u.id DESC LIMIT 1";
 const TAKE_UNDO: &str = "UPDATE kanban_undo SET used_at = ?2 WHERE id = ?1 AND used_at IS NULL AND created_at > ?3
-                         RETURNING card_id, inverse, revision, kind";
+                         RETURNING card_id, board_id, inverse, revision, kind";
 // The card is again as an earlier step left it, under a new revision.
 const REBASE_UNDO: &str = "UPDATE kanban_undo SET revision = ?3
     WHERE card_id = ?1 AND used_at IS NULL AND revision = ?2";
@@ -48,21 +48,27 @@ pub(super) enum UndoKind {
     DoneAgain = 2,
 }
 
+/// What was written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Subject {
+    /// A card, and its revision as the write left it.
+    Card(CardId, i64),
+    /// A board: what is set on it, or saved with it.
+    Board(BoardId),
+}
+
 /// An entry that is being used.
 pub(super) struct TakenUndo {
-    pub(super) card: CardId,
+    pub(super) subject: Subject,
     pub(super) inverse: String,
-    /// The card's, as the write left it.
-    pub(super) revision: i64,
     pub(super) kind: UndoKind,
 }
 
 /// A write that can be taken back.
 pub(super) struct NewUndo<'a> {
     pub(super) actor: &'a str,
-    pub(super) card: CardId,
+    pub(super) subject: Subject,
     pub(super) inverse: &'a str,
-    pub(super) revision: i64,
     pub(super) batch: Option<UndoId>,
     pub(super) kind: UndoKind,
     pub(super) now: i64,
@@ -72,16 +78,21 @@ pub(super) struct NewUndo<'a> {
 
 pub(super) async fn insert_undo(tx: &mut SqliteConnection, undo: &NewUndo<'_>) -> Result<UndoId, KanbanError> {
     let id = UndoId(new_id());
+    let (card, board, revision) = match undo.subject {
+        Subject::Card(card, revision) => (Some(card.0), None, revision),
+        Subject::Board(board) => (None, Some(board.0), 0),
+    };
     sqlx::query(INSERT_UNDO)
         .bind(id.0)
         .bind(undo.actor)
-        .bind(undo.card.0)
+        .bind(card)
         .bind(undo.inverse)
-        .bind(undo.revision)
+        .bind(revision)
         .bind(undo.now)
         .bind(undo.batch.map(|batch| batch.0))
         .bind(undo.keep_after)
         .bind(undo.kind as i64)
+        .bind(board)
         .execute(tx)
         .await?;
     Ok(id)
@@ -123,12 +134,18 @@ pub(super) async fn take_undo(
     now: i64,
     oldest: i64,
 ) -> Result<Option<TakenUndo>, KanbanError> {
-    let row: Option<(Uuid, String, i64, i64)> =
+    let row: Option<(Option<Uuid>, Option<Uuid>, String, i64, i64)> =
         sqlx::query_as(TAKE_UNDO).bind(id.0).bind(now).bind(oldest).fetch_optional(tx).await?;
-    Ok(row.map(|(card, inverse, revision, kind)| TakenUndo {
-        card: CardId(card),
+    let Some((card, board, inverse, revision, kind)) = row else { return Ok(None) };
+    let subject = match (card, board) {
+        (Some(card), _) => Subject::Card(CardId(card), revision),
+        (None, Some(board)) => Subject::Board(BoardId(board)),
+        // The table allows no such row.
+        (None, None) => return Ok(None),
+    };
+    Ok(Some(TakenUndo {
+        subject,
         inverse,
-        revision,
         kind: if kind == UndoKind::TakenBack as i64 { UndoKind::TakenBack } else { UndoKind::Write },
     }))
 }

@@ -145,6 +145,23 @@ async fn search_follows_edits_comments_and_results() {
 }
 
 #[tokio::test]
+async fn search_looks_at_one_board_or_at_all_of_them() {
+    let world = World::new().await;
+    kanban::create_board(&world.core, &ada(), "work", "").await.unwrap();
+    let here = world.create("a lamp").await;
+    let there = world.create_with(CreateCardParams { board: "work".into(), ..params("the other lamp") }).await;
+    let found = async |board: Option<&str>| -> Vec<i64> {
+        let cards = kanban::search_cards(&world.core, "lamp", board, 10).await.unwrap();
+        cards.into_iter().map(|card| card.number).collect()
+    };
+    assert_eq!(found(None).await, [there.number, here.number]);
+    assert_eq!(found(Some("work")).await, [there.number]);
+    assert_eq!(found(Some("")).await, [here.number], "the default board");
+    let gone = kanban::search_cards(&world.core, "lamp", Some("gone"), 10).await.unwrap_err();
+    assert_eq!(gone.code(), protocol::ErrorCode::NotFound);
+}
+
+#[tokio::test]
 async fn many_cards_change_at_once_each_by_itself_and_back_together() {
     let world = World::new().await;
     let (a, b) = (world.create("a").await, world.create("b").await);
@@ -627,12 +644,12 @@ async fn views_and_templates_are_kept_by_name() {
     let page = kanban::board_page(&world.core, "", &BoardView::default()).await.unwrap();
     assert_eq!(page.views.iter().map(|view| view.query.as_str()).collect::<Vec<_>>(), ["needs=me"]);
     kanban::delete_view(&world.core, &ada(), board, page.views[0].id).await.unwrap();
-    assert!(kanban::delete_view(&world.core, &ada(), board, second.id).await.is_err());
+    assert!(kanban::delete_view(&world.core, &ada(), board, second.view.id).await.is_err());
     let like = CreateCardParams { labels: vec!["bug".into()], idempotency_key: Some("k".into()), ..params("Fix ") };
     kanban::save_template(&world.core, &ada(), board, "Bug", like).await.unwrap();
     let templates = kanban::templates(&world.core, "").await.unwrap();
     assert_eq!((templates.len(), templates[0].params.labels.as_slice()), (1, ["bug".to_owned()].as_slice()));
     assert_eq!(templates[0].params.idempotency_key, None, "a key would make every card the same");
-    kanban::delete_template(&world.core, &ada(), board, templates[0].id).await.unwrap();
+    kanban::delete_template(&world.core, &ada(), "", templates[0].id).await.unwrap();
     assert!(kanban::save_view(&world.core, &ada(), board, " ", "").await.is_err());
 }

@@ -33,6 +33,8 @@ async fn a_refusal_of_a_new_card_names_the_field() {
         (CreateCardParams { title: "two\nlines".into(), ..params() }, CardField::Title),
         (CreateCardParams { title: "x".repeat(501), ..params() }, CardField::Title),
         (CreateCardParams { body: "x".repeat(1_000_001), ..params() }, CardField::Body),
+        (CreateCardParams { assignee: Some("a/b".into()), ..params() }, CardField::Assignee),
+        (CreateCardParams { assignee: Some("x".repeat(65)), ..params() }, CardField::Assignee),
         (CreateCardParams { labels: vec!["x".repeat(60)], ..params() }, CardField::Labels),
         (CreateCardParams { labels: (0..21).map(|n| n.to_string()).collect(), ..params() }, CardField::Labels),
         (CreateCardParams { skills: vec!["a/b".into()], ..params() }, CardField::Skills),
@@ -59,7 +61,7 @@ async fn a_refusal_of_a_new_card_names_the_field() {
         let error = kanban::create_card(&world.core, &ada(), wrong).await.unwrap_err();
         assert_eq!((error.field(), error.code()), (Some(field), ErrorCode::Invalid), "{error}");
     }
-    let elsewhere = CreateCardParams { assignee: Some("a/b".into()), ..params() };
+    let elsewhere = CreateCardParams { triage: true, blocked: true, ..params() };
     let error = kanban::create_card(&world.core, &ada(), elsewhere).await.unwrap_err();
     assert!(matches!(error, KanbanError::Invalid(_)), "no field of the forms can be wrong like that: {error}");
 }
@@ -72,6 +74,7 @@ async fn a_refusal_of_an_edit_names_the_field() {
     for (wrong, field) in [
         (EditCardParams { title: Some(String::new()), ..edit() }, CardField::Title),
         (EditCardParams { body: Some("x".repeat(1_000_001)), ..edit() }, CardField::Body),
+        (EditCardParams { assignee: Some("two words".into()), ..edit() }, CardField::Assignee),
         (EditCardParams { labels: Some(vec!["x".repeat(60)]), ..edit() }, CardField::Labels),
         (EditCardParams { skills: Some(vec!["a,b".into()]), ..edit() }, CardField::Skills),
         (EditCardParams { tenant: Some("x".repeat(201)), ..edit() }, CardField::Tenant),

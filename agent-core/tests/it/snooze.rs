@@ -98,10 +98,11 @@ async fn it_is_out_of_the_inbox_until_its_time_and_calls_once_more() {
     assert_eq!(inbox(&world).await, (vec![other], vec![(id, until)]));
     let shown = world.card(&card).await;
     assert_eq!(
-        (shown.state, shown.ask.map(|ask| ask.id)),
-        (CardState::Blocked, Some(id)),
-        "the board shows it as ever"
+        (shown.state, shown.ask.map(|ask| (ask.id, ask.snoozed_until))),
+        (CardState::Blocked, Some((id, Some(until)))),
+        "it stays on the board, which says so"
     );
+    assert_eq!(decisions::decision(&world.core, id).await.unwrap().snoozed_until, Some(until));
 
     assert_eq!(decisions::wake_due(&world.core).await.unwrap(), Some(until), "not before");
     world.clock.advance_ms(HOUR_MS - 1);
@@ -113,6 +114,8 @@ async fn it_is_out_of_the_inbox_until_its_time_and_calls_once_more() {
     let (one, two) = tokio::join!(decisions::wake_due(&world.core), decisions::wake_due(&second));
     assert_eq!((one.unwrap(), two.unwrap()), (None, None));
     assert_eq!(inbox(&world).await, (vec![id, other], vec![]), "in its old place");
+    assert_eq!(world.card(&card).await.ask.unwrap().snoozed_until, None);
+    assert_eq!(decisions::decision(&world.core, id).await.unwrap().snoozed_until, None);
     let calls = calls(&world).await;
     assert_eq!(calls.len(), 3);
     let (first, again): (serde_json::Value, serde_json::Value) =

@@ -136,6 +136,9 @@ pub fn SelectField(
     value: RwSignal<String>,
     /// What can be chosen.
     options: Vec<(String, String)>,
+    /// What is wrong, empty when nothing is.
+    #[prop(optional, into)]
+    error: Signal<String>,
 ) -> impl IntoView {
     let options = options
         .into_iter()
@@ -147,7 +150,14 @@ pub fn SelectField(
     view! {
         <label class="field">
             <span class="field-label">{label}</span>
-            <select prop:value=move || value.get() on:change=move |event| value.set(event_target_value(&event))>{options}</select>
+            <select
+                aria-invalid=move || (!error.read().is_empty()).then_some("true")
+                prop:value=move || value.get()
+                on:change=move |event| value.set(event_target_value(&event))
+            >
+                {options}
+            </select>
+            <span class="field-error" role="alert" hidden=move || error.read().is_empty()>{move || error.get()}</span>
         </label>
     }
 }

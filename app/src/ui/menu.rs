@@ -12,6 +12,8 @@ pub struct MenuItem {
     pub icon: Icon,
     /// The key that does the same, if any.
     pub key: &'static str,
+    /// The colour of what it leads to; empty for none.
+    pub color: String,
     /// What it does. The menu closes first.
     pub action: Callback<()>,
 }
@@ -40,7 +42,10 @@ pub fn Menu(
                         item.action.run(());
                     }>
                         {icon(item.icon)}
-                        <span>{item.label}</span>
+                        <span>
+                            {(!item.color.is_empty()).then(|| view! { <span class="board-dot" data-color=item.color></span> })}
+                            {item.label}
+                        </span>
                         {(!item.key.is_empty()).then(|| view! { <kbd>{keymap::shown(item.key)}</kbd> })}
                     </button>
                 }).collect_view()}

@@ -1,13 +1,17 @@
 //! Points in time and spans of it, in words.
 use std::time::Duration;
 
+use js_sys::{Date, Object, Reflect};
 use leptos::leptos_dom::helpers::TimeoutHandle;
 use leptos::prelude::*;
+use wasm_bindgen::JsValue;
 
 use crate::i18n::t;
 
 /// How often words such as "2 min ago" are made anew.
 const TICK: Duration = Duration::from_secs(15);
+/// For so long a day of the week says which day is meant.
+const WEEKDAYS_MS: i64 = 6 * 24 * 3_600_000;
 
 /// Unix ms by the clock of whoever renders: the server while it makes the page, then the browser.
 #[must_use]
@@ -56,6 +60,27 @@ pub fn rested(signal: RwSignal<String>, wait: Duration) -> Signal<String> {
         });
     });
     rested.into()
+}
+
+/// A time that is still to come, by the clock of whoever looks, with as much of the date as is needed to know which. Only in
+/// the browser: the server does not know its time zone.
+#[must_use]
+pub fn moment(at: i64) -> String {
+    let (now, date) = (Date::new_0(), Date::new(&JsValue::from_f64(at as f64)));
+    let is_today = (now.get_date(), now.get_month()) == (date.get_date(), date.get_month());
+    let mut parts = vec![("hour", "numeric"), ("minute", "2-digit")];
+    if at - now_ms() >= WEEKDAYS_MS {
+        parts.extend([("day", "numeric"), ("month", "short")]);
+    } else if !is_today {
+        parts.push(("weekday", "short"));
+    }
+    let options = Object::new();
+    for (name, value) in parts {
+        // silent-ok: an object takes any name.
+        let _ = Reflect::set(&options, &name.into(), &value.into());
+    }
+    let language = document().document_element().and_then(|root| root.get_attribute("lang")).unwrap_or_default();
+    String::from(date.to_locale_string(&language, &options))
 }
 
 /// "just now", "5 min ago", "3 h ago", "2 days ago".

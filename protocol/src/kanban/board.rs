@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{AgeLimits, CardState, CreateCardParams, ExecutorKind, TaskCard};
-use crate::{BoardId, TemplateId, ViewId};
+use crate::{BoardId, TemplateId, UndoId, ViewId};
 
 /// A board in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,13 +17,16 @@ pub struct BoardSummary {
     /// One emoji or short sign; empty for none.
     #[serde(default)]
     pub icon: String,
-    /// One of the accent names of the interface; empty for the default.
+    /// One of [`BOARD_COLORS`]; empty for none.
     #[serde(default)]
     pub color: String,
     /// When it was put away, Unix ms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub archived_at: Option<i64>,
 }
+
+/// The accents of boards that the interface has colours for.
+pub const BOARD_COLORS: &[&str] = &["blue", "green", "amber", "red", "violet", "teal", "gray"];
 
 /// What can be set on a board.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +38,7 @@ pub struct BoardSettings {
     pub description: String,
     /// One emoji or short sign, at most 8 characters.
     pub icon: String,
-    /// One of the accent names of the interface; empty for the default.
+    /// One of [`BOARD_COLORS`]; empty for none.
     pub color: String,
     /// Directory for cards that ask for one without naming it.
     pub default_dir: Option<String>,
@@ -71,6 +74,40 @@ pub struct CardTemplate {
     pub name: String,
     /// What the card starts with; board and title may be empty.
     pub params: CreateCardParams,
+}
+
+/// What a write to a board returns: the board as it is now, and how to take the write back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BoardWritten {
+    /// The board after the write.
+    pub board: BoardSummary,
+    /// Present for 10 minutes after a person's write that changed something.
+    pub undo: Option<UndoId>,
+}
+
+/// A view that was saved, and how to take that back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ViewSaved {
+    /// The view.
+    pub view: SavedView,
+    /// Present for 10 minutes after a person's write that changed something.
+    pub undo: Option<UndoId>,
+}
+
+/// A template that was saved, and how to take that back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TemplateSaved {
+    /// The template.
+    pub template: CardTemplate,
+    /// Present for 10 minutes after a person's write that changed something.
+    pub undo: Option<UndoId>,
+}
+
+/// How to have a view or a template back that was deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedDeleted {
+    /// Present for 10 minutes after a person's write.
+    pub undo: Option<UndoId>,
 }
 
 /// One column's first cards.

@@ -92,6 +92,9 @@ pub struct CardAsk {
     pub kind: DecisionKind,
     /// One line of what is asked.
     pub ask: String,
+    /// When it comes back, Unix ms, while a person has put it off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snoozed_until: Option<i64>,
 }
 
 /// A card as its face shows it.

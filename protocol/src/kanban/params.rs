@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AttachmentView, CardState, CommentView, LineAnchor, TaskCard, WorkspaceKind};
+use super::{AttachmentView, BoardSummary, CardState, CommentView, LineAnchor, TaskCard, WorkspaceKind};
 use crate::{BoardId, CardId, UndoId};
 
 /// How a caller names a card: by id, or by number (`T-142` or `142`).
@@ -354,6 +354,9 @@ pub struct UndoResult {
     pub cards: Vec<TaskCard>,
     /// Cards that are gone again.
     pub removed: Vec<CardId>,
+    /// Boards that are as before again, or whose views or templates are.
+    #[serde(default)]
+    pub boards: Vec<BoardSummary>,
     /// What could not be taken back, because the card has moved on.
     pub refused: Vec<BulkRefusal>,
     /// Does it again.

@@ -1,6 +1,8 @@
 //! The verbs of the whole board: filters, time, boards, reports. Each answers in JSON, and refuses with exit code 1.
 
-use protocol::{BoardStats, BoardSummary, CardDetail, CardState, CardWritten, Diagnosis, RunSummary, TaskCard};
+use protocol::{
+    BoardStats, BoardSummary, CardDetail, CardState, CardWritten, Diagnosis, RunSummary, TaskCard, UndoResult,
+};
 use serde_json::Value;
 
 use crate::home::Home;
@@ -100,6 +102,20 @@ fn a_board_is_made_used_set_and_put_away() {
     home.json::<BoardSummary>(&["kanban", "boards", "restore", "home-lab"]);
     home.json::<BoardSummary>(&["kanban", "boards", "switch", "default"]);
     assert_eq!(home.run(&["kanban", "boards", "switch", "nope"]).code, 1);
+}
+
+#[test]
+fn what_was_done_to_a_board_is_taken_back() {
+    let home = Home::new();
+    home.json::<Value>(&["kanban", "boards", "create", "lab"]);
+    let renamed: Value = home.json(&["kanban", "boards", "rename", "lab", "Shed"]);
+    let archived: Value = home.json(&["kanban", "boards", "archive", "lab"]);
+    let back: UndoResult = home.json(&["kanban", "undo", archived["undo"].as_str().unwrap()]);
+    assert_eq!((back.boards[0].name.as_str(), back.boards[0].archived_at), ("Shed", None));
+    let told = home.run(&["kanban", "undo", renamed["undo"].as_str().unwrap()]);
+    assert_eq!((told.code, told.stdout.as_str()), (0, "Took back the change of the board lab  Lab\n"));
+    let told = home.run(&["kanban", "boards", "set", "lab", "--color", "teal"]);
+    assert!(told.stderr.contains("hermes kanban undo "), "{told:?}");
 }
 
 #[test]

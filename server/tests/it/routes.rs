@@ -83,6 +83,25 @@ async fn the_board_that_was_left_opens_again_while_it_is_there() {
 }
 
 #[tokio::test]
+async fn the_front_door_leads_a_phone_to_what_waits_and_a_desk_to_the_board() {
+    const PHONE: &str =
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 18_4 like Mac OS X) Version/18.4 Mobile/15E148 Safari/604.1";
+    const DESK: &str = "Mozilla/5.0 (X11; Linux x86_64) Chrome/142.0.0.0 Safari/537.36";
+    let site = Site::with_user().await;
+    let door = async |agent: &str| {
+        let request = get("/").header("cookie", cookie()).header("accept", "text/html").header("user-agent", agent);
+        let response = site.send(request.body(Body::empty()).unwrap()).await;
+        header(&response, "location").to_owned()
+    };
+    assert_eq!((door(PHONE).await.as_str(), door(DESK).await.as_str()), ("/board", "/board"), "nothing waits");
+    let person = agent_core::Actor::CommandLine { user: "ada".into() };
+    let asks = protocol::CreateCardParams { title: "Which way?".into(), blocked: true, ..Default::default() };
+    kanban::create_card(&site.core, &person, asks).await.unwrap();
+    assert_eq!((door(PHONE).await.as_str(), door(DESK).await.as_str()), ("/inbox", "/board"));
+    assert_eq!(door("").await, "/board", "a browser without a name");
+}
+
+#[tokio::test]
 async fn https_is_remembered_by_the_browser() {
     let site = Site::new().await;
     let request = || get("/healthz").header("x-forwarded-proto", "https").body(Body::empty()).unwrap();

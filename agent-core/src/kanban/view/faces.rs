@@ -33,7 +33,8 @@ macro_rules! face_columns {
             " THEN COALESCE((SELECT o.number FROM kanban_card o WHERE o.state = 'running'
                               AND o.workspace_path = c.workspace_path AND o.workspace_kind = 'dir'), c.number) END
                AS busy_directory,
-             d.version AS ask_version, d.kind AS ask_kind, substr(CAST(d.ask AS BLOB), 1, 1600) AS ask_text, r.heartbeat_at,
+             d.version AS ask_version, d.kind AS ask_kind, substr(CAST(d.ask AS BLOB), 1, 1600) AS ask_text,
+             d.snoozed_until AS ask_snoozed_until, r.heartbeat_at,
              CASE WHEN c.state = 'todo' THEN (SELECT max(total) || ' ' || group_concat(number, ' ') FROM (
                 SELECT p.number, count(*) OVER () AS total FROM kanban_link l JOIN kanban_card p ON p.id = l.parent_id
                  WHERE l.child_id = c.id AND p.state NOT IN ('done', 'archived') AND p.deleted_at IS NULL
@@ -84,6 +85,7 @@ impl FromRow<'_, SqliteRow> for Face {
                 version: row.try_get("ask_version")?,
                 kind: word::<DecisionKind>(row, "ask_kind")?,
                 ask: text::excerpt(&text::cut_bytes(row.try_get("ask_text")?), 140),
+                snoozed_until: row.try_get("ask_snoozed_until")?,
             }),
             _ => None,
         };

@@ -360,20 +360,25 @@ pub(super) async fn stuck_cards(core: &Core, board: BoardId) -> Result<Vec<TaskC
     Ok(cards)
 }
 
-/// Cards of a board, or of all, that contain the words, newest first, at most 50.
+/// Cards of a board, or of all, that contain the words, newest first, at most 50. An empty short name means the default
+/// board.
 ///
 /// # Errors
-/// When the database fails.
+/// `NotFound` for an unknown board.
 pub async fn search_cards(
     core: &Core,
     text: &str,
-    board: Option<BoardId>,
+    board: Option<&str>,
     limit: u32,
 ) -> Result<Vec<TaskCard>, KanbanError> {
     let text = text.trim();
     if text.is_empty() {
         return Ok(Vec::new());
     }
+    let board = match board {
+        Some(slug) => Some(find_board(core, slug).await?),
+        None => None,
+    };
     let mut tx = core.store().reader().begin().await?;
     let mut query = QueryBuilder::new(concat!("SELECT ", face_columns!(), face_from!()));
     query.push(" WHERE c.deleted_at IS NULL AND (");
@@ -383,7 +388,7 @@ pub async fn search_cards(
     }
     query.push(")");
     if let Some(board) = board {
-        query.push(" AND c.board_id = ").push_bind(board.0);
+        query.push(" AND c.board_id = ").push_bind(board.id.0);
     }
     query.push(" ORDER BY c.number DESC LIMIT ").push_bind(limit.min(MAX_FOUND));
     let faces: Vec<Face> = query.build_query_as().fetch_all(&mut *tx).await?;

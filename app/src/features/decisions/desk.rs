@@ -40,8 +40,8 @@ type Go = Box<dyn Fn(&str) + Send + Sync>;
 pub(super) struct Table {
     pub(super) last: RwSignal<Option<Last>>,
     go: StoredValue<Go>,
-    live: Live,
-    toasts: Toasts,
+    pub(super) live: Live,
+    pub(super) toasts: Toasts,
 }
 
 impl Table {

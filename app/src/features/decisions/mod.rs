@@ -5,6 +5,7 @@ mod fragment;
 mod page;
 mod server_fns;
 mod settled;
+mod snoozed;
 mod words;
 
 pub use page::DecisionPage;

@@ -9,6 +9,7 @@ use super::desk::{Desk, Table};
 use super::fragment;
 use super::server_fns::read_decision;
 use super::settled::Strip;
+use super::snoozed::Snoozed;
 use super::words::{KindChip, kind_word};
 use crate::error::ApiError;
 use crate::features::kanban::words;
@@ -139,6 +140,7 @@ fn Decision(first: DecisionView, table: Table) -> impl IntoView {
                 </header>
                 <h1 class="decision-ask" dir="auto">{move || desk.view.read().ask.clone()}</h1>
                 <CardLine desk />
+                <Snoozed desk />
                 <Summary desk />
                 <Evidence desk />
                 <Show when=move || desk.view.read().then_continue>

@@ -24,14 +24,27 @@ pub async fn read_home() -> Result<HomeState, ApiError> {
     Ok(HomeState { inbox, viewer: cx.viewer.id })
 }
 
-/// `/`: to what waits, else to the board.
+/// Whether the page is for a phone. The server asks the browser's name, the browser looks at its window.
+fn in_hand() -> bool {
+    #[cfg(feature = "ssr")]
+    {
+        crate::ctx::is_phone()
+    }
+    #[cfg(not(feature = "ssr"))]
+    {
+        !crate::ui::dom::is_wide()
+    }
+}
+
+/// `/`: on a phone to what waits, if anything does; else to the board that was looked at last.
 #[component]
 pub fn HomePage() -> impl IntoView {
     let home = expect_context::<Resource<Option<HomeState>>>();
+    let in_hand = in_hand();
     view! {
         <Suspense>
             {move || home.get().map(|home| {
-                let waits = home.is_some_and(|home| home.inbox > 0);
+                let waits = in_hand && home.is_some_and(|home| home.inbox > 0);
                 view! { <Redirect path=if waits { "/inbox" } else { "/board" } /> }
             })}
         </Suspense>

@@ -15,6 +15,7 @@ use crate::features::decisions::{KindChip, read_inbox};
 use crate::features::kanban::words;
 use crate::features::push::AskForPush;
 use crate::i18n::t;
+use crate::layout::Finding;
 use crate::live::Live;
 use crate::ui::{ErrorState, Icon, Menu, MenuItem, Toasts, icon, later, skeleton_rows, time};
 use verbs::{Want, work};
@@ -23,10 +24,16 @@ use verbs::{Want, work};
 #[component]
 pub fn InboxPage() -> impl IntoView {
     let first = Resource::new_blocking(|| (), |()| read_inbox());
+    let finding = expect_context::<Finding>();
     view! {
         <leptos_meta::Title text=t::shell_inbox() />
         <div class="page">
-            <header class="page-head"><h1>{t::shell_inbox()}</h1></header>
+            <header class="page-head">
+                <h1>{t::shell_inbox()}</h1>
+                <button type="button" class="icon-btn page-find" aria-label=t::palette_title() aria-haspopup="dialog" on:click=move |_| finding.0.set(true)>
+                    {icon(Icon::Search)}
+                </button>
+            </header>
             <Suspense fallback=|| skeleton_rows(4)>
                 {move || Suspend::new(async move {
                     match first.await {

@@ -1,14 +1,11 @@
 //! Until when a decision can be put off, by the clock of whoever looks at it. Only in the browser: the server does not know
 //! its time zone.
-use js_sys::{Date, Object, Reflect};
-use leptos::prelude::*;
-use wasm_bindgen::JsValue;
+use js_sys::Date;
 
 use crate::i18n::t;
 use crate::ui::time;
 
 const HOUR_MS: i64 = 3_600_000;
-const DAY_MS: i64 = 24 * HOUR_MS;
 /// When a day's work begins, and when its evening does.
 const MORNING: u32 = 8;
 const EVENING: u32 = 18;
@@ -50,7 +47,7 @@ pub(super) fn choices() -> Vec<(String, i64)> {
             Offer::Morning => (t::inbox_morning(), on(&now, 1, MORNING)),
             Offer::NextWeek(days) => (t::inbox_next_week(), on(&now, days, MORNING)),
         };
-        (t::inbox_choice(name, &words(at)), at)
+        (t::inbox_choice(name, &time::moment(at)), at)
     };
     offers(now.get_hours(), now.get_day()).into_iter().map(named).collect()
 }
@@ -60,25 +57,6 @@ fn on(now: &Date, days: u32, hour: u32) -> i64 {
     let number = |value: u32| i32::try_from(value).unwrap_or(0);
     let (month, day) = (number(now.get_month()), number(now.get_date() + days));
     Date::new_with_year_month_day_hr_min(now.get_full_year(), month, day, number(hour), 0).get_time() as i64
-}
-
-/// A time that is still to come, with as much of the date as is needed to know which.
-pub(super) fn words(at: i64) -> String {
-    let (now, date) = (Date::new_0(), Date::new(&JsValue::from_f64(at as f64)));
-    let is_today = (now.get_date(), now.get_month()) == (date.get_date(), date.get_month());
-    let mut parts = vec![("hour", "numeric"), ("minute", "2-digit")];
-    if at - time::now_ms() >= 6 * DAY_MS {
-        parts.extend([("day", "numeric"), ("month", "short")]);
-    } else if !is_today {
-        parts.push(("weekday", "short"));
-    }
-    let options = Object::new();
-    for (name, value) in parts {
-        // silent-ok: an object takes any name.
-        let _ = Reflect::set(&options, &name.into(), &value.into());
-    }
-    let language = document().document_element().and_then(|root| root.get_attribute("lang")).unwrap_or_default();
-    String::from(date.to_locale_string(&language, &options))
 }
 
 #[cfg(test)]

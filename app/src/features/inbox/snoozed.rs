@@ -2,10 +2,11 @@
 use leptos::prelude::*;
 use protocol::SnoozedDecision;
 
-use super::{Tray, moments, verbs};
+use super::{Tray, verbs};
 use crate::features::decisions::KindChip;
 use crate::features::kanban::words;
 use crate::i18n::t;
+use crate::ui::time;
 
 /// The list.
 pub(super) fn list(tray: Tray) -> AnyView {
@@ -39,7 +40,7 @@ fn row(tray: Tray, snoozed: SnoozedDecision) -> AnyView {
                         <span class="inbox-card">{shown} " · " {view.card.title}</span>
                     </span>
                     <span class="inbox-ask">{view.ask}</span>
-                    <span class="inbox-who">{t::inbox_until(&moments::words(until))}</span>
+                    <span class="inbox-who">{t::inbox_until(&time::moment(until))}</span>
                 </a>
                 <button type="button" class="btn btn-small" aria-label=named disabled=busy on:click=move |_| verbs::snooze(tray, id, label.clone(), None)>
                     {t::inbox_bring_back()}

@@ -53,7 +53,7 @@ pub(super) fn open_choices(tray: Tray, id: DecisionId) {
     let items = moments::choices().into_iter().map(|(name, at)| {
         let label = label.clone();
         let action = Callback::new(move |()| snooze(tray, id, label.clone(), Some(at)));
-        MenuItem { label: name, icon: Icon::Clock, key: "", action }
+        MenuItem { label: name, icon: Icon::Clock, key: "", color: String::new(), action }
     });
     tray.items.set_value(items.collect());
     tray.menu_for.set(Some((id, label)));
@@ -66,7 +66,7 @@ pub(super) fn snooze(tray: Tray, id: DecisionId, label: String, until: Option<i6
         match snooze_decision(SnoozeDecisionParams { id, until }).await {
             Ok(outcome) => {
                 let text = match until {
-                    Some(at) => t::inbox_snoozed_until(&label, &moments::words(at)),
+                    Some(at) => t::inbox_snoozed_until(&label, &time::moment(at)),
                     None => t::inbox_brought_back(&label),
                 };
                 say(tray, text, outcome.undo);

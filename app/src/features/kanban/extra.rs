@@ -1,7 +1,7 @@
 //! Parts of cards that few look at: logs, the map, dialogs. They are two files of code, each fetched when the first of its
 //! parts is opened: each file more would be named in the first load.
 use leptos::prelude::*;
-use protocol::{BoardId, CardDetail, CardId, RunId, TaskCard};
+use protocol::{CardDetail, CardId, RunId, TaskCard};
 
 use super::board::{self, model::Board};
 use super::board::{BoardUi, peek};
@@ -17,8 +17,8 @@ pub enum Extra {
     Log(RunId, u32, Signal<bool>),
     /// The cards around a card; read again when its links change.
     Map(CardId, Signal<()>),
-    /// Which card to link with.
-    Picker(CardId, BoardId, Callback<()>, Toasts),
+    /// Which card of the board of that slug to link with.
+    Picker(CardId, String, Callback<()>, Toasts),
     /// What gets a card going again.
     Recover(CardId, Step, Callback<TaskCard>),
     /// The panel beside the board.

@@ -1,11 +1,12 @@
 //! What the board and card pages ask of the server. Each is one call into the core.
 use leptos::prelude::*;
 use protocol::{
-    AcceptProposalParams, AddCommentParams, Attention, BoardId, BoardPage, BoardSettings, BoardSummary, BulkParams,
-    BulkResult, CardDetail, CardGraph, CardId, CardRef, CardState, CardTemplate, CardWritten, ColumnPage,
+    AcceptProposalParams, AddCommentParams, Attention, BoardId, BoardPage, BoardSettings, BoardSummary, BoardWritten,
+    BulkParams, BulkResult, CardDetail, CardGraph, CardId, CardRef, CardState, CardTemplate, CardWritten, ColumnPage,
     ColumnPageParams, CommentAdded, CreateCardParams, DeletedCursor, DeletedPage, EditCardParams, HistoryPage,
     LinkWritten, MoveCardParams, ProfileSummary, ProposalAccepted, ProposalKind, RetryCardParams, RunLog, RunLogParams,
-    RunPage, SavedView, SwarmMade, SwarmParams, TaskCard, TemplateId, UndoId, UndoResult, ViewId,
+    RunPage, SavedDeleted, SwarmMade, SwarmParams, TaskCard, TemplateId, TemplateSaved, UndoId, UndoResult, ViewId,
+    ViewSaved,
 };
 #[cfg(feature = "ssr")]
 use protocol::{BoardView, DELETED_PAGE};
@@ -196,19 +197,12 @@ pub async fn create_swarm(params: SwarmParams) -> Result<SwarmMade, ApiError> {
     Ok(agent_core::kanban::triage::create_swarm(&cx.core, &cx.actor, params).await?)
 }
 
-/// Cards of a board, or of all, that contain the words, newest first.
+/// Cards that contain the words, newest first: of the board of that slug, where an empty one means the default board,
+/// else of all boards.
 #[server(endpoint = "kanban/search", input = Json)]
-pub async fn search_cards(text: String, board: Option<BoardId>) -> Result<Vec<TaskCard>, ApiError> {
+pub async fn search_cards(text: String, board: Option<String>) -> Result<Vec<TaskCard>, ApiError> {
     let cx = crate::ctx::ctx().await?;
-    Ok(agent_core::kanban::search_cards(&cx.core, &text, board, 20).await?)
-}
-
-/// Cards of a board that contain the words, newest first; an empty slug means the default board.
-#[server(endpoint = "kanban/search-board", input = Json)]
-pub async fn search_board(slug: String, text: String) -> Result<Vec<TaskCard>, ApiError> {
-    let cx = crate::ctx::ctx().await?;
-    let (board, _) = agent_core::kanban::board_settings(&cx.core, &slug).await?;
-    Ok(agent_core::kanban::search_cards(&cx.core, &text, Some(board.id), 20).await?)
+    Ok(agent_core::kanban::search_cards(&cx.core, &text, board.as_deref(), 20).await?)
 }
 
 /// All boards, archived ones last.
@@ -232,55 +226,53 @@ pub async fn read_board_settings(slug: String) -> Result<BoardSettings, ApiError
     Ok(agent_core::kanban::board_settings(&cx.core, &slug).await?.1)
 }
 
-/// Changes what is set on a board.
+/// Changes what is set on a board; it can be taken back.
 #[server(endpoint = "kanban/board-edit", input = Json)]
-pub async fn edit_board(board: BoardId, settings: BoardSettings) -> Result<BoardSummary, ApiError> {
+pub async fn edit_board(board: BoardId, settings: BoardSettings) -> Result<BoardWritten, ApiError> {
     let cx = crate::ctx::ctx().await?;
     Ok(agent_core::kanban::edit_board(&cx.core, &cx.actor, board, settings).await?)
 }
 
-/// Puts a board away.
+/// Puts a board away; it can be taken back.
 #[server(endpoint = "kanban/board-archive", input = Json)]
-pub async fn archive_board(slug: String) -> Result<BoardSummary, ApiError> {
+pub async fn archive_board(slug: String) -> Result<BoardWritten, ApiError> {
     let cx = crate::ctx::ctx().await?;
     Ok(agent_core::kanban::archive_board(&cx.core, &cx.actor, &slug).await?)
 }
 
-/// Brings a board back.
+/// Brings a board back; it can be taken back.
 #[server(endpoint = "kanban/board-restore", input = Json)]
-pub async fn restore_board(slug: String) -> Result<BoardSummary, ApiError> {
+pub async fn restore_board(slug: String) -> Result<BoardWritten, ApiError> {
     let cx = crate::ctx::ctx().await?;
     Ok(agent_core::kanban::restore_board(&cx.core, &cx.actor, &slug).await?)
 }
 
-/// Saves a view of a board under a name.
+/// Saves a view of a board under a name; it can be taken back.
 #[server(endpoint = "kanban/view-save", input = Json)]
-pub async fn save_view(board: BoardId, name: String, query: String) -> Result<SavedView, ApiError> {
+pub async fn save_view(board: BoardId, name: String, query: String) -> Result<ViewSaved, ApiError> {
     let cx = crate::ctx::ctx().await?;
     Ok(agent_core::kanban::save_view(&cx.core, &cx.actor, board, &name, &query).await?)
 }
 
-/// Deletes a saved view.
+/// Deletes a saved view; it can be taken back.
 #[server(endpoint = "kanban/view-delete", input = Json)]
-pub async fn delete_view(board: BoardId, id: ViewId) -> Result<(), ApiError> {
+pub async fn delete_view(board: BoardId, id: ViewId) -> Result<SavedDeleted, ApiError> {
     let cx = crate::ctx::ctx().await?;
     Ok(agent_core::kanban::delete_view(&cx.core, &cx.actor, board, id).await?)
 }
 
-/// Saves what new cards can start from.
+/// Saves what new cards can start from; it can be taken back.
 #[server(endpoint = "kanban/template-save", input = Json)]
-pub async fn save_template(board: BoardId, name: String, params: CreateCardParams) -> Result<CardTemplate, ApiError> {
+pub async fn save_template(board: BoardId, name: String, params: CreateCardParams) -> Result<TemplateSaved, ApiError> {
     let cx = crate::ctx::ctx().await?;
     Ok(agent_core::kanban::save_template(&cx.core, &cx.actor, board, &name, params).await?)
 }
 
-/// Deletes a template of a board, whose id is answered; an empty slug means the default board.
+/// Deletes a template of a board, which can be taken back; an empty slug means the default board.
 #[server(endpoint = "kanban/template-delete", input = Json)]
-pub async fn delete_template(slug: String, id: TemplateId) -> Result<BoardId, ApiError> {
+pub async fn delete_template(slug: String, id: TemplateId) -> Result<SavedDeleted, ApiError> {
     let cx = crate::ctx::ctx().await?;
-    let (board, _) = agent_core::kanban::board_settings(&cx.core, &slug).await?;
-    agent_core::kanban::delete_template(&cx.core, &cx.actor, board.id, id).await?;
-    Ok(board.id)
+    Ok(agent_core::kanban::delete_template(&cx.core, &cx.actor, &slug, id).await?)
 }
 
 /// The templates of a board; an empty slug means the default board.

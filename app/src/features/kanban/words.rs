@@ -1,7 +1,7 @@
 //! States, reasons, times and prices in words.
 use protocol::{
-    AgeLimits, BulkChange, CardSort, CardState, DecisionKind, LaneBy, PriorityBand, TaskCard, UndoResult, WaitKind,
-    WaitReason,
+    AgeLimits, BoardSummary, BulkChange, CardSort, CardState, DecisionKind, LaneBy, PriorityBand, TaskCard, UndoResult,
+    WaitKind, WaitReason,
 };
 
 use crate::i18n::t;
@@ -232,6 +232,12 @@ pub fn wait_reason(wait: &WaitReason, now: i64) -> String {
     }
 }
 
+/// That what a card asks was put off, and for how long still.
+#[must_use]
+pub fn snoozed(until: i64, now: i64) -> String {
+    t::kanban_snoozed(&span(until.saturating_sub(now).max(SECOND)))
+}
+
 /// What the button on a card's face says.
 #[must_use]
 pub fn ask_action(kind: DecisionKind) -> &'static str {
@@ -253,11 +259,21 @@ pub fn price(micros: i64) -> String {
     format!("${}.{:02}", cents / 100, cents % 100)
 }
 
+/// A board's name, with its sign.
+#[must_use]
+pub fn board_name(board: &BoardSummary) -> String {
+    match board.icon.as_str() {
+        "" => board.name.clone(),
+        icon => format!("{icon} {}", board.name),
+    }
+}
+
 /// What was done again.
 #[must_use]
 pub fn redone(result: &UndoResult) -> String {
     match result.cards.as_slice() {
         [card] if result.removed.is_empty() => t::kanban_redone(&label(card.number)),
+        _ if !result.boards.is_empty() => t::kanban_redone(&board_names(result)),
         _ => t::kanban_redone_many(i64::try_from(result.cards.len() + result.removed.len()).unwrap_or(i64::MAX)),
     }
 }
@@ -269,12 +285,17 @@ pub fn person(name: &str) -> &str {
     if number.parse::<u32>().is_ok() { t::card_somebody() } else { name }
 }
 
-/// What was taken back.
+fn board_names(result: &UndoResult) -> String {
+    result.boards.iter().map(|board| board.name.as_str()).collect()
+}
+
+/// What was taken back. Writes to boards are taken back one by one.
 #[must_use]
 pub fn undone(undone: &UndoResult) -> String {
     let back = undone.cards.len() + undone.removed.len();
     match undone.cards.as_slice() {
         [card] if back == 1 => t::kanban_undone(&label(card.number)),
+        _ if !undone.boards.is_empty() => t::kanban_undone(&board_names(undone)),
         _ if undone.refused.is_empty() => t::kanban_undone_many(i64::try_from(back).unwrap_or(i64::MAX)),
         _ => t::kanban_undone_some(&back.to_string(), &undone.refused.len().to_string()),
     }

@@ -1,4 +1,4 @@
-//! What the palette finds.
+//! What the palette finds: pages and boards at once, cards of all boards when typing rests.
 use std::time::Duration;
 
 use leptos::html;
@@ -25,6 +25,10 @@ struct Hit {
     /// A card's number.
     mark: String,
     text: String,
+    /// A board's.
+    color: String,
+    /// The board of a card, where there are several.
+    place: String,
     /// The key that does the same.
     key: &'static str,
     action: Action,
@@ -36,16 +40,16 @@ enum Action {
     NewCard,
 }
 
+impl Hit {
+    fn of(icon: Icon, text: String, address: String) -> Self {
+        let (mark, color, place) = (String::new(), String::new(), String::new());
+        Self { icon, mark, text, color, place, key: "", action: Action::Go(address) }
+    }
+}
+
 fn pages() -> Vec<Hit> {
-    let page = |icon, text: &str, address: &str, key| Hit {
-        icon,
-        mark: String::new(),
-        text: text.to_owned(),
-        key,
-        action: Action::Go(address.to_owned()),
-    };
-    let new =
-        Hit { icon: Icon::Plus, mark: String::new(), text: t::shell_new().into(), key: "C", action: Action::NewCard };
+    let page = |icon, text: &str, address: &str, key| Hit { key, ..Hit::of(icon, text.to_owned(), address.to_owned()) };
+    let new = Hit { action: Action::NewCard, ..page(Icon::Plus, t::shell_new(), "", "C") };
     vec![
         page(Icon::Inbox, t::shell_inbox(), "/inbox", "G I"),
         page(Icon::Board, t::shell_board(), "/board", "G B"),
@@ -56,17 +60,24 @@ fn pages() -> Vec<Hit> {
 
 fn board_hit(board: &BoardSummary) -> Hit {
     let address = format!("/board/{}", board.slug);
-    Hit { icon: Icon::Board, mark: String::new(), text: board.name.clone(), key: "", action: Action::Go(address) }
+    Hit { color: board.color.clone(), ..Hit::of(Icon::Board, words::board_name(board), address) }
 }
 
-fn card_hit(card: &TaskCard) -> Hit {
+fn card_hit(card: &TaskCard, boards: &[BoardSummary]) -> Hit {
+    let board = boards.iter().find(|board| boards.len() > 1 && board.id == card.board_id);
+    let place = board.map(words::board_name).unwrap_or_default();
+    let address = format!("/card/{}", card.number);
     Hit {
-        icon: words::state_icon(card.state),
         mark: words::label(card.number),
-        text: card.title.clone(),
-        key: "",
-        action: Action::Go(format!("/card/{}", card.number)),
+        place,
+        ..Hit::of(words::state_icon(card.state), card.title.clone(), address)
     }
+}
+
+/// Whether cards are looked for: a letter alone is in every card, a digit alone is a card's number.
+fn is_enough(text: &str) -> bool {
+    let text = text.trim();
+    text.chars().count() >= MIN_LETTERS || text.parse::<u8>().is_ok()
 }
 
 /// The shortcut at the end of the row. Option names are read whole, so it is not part of the name.
@@ -84,6 +95,7 @@ pub(super) fn list(open: RwSignal<bool>, go: StoredValue<Go>, new_card: NewCard)
     let text = RwSignal::new(String::new());
     let (boards, cards) = (RwSignal::new(Vec::<BoardSummary>::new()), RwSignal::new(Vec::<TaskCard>::new()));
     let (chosen, searching) = (RwSignal::new(0_usize), RwSignal::new(false));
+    let (problem, tries) = (RwSignal::new(String::new()), RwSignal::new(0_u32));
     let wanted = rested(text, RESTS);
     spawn_local(async move {
         if let Ok(found) = read_boards().await {
@@ -92,17 +104,25 @@ pub(super) fn list(open: RwSignal<bool>, go: StoredValue<Go>, new_card: NewCard)
     });
     Effect::new(move |_| {
         let wanted = wanted.get();
-        if wanted.trim().chars().count() < MIN_LETTERS {
+        tries.track();
+        problem.set(String::new());
+        searching.set(is_enough(&wanted));
+        if !is_enough(&wanted) {
             cards.set(Vec::new());
             return;
         }
-        searching.set(true);
         spawn_local(async move {
-            // silent-ok: the frame says when the server is out of reach; pages and boards are found all the same.
-            let found = search_cards(wanted.clone(), None).await.unwrap_or_default();
-            if text.try_get_untracked().is_some_and(|now| now == wanted) {
-                searching.set(false);
-                cards.set(found);
+            let found = search_cards(wanted.clone(), None).await;
+            if text.try_get_untracked().is_none_or(|now| now != wanted) {
+                return; // other words are on their way, or the palette is closed
+            }
+            searching.set(false);
+            match found {
+                Ok(found) => cards.set(found),
+                Err(error) => {
+                    cards.set(Vec::new());
+                    problem.set(error.message);
+                }
             }
         });
     });
@@ -116,7 +136,7 @@ pub(super) fn list(open: RwSignal<bool>, go: StoredValue<Go>, new_card: NewCard)
         let mut hits: Vec<Hit> = pages().into_iter().filter(fits).collect();
         let open_boards = |board: &&BoardSummary| board.archived_at.is_none();
         hits.extend(boards.read().iter().filter(open_boards).map(board_hit).filter(fits).take(MAX_BOARDS));
-        hits.extend(cards.read().iter().take(MAX_CARDS).map(card_hit));
+        hits.extend(cards.read().iter().take(MAX_CARDS).map(|card| card_hit(card, &boards.read())));
         hits
     });
     let act = move |hit: Hit| match hit.action {
@@ -150,13 +170,29 @@ pub(super) fn list(open: RwSignal<bool>, go: StoredValue<Go>, new_card: NewCard)
                 on:click=move |_| act(taken.clone())>
                 {icon(hit.icon)}
                 <span class="card-number">{hit.mark}</span>
+                {(!hit.color.is_empty()).then(|| view! { <span class="board-dot" data-color=hit.color></span> })}
                 <span class="link-title">{hit.text}</span>
+                {(!hit.place.is_empty()).then(|| view! { <span class="palette-place">{hit.place}</span> })}
                 {keys_view(hit.key)}
             </li>
         }
         .into_any()
     };
-    let none = move || hits.read().is_empty() && !searching.get();
+    // What there is to say where cards would stand.
+    let said = move || {
+        let rests = *wanted.read() == *text.read();
+        if searching.get() || (is_enough(&text.read()) && !rests) {
+            t::palette_looking()
+        } else if !problem.read().is_empty() {
+            ""
+        } else if !text.read().is_empty() && !is_enough(&text.read()) {
+            t::palette_more_letters()
+        } else if hits.read().is_empty() {
+            t::palette_nothing()
+        } else {
+            ""
+        }
+    };
     let field = NodeRef::<html::Input>::new();
     Effect::new(move |_| {
         if let Some(field) = field.get() {
@@ -177,13 +213,18 @@ pub(super) fn list(open: RwSignal<bool>, go: StoredValue<Go>, new_card: NewCard)
                 aria-label=t::palette_title()
                 placeholder=t::palette_placeholder()
                 autocomplete="off"
+                enterkeyhint="go"
                 bind:value=text
                 on:keydown=keys
             />
             <ul id="palette-list" role="listbox" aria-label=t::palette_title() class="palette-list">
                 {move || hits.get().into_iter().enumerate().map(row).collect_view()}
             </ul>
-            <p class="hint" role="status" hidden=move || !none()>{t::palette_nothing()}</p>
+            <p class="hint" role="status" hidden=move || said().is_empty()>{said}</p>
+            <div class="palette-problem" hidden=move || problem.read().is_empty()>
+                <p role="alert">{move || problem.get()}</p>
+                <button type="button" class="btn btn-small" on:click=move |_| tries.update(|tries| *tries += 1)>{t::common_retry()}</button>
+            </div>
         </div>
     }
     .into_any()

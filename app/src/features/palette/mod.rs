@@ -1,5 +1,5 @@
-//! Finding anything by typing: pages, boards, cards. Opened by ⌘K from everywhere; the code is fetched when it first
-//! opens. Beside it the chords that lead to a page: G, then a letter.
+//! Finding anything by typing: pages, boards, cards. Opened by ⌘K from everywhere, and by hand from the inbox and the menu
+//! of boards; the code is fetched when it first opens. Beside it the chords that lead to a page: G, then a letter.
 mod list;
 
 use std::cell::Cell;
@@ -9,7 +9,7 @@ use leptos_router::NavigateOptions;
 use leptos_router::hooks::use_navigate;
 
 use crate::i18n::t;
-use crate::layout::NewCard;
+use crate::layout::{Finding, NewCard};
 use crate::ui::{Dialog, Drafts, Overlays, dom, later};
 
 /// The second key of a chord must follow within this.
@@ -26,12 +26,14 @@ pub(super) type Go = Box<dyn Fn(&str) + Send + Sync>;
 /// The palette and the chords, for as long as the app runs.
 #[component]
 pub fn Palette(
+    /// Whether it is open.
+    finding: Finding,
     /// Opens the dialog for a new card.
     new_card: NewCard,
     /// Pages before signing in have neither.
     bare: Memo<bool>,
 ) -> impl IntoView {
-    let open = RwSignal::new(false);
+    let open = finding.0;
     let navigate = use_navigate();
     let overlays = expect_context::<Overlays>();
     let drafts = expect_context::<Drafts>();

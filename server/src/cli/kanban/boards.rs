@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use agent_core::Core;
 use agent_core::kanban::{self, KanbanError};
 use clap::{Args, Subcommand};
-use protocol::{BoardSettings, BoardSummary};
+use protocol::{BoardSettings, BoardSummary, BoardWritten, UndoId};
 use serde::Serialize;
 
 use super::Cx;
 use super::edit::unknown;
+use super::write::undo_hint;
 use crate::cli::error::CliError;
 use crate::cli::moment::on_this_clock;
 use crate::cli::output::{Style, one_line};
@@ -175,31 +176,31 @@ pub(super) async fn run(cx: &Cx, verb: Option<BoardVerb>) -> Result<(), CliError
             create(cx, &slug, name, set, also_switch).await
         }
         Some(BoardVerb::Rename { slug, name }) => {
-            let board = change(cx, &slug, |settings| settings.name = name).await?;
-            told(cx, "Renamed ", &board)
+            let written = change(cx, &slug, |settings| settings.name = name).await?;
+            wrote(cx, "Renamed ", &written)
         }
         Some(BoardVerb::Set { slug, set }) => {
             if set.is_empty() {
                 return Err(CliError::Usage("say what to set; `hermes kanban boards set --help` lists it".into()));
             }
             let named = set.orchestrator.is_some();
-            let board = change(cx, &slug, |settings| set.apply(settings)).await?;
-            told(cx, "Changed ", &board)?;
-            if named { warn_unknown(cx, &board.slug).await } else { Ok(()) }
+            let written = change(cx, &slug, |settings| set.apply(settings)).await?;
+            wrote(cx, "Changed ", &written)?;
+            if named { warn_unknown(cx, &written.board.slug).await } else { Ok(()) }
         }
         Some(BoardVerb::SetDefaultWorkdir { slug, path }) => {
-            let board = change(cx, &slug, |settings| settings.default_dir = path).await?;
-            told(cx, "Changed ", &board)
+            let written = change(cx, &slug, |settings| settings.default_dir = path).await?;
+            wrote(cx, "Changed ", &written)
         }
         Some(BoardVerb::Archive { slug }) => {
             let actor = cx.caller.person("archive boards")?;
-            let board = kanban::archive_board(&cx.core, actor, &slug).await?;
-            told(cx, "Archived ", &board)
+            let written = kanban::archive_board(&cx.core, actor, &slug).await?;
+            wrote(cx, "Archived ", &written)
         }
         Some(BoardVerb::Restore { slug }) => {
             let actor = cx.caller.person("restore boards")?;
-            let board = kanban::restore_board(&cx.core, actor, &slug).await?;
-            told(cx, "Restored ", &board)
+            let written = kanban::restore_board(&cx.core, actor, &slug).await?;
+            wrote(cx, "Restored ", &written)
         }
     }
 }
@@ -210,6 +211,7 @@ struct Made<'a> {
     #[serde(flatten)]
     board: &'a BoardSummary,
     created: bool,
+    undo: Option<UndoId>,
 }
 
 async fn create(cx: &Cx, slug: &str, name: String, set: SetArgs, also_switch: bool) -> Result<(), CliError> {
@@ -221,15 +223,18 @@ async fn create(cx: &Cx, slug: &str, name: String, set: SetArgs, also_switch: bo
         }
         set.apply(settings);
     };
-    let (board, created) = kanban::ensure_board(&cx.core, actor, slug, change).await?;
+    let (BoardWritten { board, undo }, created) = kanban::ensure_board(&cx.core, actor, slug, change).await?;
     if also_switch {
         switch(cx, &board)?;
     }
     if cx.out.is_json() {
-        return cx.out.json(&Made { board: &board, created });
+        return cx.out.json(&Made { board: &board, created, undo });
     }
     let what = if created { "Created the board " } else { "There is the board already: " };
     told(cx, what, &board)?;
+    if let Some(undo) = undo {
+        undo_hint(cx, undo);
+    }
     if orchestrated { warn_unknown(cx, &board.slug).await } else { Ok(()) }
 }
 
@@ -245,7 +250,7 @@ async fn warn_unknown(cx: &Cx, slug: &str) -> Result<(), CliError> {
     Ok(())
 }
 
-async fn change(cx: &Cx, slug: &str, change: impl FnOnce(&mut BoardSettings)) -> Result<BoardSummary, CliError> {
+async fn change(cx: &Cx, slug: &str, change: impl FnOnce(&mut BoardSettings)) -> Result<BoardWritten, CliError> {
     let actor = cx.caller.person("change boards")?;
     let (board, mut settings) = kanban::board_settings(&cx.core, slug).await?;
     change(&mut settings);
@@ -268,6 +273,25 @@ fn told(cx: &Cx, what: &str, board: &BoardSummary) -> Result<(), CliError> {
         return cx.out.json(board);
     }
     cx.out.line(&format!("{what}{}  {}", board.slug, one_line(&board.name)))
+}
+
+/// A board that was changed, and what takes that back.
+#[derive(Debug, Serialize)]
+struct Changed<'a> {
+    #[serde(flatten)]
+    board: &'a BoardSummary,
+    undo: Option<UndoId>,
+}
+
+fn wrote(cx: &Cx, what: &str, written: &BoardWritten) -> Result<(), CliError> {
+    if cx.out.is_json() {
+        return cx.out.json(&Changed { board: &written.board, undo: written.undo });
+    }
+    told(cx, what, &written.board)?;
+    if let Some(undo) = written.undo {
+        undo_hint(cx, undo);
+    }
+    Ok(())
 }
 
 /// A board of a list, and whether it is used when none is named.

@@ -317,6 +317,9 @@ pub(super) async fn undo(cx: &Cx, id: UndoId) -> Result<(), CliError> {
     for gone in &undone.removed {
         cx.out.line(&format!("Took back the new card {gone}"))?;
     }
+    for board in &undone.boards {
+        cx.out.line(&format!("Took back the change of the board {}  {}", board.slug, one_line(&board.name)))?;
+    }
     for refused in &undone.refused {
         cx.out.hint(&refused.reason);
     }

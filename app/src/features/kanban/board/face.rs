@@ -92,8 +92,15 @@ fn content(board: Board, ui: BoardUi, card: &TaskCard) -> AnyView {
             </button>
         </div>
         <a class="card-title" href=format!("/card/{}", card.number) draggable="false">{card.title.clone()}</a>
-        {card.ask.as_ref().map(|ask| view! {
-            <p class="card-ask"><span class="card-ask-who">{t::kanban_needs_you()}": "</span>{ask.ask.clone()}</p>
+        {card.ask.as_ref().map(|ask| {
+            let until = ask.snoozed_until;
+            let who = move || match until {
+                None => t::kanban_needs_you().to_owned(),
+                Some(until) => words::snoozed(until, board.now.get()),
+            };
+            view! {
+                <p class="card-ask" class:is-snoozed=until.is_some()><span class="card-ask-who">{who}": "</span>{ask.ask.clone()}</p>
+            }
         })}
         {labels(board, card)}
         {foot(card)}
@@ -117,6 +124,7 @@ fn pill(ui: BoardUi, card: &TaskCard, label: &str) -> AnyView {
             }
         >
             {icon(words::state_icon(state))}
+            <span class="card-state-word">{words::state_name(state)}</span>
         </button>
     }
     .into_any()

@@ -20,10 +20,11 @@ const TYPED: Duration = Duration::from_millis(250);
 pub fn head(board: Board, ui: BoardUi) -> AnyView {
     let name = move || {
         board.around.track();
-        board.summary.with_value(|summary| match summary.icon.as_str() {
-            "" => summary.name.clone(),
-            icon => format!("{icon} {}", summary.name),
-        })
+        board.summary.with_value(words::board_name)
+    };
+    let color = move || {
+        board.around.track();
+        board.summary.with_value(|summary| summary.color.clone())
     };
     let filters = Memo::new(move |_| board.view.with(filter_count));
     // Its code is fetched, which the server does not wait for.
@@ -34,6 +35,7 @@ pub fn head(board: Board, ui: BoardUi) -> AnyView {
             <h1 class="board-title">
                 <button type="button" class="board-switch" data-boards="" aria-haspopup="menu"
                     on:click=move |_| ui.open_menu(MenuFor::Boards, "[data-boards]".into())>
+                    <span class="board-dot" data-color=color></span>
                     <span class="board-name">{name}</span>
                     <span class="board-down">{icon(Icon::Chevron)}</span>
                 </button>

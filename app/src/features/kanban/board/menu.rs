@@ -85,7 +85,7 @@ fn item(
     key: &'static str,
     action: impl Fn() + Send + Sync + 'static,
 ) -> MenuItem {
-    MenuItem { label: label.into(), icon, key, action: Callback::new(move |()| action()) }
+    MenuItem { label: label.into(), icon, key, color: String::new(), action: Callback::new(move |()| action()) }
 }
 
 /// The columns that at least one of the cards may go to; what the others say is told after.
@@ -181,11 +181,12 @@ fn boards(board: Board, ui: BoardUi) -> Vec<MenuItem> {
         .into_iter()
         .map(|other| {
             let sign = if other.id == here { Icon::Check } else { Icon::Board };
-            let name = if other.icon.is_empty() { other.name } else { format!("{} {}", other.icon, other.name) };
+            let name = words::board_name(&other);
             let slug = other.slug;
-            item(name, sign, "", move || ui.open_board(&slug))
+            MenuItem { color: other.color, ..item(name, sign, "", move || ui.open_board(&slug)) }
         })
         .collect();
+    items.push(item(t::palette_all_boards(), Icon::Search, "", move || ui.finding.0.set(true)));
     items.push(item(t::kanban_new_swarm(), Icon::Agent, "", move || ui.open_form(Form::Swarm)));
     items.push(item(t::kanban_new_board(), Icon::Plus, "", move || ui.open_form(Form::NewBoard)));
     items.push(item(t::kanban_board_settings(), Icon::Settings, "", move || ui.open_form(Form::BoardSettings)));

@@ -30,7 +30,7 @@ use super::extra::{Extra, extra};
 use super::server_fns::{LEFT_BOARD, read_board};
 use super::{EditDialog, NewCardDefaults, words};
 use crate::i18n::t;
-use crate::layout::{LastBoard, NewCard};
+use crate::layout::{Finding, LastBoard, NewCard};
 use crate::live::{Connection, Live, Watch};
 use crate::outbox::Outbox;
 use crate::ui::{
@@ -76,6 +76,7 @@ pub struct BoardUi {
     root: NodeRef<html::Div>,
     folded: Folded,
     new_card: NewCard,
+    finding: Finding,
     overlays: Overlays,
     go: StoredValue<Go>,
 }
@@ -118,6 +119,7 @@ impl BoardUi {
             root: NodeRef::new(),
             folded: Folded::of(board),
             new_card: expect_context::<NewCard>(),
+            finding: expect_context::<Finding>(),
             overlays: expect_context::<Overlays>(),
             go: StoredValue::new(go),
         }

@@ -223,12 +223,16 @@ impl Board {
     }
 
     /// Takes over what taking back led to.
-    fn accept_undone(self, undone: &UndoResult) {
+    pub(super) fn accept_undone(self, undone: &UndoResult) {
         for card in &undone.cards {
             self.accept(card.clone());
         }
         for id in &undone.removed {
             self.remove(*id);
+        }
+        // What is set on a board, its views and the list of boards come with the page.
+        if !undone.boards.is_empty() {
+            self.reload(self.seq.get_value());
         }
     }
 }

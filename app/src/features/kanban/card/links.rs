@@ -1,7 +1,7 @@
 //! What the card waits for and what waits for it: chips to follow, add and remove, and a map of what is around.
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use protocol::{BoardId, CardId, CardLink, CardRef, LinkWritten, TaskCard};
+use protocol::{CardId, CardLink, CardRef, LinkWritten, TaskCard};
 
 use super::model::CardPage;
 use crate::error::ApiError;
@@ -38,7 +38,7 @@ const FEW_LINKS: usize = 10;
 pub fn dependencies(page: CardPage) -> AnyView {
     let adding = page.linking;
     let toasts = expect_context::<Toasts>();
-    let (own, board) = page.detail.with_untracked(|detail| (detail.card.id, detail.board.id));
+    let (own, board) = page.detail.with_untracked(|detail| (detail.card.id, detail.board.slug.clone()));
     let parents = Memo::new(move |_| page.detail.with(|detail| detail.parents.clone()));
     let children = Memo::new(move |_| page.detail.with(|detail| detail.children.clone()));
     // Only the first are listed; the card knows how many there are.
@@ -69,7 +69,7 @@ pub fn dependencies(page: CardPage) -> AnyView {
             {group(page, t::card_needed_by(), Side::After, children, counted)}
             <Show when=move || in_browser.get() && any.get()>{later(extra(Extra::Map(own, changed)))}</Show>
         </section>
-        <Dialog open=adding title=t::links_add_title().to_owned()>{later(extra(Extra::Picker(own, board, linked, toasts)))}</Dialog>
+        <Dialog open=adding title=t::links_add_title().to_owned()>{later(extra(Extra::Picker(own, board.clone(), linked, toasts)))}</Dialog>
     }
     .into_any()
 }
@@ -157,8 +157,8 @@ fn written(answer: Result<LinkWritten, ApiError>, text: String, toasts: Toasts) 
     }
 }
 
-/// Which card, and on which side.
-pub fn picker(own: CardId, board: BoardId, linked: Callback<()>, toasts: Toasts) -> AnyView {
+/// Which card of the board of that slug, and on which side.
+pub fn picker(own: CardId, board: String, linked: Callback<()>, toasts: Toasts) -> AnyView {
     let side = RwSignal::new(Side::Before);
     let problem = RwSignal::new(String::new());
     let choice = move |which: Side, name: &'static str| {

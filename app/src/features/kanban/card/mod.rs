@@ -173,7 +173,8 @@ fn CardHead(page: CardPage, editing: RwSignal<bool>) -> impl IntoView {
     let items = Callback::new(move |()| {
         let mut items = steps(page, state.get_untracked());
         items.extend(targets(page));
-        let item = |label: &str, icon, action| MenuItem { label: label.into(), icon, key: "", action };
+        let item =
+            |label: &str, icon, action| MenuItem { label: label.into(), icon, key: "", color: String::new(), action };
         items.push(item(t::kanban_depends(), Icon::Link, Callback::new(move |()| page.linking.set(true))));
         items.push(item(t::kanban_delete(), Icon::Trash, Callback::new(move |()| page.delete(leave))));
         items
@@ -219,6 +220,7 @@ fn targets(page: CardPage) -> Vec<MenuItem> {
         },
         icon: words::state_icon(to),
         key: "",
+        color: String::new(),
         action: Callback::new(move |()| page.move_to(to)),
     };
     CardState::ALL.iter().copied().filter(|to| card.may_go_to(*to)).map(item).collect()
@@ -230,6 +232,7 @@ fn steps(page: CardPage, state: CardState) -> Vec<MenuItem> {
         label: step.name().into(),
         icon: step.icon(),
         key: "",
+        color: String::new(),
         action: Callback::new(move |()| page.recover.start(step)),
     };
     let rests = page.detail.with_untracked(|detail| Step::rests(detail.card.wait.as_ref()));

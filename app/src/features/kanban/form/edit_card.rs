@@ -67,7 +67,7 @@ fn EditForm(
             <TextField label=t::kanban_title() value=title error=problem.at(CardField::Title) autofocus=true />
             <TextArea label=t::kanban_body() value=body rows=8 error=problem.at(CardField::Body) />
             <div class="field-pair">
-                <AssigneeField value=assignee />
+                <AssigneeField value=assignee problem />
                 <PriorityField value=priority />
             </div>
             {more.labels(problem)}

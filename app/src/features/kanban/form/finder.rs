@@ -2,10 +2,10 @@
 use std::time::Duration;
 
 use leptos::prelude::*;
-use protocol::{BoardId, CardId, TaskCard};
+use protocol::{CardId, TaskCard};
 
 use crate::error::ApiError;
-use crate::features::kanban::server_fns::{search_board, search_cards};
+use crate::features::kanban::server_fns::search_cards;
 use crate::features::kanban::words;
 use crate::i18n::t;
 use crate::ui::time::rested;
@@ -19,22 +19,21 @@ const SHOWN: usize = 8;
 /// Among which cards is looked.
 #[derive(Debug, Clone)]
 pub(crate) enum Among {
-    /// Those of the board without the card itself.
-    Others(BoardId, CardId),
+    /// Those of the board of that slug without the card itself.
+    Others(String, CardId),
     /// All of the board of that slug; the field is one of a form.
     Board(String),
 }
 
 impl Among {
     async fn search(self, words: String) -> Result<Vec<TaskCard>, ApiError> {
-        match self {
-            Self::Others(board, own) => {
-                let mut cards = search_cards(words, Some(board)).await?;
-                cards.retain(|card| card.id != own);
-                Ok(cards)
-            }
-            Self::Board(slug) => search_board(slug, words).await,
-        }
+        let (slug, own) = match self {
+            Self::Others(slug, own) => (slug, Some(own)),
+            Self::Board(slug) => (slug, None),
+        };
+        let mut cards = search_cards(words, Some(slug)).await?;
+        cards.retain(|card| Some(card.id) != own);
+        Ok(cards)
     }
 }
 

@@ -10,7 +10,9 @@ mod waits;
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use protocol::{CardDetail, CardId, ExecutorKind, ProfileSummary, TaskCard};
+use protocol::{CardDetail, CardField, CardId, ExecutorKind, ProfileSummary, TaskCard};
+
+use problem::Problem;
 
 use super::server_fns::{read_profiles, undo_write};
 use super::words;
@@ -80,17 +82,22 @@ pub(crate) fn undo_later(toasts: Toasts, undo: protocol::UndoId) -> Callback<()>
 
 /// Who works on it.
 #[component]
-fn AssigneeField(value: RwSignal<String>) -> impl IntoView {
+fn AssigneeField(value: RwSignal<String>, problem: Problem) -> impl IntoView {
     let profiles = LocalResource::new(read_profiles);
+    let error = problem.at(CardField::Assignee);
     view! {
-        <Suspense fallback=move || assignee_select(value, Vec::new())>
-            {move || Suspend::new(async move { assignee_select(value, profiles.await.unwrap_or_default()) })}
+        <Suspense fallback=move || assignee_select(value, Vec::new(), error)>
+            {move || Suspend::new(async move { assignee_select(value, profiles.await.unwrap_or_default(), error) })}
         </Suspense>
     }
 }
 
 /// The profiles to choose from.
-pub(crate) fn assignee_select(value: RwSignal<String>, profiles: Vec<ProfileSummary>) -> AnyView {
+pub(crate) fn assignee_select(
+    value: RwSignal<String>,
+    profiles: Vec<ProfileSummary>,
+    error: Signal<String>,
+) -> AnyView {
     let mut options = vec![(String::new(), t::kanban_unassigned().to_owned())];
     options.extend(profiles.into_iter().map(|profile| {
         let executor = match profile.executor {
@@ -103,7 +110,7 @@ pub(crate) fn assignee_select(value: RwSignal<String>, profiles: Vec<ProfileSumm
     if !options.iter().any(|(key, _)| *key == chosen) {
         options.push((chosen.clone(), chosen));
     }
-    view! { <SelectField label=t::kanban_assignee() value options /> }.into_any()
+    view! { <SelectField label=t::kanban_assignee() value options error /> }.into_any()
 }
 
 /// How important it is.

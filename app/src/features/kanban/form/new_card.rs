@@ -1,14 +1,14 @@
 //! A new card.
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use protocol::{BoardId, CardField, CardTemplate, CreateCardParams};
+use protocol::{CardField, CardTemplate, CreateCardParams, UndoId};
 
 use super::draft::Draft;
 use super::more::More;
 use super::problem::Problem;
 use super::waits::Waits;
 use super::{AssigneeField, NewCardDefaults, PriorityField, undo_later};
-use crate::features::kanban::server_fns::{CreateCard, delete_template, read_templates, save_template};
+use crate::features::kanban::server_fns::{CreateCard, delete_template, read_templates, undo_write};
 use crate::features::kanban::words;
 use crate::i18n::t;
 use crate::layout::NewCard;
@@ -125,7 +125,7 @@ pub(super) fn form(new_card: NewCard) -> AnyView {
             <TextField label=t::kanban_title() value=title placeholder=t::kanban_title_placeholder() error=problem.at(CardField::Title) autofocus=true />
             <TextArea label=t::kanban_body() value=body placeholder=t::kanban_body_placeholder() error=problem.at(CardField::Body) />
             <div class="field-pair">
-                <AssigneeField value=assignee />
+                <AssigneeField value=assignee problem />
                 <PriorityField value=priority />
             </div>
             <SelectField label=t::kanban_start() value=start options=starts />
@@ -146,8 +146,8 @@ fn new_key() -> String {
     format!("web-{:x}-{random:x}", crate::ui::dom::now_ms())
 }
 
-/// A template that was deleted, and its board.
-type Gone = (BoardId, CardTemplate);
+/// The name of a template that was deleted, and what has it back.
+type Gone = (String, Option<UndoId>);
 
 /// What the card can start from, when the board has any templates.
 fn templates(
@@ -201,8 +201,8 @@ fn templates(
 fn forget(template: CardTemplate, board: String, gone: RwSignal<Option<Gone>>, problem: RwSignal<String>) {
     spawn_local(async move {
         match delete_template(board, template.id).await {
-            Ok(board) => {
-                gone.try_set(Some((board, template)));
+            Ok(deleted) => {
+                gone.try_set(Some((template.name, deleted.undo)));
             }
             Err(error) => {
                 problem.try_set(error.message);
@@ -211,10 +211,10 @@ fn forget(template: CardTemplate, board: String, gone: RwSignal<Option<Gone>>, p
     });
 }
 
-/// Saves a template that was deleted as it was.
-fn have_again((board, template): Gone, gone: RwSignal<Option<Gone>>, problem: RwSignal<String>) {
+/// Takes the deletion of a template back.
+fn have_again(undo: UndoId, gone: RwSignal<Option<Gone>>, problem: RwSignal<String>) {
     spawn_local(async move {
-        match save_template(board, template.name, template.params).await {
+        match undo_write(undo).await {
             Ok(_) => {
                 gone.try_set(None);
             }
@@ -227,13 +227,13 @@ fn have_again((board, template): Gone, gone: RwSignal<Option<Gone>>, problem: Rw
 
 fn gone_notice(gone: RwSignal<Option<Gone>>, problem: RwSignal<String>) -> AnyView {
     let note = move || {
-        gone.get().map(|deleted| {
-            let text = t::kanban_template_deleted(&deleted.1.name);
+        gone.get().map(|(name, undo)| {
             view! {
                 <p class="draft-note">
-                    <span>{text}</span>
-                    <button type="button" class="btn btn-quiet btn-small"
-                        on:click=move |_| have_again(deleted.clone(), gone, problem)>{t::common_undo()}</button>
+                    <span>{t::kanban_template_deleted(&name)}</span>
+                    {undo.map(|undo| view! {
+                        <button type="button" class="btn btn-quiet btn-small" on:click=move |_| have_again(undo, gone, problem)>{t::common_undo()}</button>
+                    })}
                 </p>
             }
         })

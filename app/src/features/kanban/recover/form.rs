@@ -2,7 +2,8 @@
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use protocol::{
-    CardDetail, CardId, CardRef, CardState, CardWritten, EditCardParams, ErrorCode, RetryCardParams, TaskCard,
+    CardDetail, CardField, CardId, CardRef, CardState, CardWritten, EditCardParams, ErrorCode, RetryCardParams,
+    TaskCard,
 };
 
 use super::Step;
@@ -104,7 +105,7 @@ fn form(detail: CardDetail, step: Step, done: Callback<TaskCard>, toasts: Toasts
         before: StoredValue::new(detail.clone()),
     };
     let (busy, problem) = (RwSignal::new(false), RwSignal::new(String::new()));
-    let unsaid = RwSignal::new(String::new());
+    let (unsaid, wrong_assignee) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
     expect_context::<Drafts>().hold(Signal::derive(move || !fields.said.read().trim().is_empty()));
     let submit = move || {
         let says_nothing = step == Step::Block && fields.said.read_untracked().trim().is_empty();
@@ -113,6 +114,8 @@ fn form(detail: CardDetail, step: Step, done: Callback<TaskCard>, toasts: Toasts
             return;
         }
         busy.set(true);
+        wrong_assignee.set(String::new());
+        problem.set(String::new());
         spawn_local(async move {
             let answer = fields.send().await;
             busy.try_set(false);
@@ -126,7 +129,8 @@ fn form(detail: CardDetail, step: Step, done: Callback<TaskCard>, toasts: Toasts
                     }
                 }
                 Err(error) => {
-                    problem.try_set(error.message);
+                    let said = if error.field == Some(CardField::Assignee) { wrong_assignee } else { problem };
+                    said.try_set(error.message);
                 }
             }
         });
@@ -137,7 +141,7 @@ fn form(detail: CardDetail, step: Step, done: Callback<TaskCard>, toasts: Toasts
         Signal::derive(move || matches!(step, Step::Reassign | Step::RetryAs) && *fields.assignee.read() == before)
     };
     let who = matches!(step, Step::Retry | Step::Reassign | Step::RetryAs)
-        .then(|| assignee_select(fields.assignee, detail.profiles.clone()));
+        .then(|| assignee_select(fields.assignee, detail.profiles.clone(), wrong_assignee.into()));
     let which = matches!(step, Step::Retry | Step::Model | Step::RetryWith).then(|| model_field(fields.model, &detail));
     let what = match step {
         Step::Retry | Step::RetryAs | Step::RetryWith => view! { <TextArea label=t::recover_comment() value=fields.said placeholder=t::recover_comment_placeholder() rows=3 /> }.into_any(),

@@ -1,15 +1,18 @@
 //! Dialogs about boards: a new one, what is set on one, and those that were put away.
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use protocol::BoardSettings;
+use leptos_router::NavigateOptions;
+use leptos_router::hooks::use_navigate;
+use protocol::{BOARD_COLORS, BoardSettings, UndoId};
 
 use crate::features::kanban::board::BoardUi;
 use crate::features::kanban::board::model::Board;
 use crate::features::kanban::server_fns::{
-    archive_board, create_board, edit_board, read_board_settings, read_boards, restore_board,
+    archive_board, create_board, edit_board, read_board_settings, read_boards, restore_board, undo_write,
 };
+use crate::features::kanban::words;
 use crate::i18n::t;
-use crate::ui::{Button, ButtonKind, CheckField, ErrorState, TextArea, TextField, Toasts, skeleton_rows};
+use crate::ui::{Button, ButtonKind, CheckField, ErrorState, SelectField, TextArea, TextField, Toasts, skeleton_rows};
 
 /// A board's short name as people would make it from its name.
 fn slug_of(name: &str) -> String {
@@ -92,6 +95,19 @@ pub(super) fn settings(board: Board, ui: BoardUi) -> AnyView {
         .into_any()
 }
 
+fn color_name(color: &str) -> &str {
+    match color {
+        "blue" => t::kanban_color_blue(),
+        "green" => t::kanban_color_green(),
+        "amber" => t::kanban_color_amber(),
+        "red" => t::kanban_color_red(),
+        "violet" => t::kanban_color_violet(),
+        "teal" => t::kanban_color_teal(),
+        "gray" => t::kanban_color_gray(),
+        other => other,
+    }
+}
+
 fn settings_form(board: Board, ui: BoardUi, old: BoardSettings) -> AnyView {
     let toasts = expect_context::<Toasts>();
     let summary = board.summary.get_value();
@@ -104,7 +120,12 @@ fn settings_form(board: Board, ui: BoardUi, old: BoardSettings) -> AnyView {
     let (slots, review, blocked) = (text_of(old.slots), text_of(old.review_limit), text_of(old.blocked_limit));
     let auto = RwSignal::new(old.auto_decompose);
     let (problem, busy) = (RwSignal::new(String::new()), RwSignal::new(false));
-    let color = old.color.clone();
+    let color = RwSignal::new(old.color.clone());
+    let mut colors = vec![(String::new(), t::kanban_color_none().to_owned())];
+    colors.extend(BOARD_COLORS.iter().map(|color| ((*color).to_owned(), color_name(color).to_owned())));
+    if !colors.iter().any(|(color, _)| *color == old.color) {
+        colors.push((old.color.clone(), old.color.clone()));
+    }
     let submit = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         let mut numbers = [None; 3];
@@ -132,7 +153,7 @@ fn settings_form(board: Board, ui: BoardUi, old: BoardSettings) -> AnyView {
             name: name.get_untracked(),
             description: description.get_untracked(),
             icon: icon.get_untracked(),
-            color: color.clone(),
+            color: color.get_untracked(),
             default_dir: some(dir),
             slots,
             review_limit,
@@ -145,11 +166,16 @@ fn settings_form(board: Board, ui: BoardUi, old: BoardSettings) -> AnyView {
             let answer = edit_board(summary.id, settings).await;
             busy.try_set(false);
             match answer {
-                Ok(fresh) => {
-                    board.summary.try_set_value(fresh);
+                Ok(written) => {
+                    board.summary.try_set_value(written.board);
                     ui.form_open.try_set(false);
-                    toasts.say(t::kanban_board_saved());
-                    board.reload(0);
+                    match written.undo {
+                        Some(undo) => board.offer_undo(t::kanban_board_saved().to_owned(), undo),
+                        None => toasts.say(t::kanban_board_saved()),
+                    }
+                    if !board.is_gone() {
+                        board.reload(0);
+                    }
                 }
                 Err(error) => {
                     problem.try_set(error.message);
@@ -158,13 +184,16 @@ fn settings_form(board: Board, ui: BoardUi, old: BoardSettings) -> AnyView {
         });
     };
     let slug = summary.slug.clone();
+    let navigate = use_navigate();
     let put_away = move || {
-        let slug = slug.clone();
+        let (slug, navigate) = (slug.clone(), navigate.clone());
         spawn_local(async move {
             match archive_board(slug).await {
                 Ok(gone) => {
-                    toasts.say(t::kanban_board_archived(&gone.name));
                     ui.open_board("default");
+                    let back_to = format!("/board/{}", gone.board.slug);
+                    let go = move || navigate(&back_to, NavigateOptions::default());
+                    say_moved(toasts, t::kanban_board_archived(&gone.board.name), gone.undo, go);
                 }
                 Err(error) => {
                     problem.try_set(error.message);
@@ -179,6 +208,7 @@ fn settings_form(board: Board, ui: BoardUi, old: BoardSettings) -> AnyView {
                 <TextField label=t::kanban_board_name() value=name />
                 <TextField label=t::kanban_board_icon() value=icon />
             </div>
+            <SelectField label=t::kanban_board_color() value=color options=colors />
             <TextArea label=t::kanban_board_description() value=description rows=2 />
             <TextField label=t::kanban_board_dir() value=dir placeholder="/home/you/project" hint=t::kanban_board_dir_hint() />
             <div class="field-pair">
@@ -202,11 +232,36 @@ fn settings_form(board: Board, ui: BoardUi, old: BoardSettings) -> AnyView {
     .into_any()
 }
 
+/// Says that a board was put away or brought back, and offers to take it back. `go` leads to where one sees that it was:
+/// what was on screen belongs to the board that is gone.
+fn say_moved(toasts: Toasts, text: String, undo: Option<UndoId>, go: impl Fn() + Clone + Send + Sync + 'static) {
+    let Some(undo) = undo else { return toasts.say(text) };
+    let take_back = Callback::new(move |()| {
+        let go = go.clone();
+        spawn_local(async move {
+            match undo_write(undo).await {
+                Ok(undone) => {
+                    toasts.say(words::undone(&undone));
+                    // Nobody is led away from a page they have gone to meanwhile.
+                    if window().location().pathname().is_ok_and(|path| path.starts_with("/board")) {
+                        go();
+                    }
+                }
+                Err(error) => toasts.fail(error.message),
+            }
+        });
+    });
+    toasts.undoable(text, take_back);
+}
+
 /// Boards that were put away, each with a way back.
-pub(super) fn archived(ui: BoardUi) -> AnyView {
+pub(super) fn archived(board: Board, ui: BoardUi) -> AnyView {
+    let here = board.summary.with_value(|summary| format!("/board/{}", summary.slug));
+    let navigate = use_navigate();
+    let go = StoredValue::new(move || navigate(&here, NavigateOptions::default()));
     let boards = LocalResource::new(read_boards);
     let retry = Callback::new(move |()| boards.refetch());
-    let toasts = expect_context::<Toasts>();
+    let (toasts, problem) = (expect_context::<Toasts>(), RwSignal::new(String::new()));
     let list = move || {
         Suspend::new(async move {
             let boards = match boards.await {
@@ -218,25 +273,36 @@ pub(super) fn archived(ui: BoardUi) -> AnyView {
                 return view! { <p class="hint">{t::kanban_no_archived_boards()}</p> }.into_any();
             }
             let row = move |board: protocol::BoardSummary| {
+                let name = words::board_name(&board);
                 let slug = StoredValue::new(board.slug);
                 let restore = Callback::new(move |()| {
                     spawn_local(async move {
                         match restore_board(slug.get_value()).await {
-                            Ok(board) => {
-                                ui.open_board(&board.slug);
+                            Ok(back) => {
+                                let go = go.try_get_value();
+                                ui.open_board(&back.board.slug);
+                                if let Some(go) = go {
+                                    say_moved(toasts, t::kanban_board_restored(&back.board.name), back.undo, go);
+                                }
                             }
-                            Err(error) => toasts.fail(error.message),
+                            Err(error) => {
+                                problem.try_set(error.message);
+                            }
                         }
                     });
                 });
                 view! {
                     <li class="link-row">
-                        <span class="link-title">{board.name}</span>
+                        <span class="link-title"><span class="board-dot" data-color=board.color></span>{name}</span>
                         <Button kind=ButtonKind::Quiet on_press=restore>{t::kanban_restore()}</Button>
                     </li>
                 }
             };
-            view! { <ul class="link-list">{gone.into_iter().map(row).collect_view()}</ul> }.into_any()
+            view! {
+                <ul class="link-list">{gone.into_iter().map(row).collect_view()}</ul>
+                <p class="field-error" role="alert">{move || problem.get()}</p>
+            }
+            .into_any()
         })
     };
     view! { <div class="dialog-body"><Suspense fallback=move || skeleton_rows(2)>{list}</Suspense></div> }.into_any()
@@ -249,7 +315,14 @@ pub fn archived_notice(board: Board) -> AnyView {
         let slug = board.summary.with_value(|summary| summary.slug.clone());
         spawn_local(async move {
             match restore_board(slug).await {
-                Ok(_) => board.reload(board.seq.get_value()),
+                Ok(back) => {
+                    if let Some(undo) = back.undo {
+                        board.offer_undo(t::kanban_board_restored(&back.board.name), undo);
+                    }
+                    if !board.is_gone() {
+                        board.reload(board.seq.get_value());
+                    }
+                }
                 Err(error) => toasts.fail(error.message),
             }
         });

@@ -155,7 +155,7 @@ fn links(board: Board, ui: BoardUi, detail: CardDetail, changed: Callback<()>) -
     view! {
         <Show when=move || none><p class="hint">{t::kanban_waits_for_nothing()}</p></Show>
         <ul class="link-list">{detail.parents.into_iter().map(row).collect_view()}</ul>
-        {finder(t::kanban_add_dependency(), Among::Others(detail.card.board_id, id), Callback::new(add), problem.into())}
+        {finder(t::kanban_add_dependency(), Among::Others(detail.board.slug, id), Callback::new(add), problem.into())}
         <div class="dialog-foot btn-row">
             <Button kind=ButtonKind::Quiet on_press=Callback::new(move |()| ui.form_open.set(false))>{t::common_close()}</Button>
         </div>
@@ -179,9 +179,13 @@ pub(super) fn save_as_template(board: Board, ui: BoardUi, card: CardId) -> AnyVi
             };
             busy.try_set(false);
             match saved {
-                Ok(template) => {
+                Ok(saved) => {
                     ui.form_open.try_set(false);
-                    toasts.say(t::kanban_template_saved(&template.name));
+                    let text = t::kanban_template_saved(&saved.template.name);
+                    match saved.undo {
+                        Some(undo) => board.offer_undo(text, undo),
+                        None => toasts.say(text),
+                    }
                 }
                 Err(error) => {
                     problem.try_set(error.message);

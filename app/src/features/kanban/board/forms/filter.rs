@@ -1,11 +1,11 @@
 //! What of the board is shown: filter, order, lanes, density; and giving that a name.
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use protocol::{BoardView, CardSort, LaneBy, WaitKind};
+use protocol::{BoardView, CardSort, LaneBy, UndoId, WaitKind};
 
 use crate::features::kanban::board::BoardUi;
 use crate::features::kanban::board::model::Board;
-use crate::features::kanban::server_fns::{delete_view, save_view};
+use crate::features::kanban::server_fns::{delete_view, save_view, undo_write};
 use crate::features::kanban::words;
 use crate::i18n::t;
 use crate::ui::{Button, ButtonKind, CheckField, Icon, SelectField, TextField, icon};
@@ -124,6 +124,7 @@ fn display(board: Board, ui: BoardUi) -> AnyView {
 /// Giving the view a name, and the views that have one.
 fn save(board: Board, ui: BoardUi) -> AnyView {
     let (name, problem, busy) = (RwSignal::new(String::new()), RwSignal::new(String::new()), RwSignal::new(false));
+    let deleted = RwSignal::new(None::<(String, UndoId)>);
     let id = board.summary.with_value(|summary| summary.id);
     let submit = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
@@ -134,11 +135,15 @@ fn save(board: Board, ui: BoardUi) -> AnyView {
             busy.try_set(false);
             match answer {
                 Ok(saved) => {
+                    let text = t::kanban_view_saved(&saved.view.name);
                     board.around.try_update(|around| {
-                        around.views.retain(|other| other.name != saved.name);
-                        around.views.push(saved);
+                        around.views.retain(|other| other.name != saved.view.name);
+                        around.views.push(saved.view);
                     });
                     ui.form_open.try_set(false);
+                    if let Some(undo) = saved.undo {
+                        board.offer_undo(text, undo);
+                    }
                 }
                 Err(error) => {
                     problem.try_set(error.message);
@@ -148,13 +153,16 @@ fn save(board: Board, ui: BoardUi) -> AnyView {
     };
     let remove = move |view: protocol::SavedView| {
         let label = t::kanban_delete_view(&view.name);
+        let called = view.name.clone();
         view! {
             <button type="button" class="filter-chip" aria-label=label on:click=move |_| {
-                let gone = view.id;
+                let (gone, name) = (view.id, called.clone());
                 spawn_local(async move {
                     match delete_view(id, gone).await {
-                        Ok(()) => {
+                        Ok(answer) => {
                             board.around.try_update(|around| around.views.retain(|other| other.id != gone));
+                            deleted.try_set(answer.undo.map(|undo| (name, undo)));
+                            problem.try_set(String::new());
                         }
                         Err(error) => {
                             problem.try_set(error.message);
@@ -173,6 +181,37 @@ fn save(board: Board, ui: BoardUi) -> AnyView {
         <div class="choices" hidden=move || board.around.with(|around| around.views.is_empty())>
             <For each=move || board.around.with(|around| around.views.clone()) key=|view| view.id children=remove />
         </div>
+        {gone_notice(board, deleted, problem)}
     }
     .into_any()
+}
+
+/// The way back to a view that was deleted stands in the dialog, which covers messages.
+fn gone_notice(board: Board, deleted: RwSignal<Option<(String, UndoId)>>, problem: RwSignal<String>) -> AnyView {
+    let have_again = move |undo: UndoId| {
+        spawn_local(async move {
+            match undo_write(undo).await {
+                Ok(undone) => {
+                    deleted.try_set(None);
+                    if !board.is_gone() {
+                        board.accept_undone(&undone);
+                    }
+                }
+                Err(error) => {
+                    problem.try_set(error.message);
+                }
+            }
+        });
+    };
+    let note = move || {
+        deleted.get().map(|(name, undo)| {
+            view! {
+                <p class="draft-note">
+                    <span>{t::kanban_view_deleted(&name)}</span>
+                    <button type="button" class="btn btn-quiet btn-small" on:click=move |_| have_again(undo)>{t::common_undo()}</button>
+                </p>
+            }
+        })
+    };
+    view! { <div role="status">{note}</div> }.into_any()
 }

@@ -95,7 +95,7 @@ fn form_view(board: Board, ui: BoardUi, form: Form) -> AnyView {
         Form::NewBoard => boards::new_board(ui),
         Form::BoardSettings => boards::settings(board, ui),
         Form::DeletedCards => deleted::list(board, ui),
-        Form::ArchivedBoards => boards::archived(ui),
+        Form::ArchivedBoards => boards::archived(board, ui),
         Form::Swarm => later(swarm::form(board, ui)),
         Form::Keys => view! { <div class="dialog-body">{keys::list()}</div> }.into_any(),
         Form::Attention => super::attention::list(board, ui),

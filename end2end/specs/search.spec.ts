@@ -1,0 +1,63 @@
+//! Finding cards of every board with a finger: no shortcut and no board is needed for it.
+
+import { type Page } from '@playwright/test';
+import { expect, test } from '../fixtures.ts';
+import { accessible, visit } from '../helpers.ts';
+
+test.use({ worldName: 'quiet' });
+
+const unique = (text: string) => `${text} ${Date.now()}`;
+
+const palette = (page: Page) => page.getByRole('dialog', { name: 'Find anything' });
+
+test('a card of another board is found from the inbox, and from the menu of boards', async ({ page, world, isMobile }) => {
+  const slug = `attic-${Date.now()}`;
+  const title = unique('Mend the lantern');
+  await world.hermes.cli('kanban', 'boards', 'create', slug, '--color', 'teal');
+  await world.hermes.cli('kanban', '--board', slug, 'create', title);
+
+  await visit(page, '/inbox');
+  const button = page.getByRole('button', { name: 'Find anything' });
+  const place = await button.boundingBox();
+  if (isMobile) expect(Math.min(place?.width ?? 0, place?.height ?? 0), 'room for a finger').toBeGreaterThanOrEqual(44);
+  await button.click();
+  await palette(page).getByRole('combobox').fill(title);
+  const found = palette(page).getByRole('option', { name: title });
+  await expect(found).toContainText('Attic');
+  await accessible(page, 'cards of all boards');
+  await found.click();
+  await expect(page).toHaveURL(/\/card\/\d+$/);
+  await expect(page.getByRole('heading', { name: title })).toBeVisible();
+
+  await visit(page, '/board/default');
+  await page.getByRole('heading', { level: 1 }).getByRole('button').click();
+  await page.getByRole('menuitem', { name: 'Search all boards…' }).click();
+  await palette(page).getByRole('combobox').fill(title);
+  await expect(found).toBeVisible();
+  await page.goBack();
+  await expect(palette(page)).toBeHidden();
+  await expect(page).toHaveURL(/\/board\/default$/);
+});
+
+test('the search says when it has too little to go on, found nothing, or could not ask', async ({ page, world }) => {
+  const title = unique('Wind the clock');
+  await world.hermes.cli('kanban', 'create', title);
+  await visit(page, '/inbox');
+  await page.getByRole('button', { name: 'Find anything' }).click();
+  const field = palette(page).getByRole('combobox');
+  await field.fill('w');
+  await expect(palette(page).getByText('Cards are found from two letters on.')).toBeVisible();
+  await field.fill(unique('nothing of that name'));
+  await expect(palette(page).getByText('Nothing found')).toBeVisible();
+
+  await page.route('**/api/kanban/search', (route) => route.abort());
+  await field.fill(title);
+  await expect(palette(page).getByRole('alert')).not.toBeEmpty();
+  await expect(palette(page).getByText('Nothing found')).toBeHidden();
+  await page.unroute('**/api/kanban/search');
+  await palette(page).getByRole('button', { name: 'Try again' }).click();
+  await expect(palette(page).getByRole('option', { name: title })).toBeVisible();
+  await expect(palette(page).getByRole('alert')).toBeHidden();
+  const number = await palette(page).getByRole('option', { name: title }).textContent();
+  await world.hermes.cli('kanban', 'archive', number?.match(/T-\d+/)?.[0] ?? '');
+});
