@@ -14,6 +14,7 @@ mod kanban;
 mod place;
 mod planning;
 mod profiles;
+mod promote;
 mod provider;
 mod push;
 mod push_service;
