@@ -359,7 +359,7 @@ async fn cards_are_made_with_a_gate_or_a_start_and_found_by_tenant_and_parent() 
         assert!(outcome.status == ToolStatus::Failed && outcome.text.contains(why), "{why}: {}", outcome.text);
     }
     let list = async |arguments: Value| bench.run("kanban_list", arguments).await;
-    assert_eq!(list(json!({ "tenant": "acme" })).await.text, "T-2 [blocked] -: gate (tenant acme)\n");
+    assert_eq!(list(json!({ "tenant": "acme" })).await.text.trim_end(), "T-2 [blocked] -: gate (tenant acme)");
     let below = list(json!({ "parent": own })).await.text;
     assert_eq!(below.lines().count(), 2, "{below}");
     assert!(below.contains("T-4 [todo] -: waits (after T-1; waits for T-1)"), "{below}");
