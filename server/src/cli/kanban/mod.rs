@@ -11,6 +11,7 @@ mod read;
 mod report;
 mod show;
 mod snooze;
+mod templates;
 mod triage;
 mod wording;
 mod write;
@@ -333,6 +334,12 @@ enum Verb {
         #[arg(value_parser = parse::card)]
         card: CardRef,
     },
+    /// List what new cards can start from, or do something with it.
+    #[command(visible_alias = "template")]
+    Templates {
+        #[command(subcommand)]
+        command: Option<templates::TemplateVerb>,
+    },
     /// List boards, or do something with one.
     Boards {
         #[command(subcommand)]
@@ -344,9 +351,13 @@ impl Verb {
     /// Whether a worker whose run is over may still use it.
     fn only_reads(&self) -> bool {
         use boards::BoardVerb;
+        use templates::TemplateVerb;
         match self {
             Self::Boards { command } => {
                 matches!(command, None | Some(BoardVerb::List { .. } | BoardVerb::Show { .. } | BoardVerb::Current))
+            }
+            Self::Templates { command } => {
+                matches!(command, None | Some(TemplateVerb::List | TemplateVerb::Show { .. }))
             }
             Self::List(_)
             | Self::Show { .. }
@@ -441,6 +452,7 @@ async fn run(core: &Core, verb: Verb, board: Option<String>, out: Out) -> Result
         Verb::Discard { cards } => return triage::discard(&cx, &cards).await,
         Verb::Swarm(args) => args.run(&cx).await?,
         Verb::Claim { card } => write::claim(&cx, card).await?,
+        Verb::Templates { command } => templates::run(&cx, command).await?,
         Verb::Boards { command } => boards::run(&cx, command).await?,
     }
     Ok(ExitCode::SUCCESS)
