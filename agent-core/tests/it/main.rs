@@ -11,6 +11,7 @@ mod fields;
 mod history;
 mod import;
 mod kanban;
+mod outside;
 mod place;
 mod planning;
 mod profiles;
