@@ -258,6 +258,9 @@ enum Verb {
         /// Only what happened so far.
         #[arg(long)]
         no_follow: bool,
+        /// What happens is told at once anyway; understood for older scripts.
+        #[arg(long, hide = true)]
+        interval: Option<f64>,
     },
     /// What happens on a board, as it happens; with --json a value per line.
     Watch {
@@ -267,6 +270,15 @@ enum Verb {
         /// Only what this profile or person does.
         #[arg(long, value_name = "NAME")]
         by: Option<String>,
+        /// Only cards of this profile; `none` for those that are nobody's.
+        #[arg(long, value_name = "PROFILE")]
+        assignee: Option<String>,
+        /// Only cards of this tenant.
+        #[arg(long)]
+        tenant: Option<String>,
+        /// What happens is told at once anyway; understood for older scripts.
+        #[arg(long, hide = true)]
+        interval: Option<f64>,
     },
     /// Cards per state.
     Stats,
@@ -412,8 +424,11 @@ async fn run(core: &Core, verb: Verb, board: Option<String>, out: Out) -> Result
         Verb::Runs { card } => report::runs(&cx, card).await?,
         Verb::Log(args) => args.run(&cx).await?,
         Verb::Context { card } => report::context(&cx, card).await?,
-        Verb::Tail { card, no_follow } => follow::tail(&cx, card, !no_follow).await?,
-        Verb::Watch { kinds, by } => follow::watch(&cx, follow::Only { kinds, by }).await?,
+        Verb::Tail { card, no_follow, interval: _ } => follow::tail(&cx, card, !no_follow).await?,
+        Verb::Watch { kinds, by, assignee, tenant, interval: _ } => {
+            let assignee = assignee.map(read::somebody);
+            follow::watch(&cx, follow::Only { kinds, by, assignee, tenant }).await?;
+        }
         Verb::Stats => report::stats(&cx).await?,
         Verb::Assignees => report::assignees(&cx).await?,
         Verb::Diagnostics { severity, card } => report::diagnostics(&cx, severity, card).await?,
