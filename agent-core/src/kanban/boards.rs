@@ -12,7 +12,7 @@ use super::card_row::{CardRow, load};
 use super::create::Words;
 use super::shelf::{Saved, Shelf};
 use super::store::new_id;
-use super::{DEFAULT_BOARD, KanbanError, board_store, input};
+use super::{DEFAULT_BOARD, KanbanError, board_store, input, view};
 use crate::{Actor, Core, audit};
 
 const DEFAULT_NAME: &str = "Home";
@@ -198,14 +198,20 @@ async fn written(
     Ok(BoardWritten { board: found, undo })
 }
 
-/// What is set on a board.
+/// What is set on a board; the default board is made when it is first asked for.
 ///
 /// # Errors
 /// `NotFound` for an unknown board.
 pub async fn board_settings(core: &Core, slug: &str) -> Result<(BoardSummary, BoardSettings), KanbanError> {
-    let mut reader = core.store().reader().acquire().await?;
     let wanted = if slug.trim().is_empty() { DEFAULT_BOARD } else { slug };
-    let board = board_store::by_slug(&mut reader, wanted).await?.ok_or_else(|| unknown(wanted))?;
+    let mut reader = core.store().reader().acquire().await?;
+    let mut found = board_store::by_slug(&mut reader, wanted).await?;
+    if found.is_none() && wanted == DEFAULT_BOARD {
+        drop(reader);
+        found = Some(view::find_board(core, wanted).await?);
+        reader = core.store().reader().acquire().await?;
+    }
+    let board = found.ok_or_else(|| unknown(wanted))?;
     let settings = board_store::settings(&mut reader, board.id).await?;
     Ok((board, settings))
 }

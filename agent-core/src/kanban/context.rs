@@ -4,7 +4,7 @@ use protocol::CardId;
 use sqlx::{Row, SqliteConnection};
 
 use super::card_row::CardRow;
-use super::{KanbanError, recovery, view};
+use super::{KanbanError, history, recovery, view};
 use crate::{Core, text};
 
 const MAX_BODY: usize = 8 * 1024;
@@ -18,6 +18,7 @@ const PARENTS: i64 = 20;
 const FILES: usize = 30;
 const RECENT: i64 = 5;
 const MAX_RECENT_CHARS: usize = 200;
+const EVENTS: u32 = 20;
 
 const PARENT_RESULTS: &str = "SELECT p.number, p.title, substr(CAST(p.summary AS BLOB), 1, ?2) AS summary, p.state_at,
         (SELECT substr(CAST(r.metadata AS BLOB), 1, ?2) FROM kanban_run r
@@ -258,6 +259,7 @@ pub(super) async fn json(
         })
         .collect();
     let (parents, children) = view::family(connection, card.id).await?;
+    let events = history::recent(connection, card, EVENTS).await?;
     Ok(serde_json::json!({
         "id": card.id, "number": card.number, "ref": card.label(), "title": card.title, "body": card.body,
         "state": card.state, "priority": card.priority, "assignee": card.assignee, "created_by": card.created_by,
@@ -267,7 +269,7 @@ pub(super) async fn json(
         "repository": card.repository, "tenant": card.tenant, "skills": card.skill_names(), "model": card.model,
         "base_commit": card.base_commit, "labels": labels, "attachments": files, "max_tokens": card.max_tokens, "tokens": card.tokens,
         "max_cost_micros": card.max_cost_micros, "cost_micros": card.cost_micros, "due_at": card.due_at, "parents": parents, "children": children, "comments": comments,
-        "runs": runs, "now": core.now_ms(),
+        "runs": runs, "events": events, "now": core.now_ms(),
     }))
 }
 

@@ -3,9 +3,10 @@
 use protocol::{CardRef, HISTORY_PAGE, HistoryEntry, HistoryPage};
 use serde_json::Value;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{FromRow, Row};
+use sqlx::{FromRow, Row, SqliteConnection};
 
-use super::{KanbanError, card_row};
+use super::KanbanError;
+use super::card_row::{self, CardRow};
 use crate::{Actor, Core, text};
 
 const MAX_CARDS: usize = 20;
@@ -37,6 +38,21 @@ pub async fn card_history(core: &Core, card: CardRef, before: Option<i64>) -> Re
     let more = entries.len() > HISTORY_PAGE as usize;
     entries.truncate(HISTORY_PAGE as usize);
     Ok(HistoryPage { entries, more, tidied_days })
+}
+
+/// The last things that happened to a card, oldest first.
+pub(super) async fn recent(
+    db: &mut SqliteConnection,
+    card: &CardRow,
+    most: u32,
+) -> Result<Vec<HistoryEntry>, KanbanError> {
+    let rows = sqlx::query(BEFORE).bind(card.id.0).bind(i64::MAX).bind(most).fetch_all(db).await?;
+    let mut entries = rows
+        .iter()
+        .map(|row| Ok(entry(Event::from_row(row)?, card.number)))
+        .collect::<Result<Vec<_>, sqlx::Error>>()?;
+    entries.reverse();
+    Ok(entries)
 }
 
 /// An event as it was written.

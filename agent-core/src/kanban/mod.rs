@@ -26,6 +26,7 @@ mod links;
 mod moves;
 pub(crate) mod pause;
 mod place;
+mod promote;
 mod rank;
 mod readiness;
 mod recovery;
@@ -64,7 +65,9 @@ pub use history::card_history;
 pub use links::{link, unlink};
 pub use moves::{
     block_card, complete_card, delete_card, edit_result, move_card, reassign_card, reclaim_card, schedule_card,
+    schedule_with,
 };
+pub use promote::{Promotion, promote_card};
 pub use recovery::{reap, sweep_runs};
 pub use report::{events, newest_event, stats, worker_context};
 pub use retry::retry_card;
@@ -127,6 +130,7 @@ mod tests {
             super::retention::ALL_SQL,
             super::triage::ALL_SQL,
             super::pause::ALL_SQL,
+            super::promote::ALL_SQL,
             super::worker::PLANNING_SQL,
         ] {
             crate::store::tests::prepare_all(statements).await;

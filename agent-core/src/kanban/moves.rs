@@ -5,6 +5,7 @@ use sqlx::SqliteConnection;
 
 use super::boards::load_for_write;
 use super::card_row::{self, CardRow, load};
+use super::comments::comment_in;
 use super::create::open_question;
 use super::deleted::Was;
 use super::edit::{changed_meanwhile, edit_in, require_revision, written};
@@ -83,7 +84,7 @@ async fn with_parents(tx: &mut SqliteConnection, card: &CardRow, to: CardState) 
     }
 }
 
-async fn waits_for_parents(tx: &mut SqliteConnection, card: &CardRow) -> Result<KanbanError, KanbanError> {
+pub(super) async fn waits_for_parents(tx: &mut SqliteConnection, card: &CardRow) -> Result<KanbanError, KanbanError> {
     let first = view::unfinished_parents(tx, card.id).await?;
     let names: Vec<String> = first.iter().map(|(number, _)| format!("T-{number}")).collect();
     let total = first.first().map_or(0, |(_, total)| *total);
@@ -143,10 +144,29 @@ async fn wanted_place(
 /// # Errors
 /// `Invalid` for a time that is past or more than five years ahead; `Conflict` for a finished or asking card.
 pub async fn schedule_card(core: &Core, actor: &Actor, card: CardRef, at: i64) -> Result<CardWritten, KanbanError> {
+    schedule_with(core, actor, card, at, "").await
+}
+
+/// The same, with the reason as a comment, which is taken back with it.
+///
+/// # Errors
+/// As [`schedule_card`]; `Invalid` for an endless reason.
+pub async fn schedule_with(
+    core: &Core,
+    actor: &Actor,
+    card: CardRef,
+    at: i64,
+    reason: &str,
+) -> Result<CardWritten, KanbanError> {
+    let reason = input::long_text("reason", reason)?.trim();
     let mut tx = core.write().await?;
     let before = load_for_write(&mut tx, card).await?;
     let (card, inverse) = schedule_in(core, &mut tx, actor, &before, at).await?;
-    let undo = undo::offer(core, &mut tx, actor, &card, &inverse).await?;
+    let comment = match reason {
+        "" => None,
+        text => Some(comment_in(&mut tx, actor, &card, text, None, core.now_ms()).await?),
+    };
+    let undo = undo::offer(core, &mut tx, actor, &card, &inverse.with_comment(comment)).await?;
     tx.commit().await?;
     written(core, card.id, undo).await
 }

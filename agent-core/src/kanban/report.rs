@@ -13,10 +13,10 @@ const BY_ASSIGNEE: &str = "SELECT assignee, state, count(*) FROM kanban_card
      WHERE board_id = ?1 AND deleted_at IS NULL AND state <> 'archived' GROUP BY assignee, state";
 const OLDEST_READY: &str =
     "SELECT min(state_at) FROM kanban_card WHERE board_id = ?1 AND state = 'ready' AND deleted_at IS NULL";
-const EVENTS: &str = "SELECT e.seq, e.kind, e.actor, e.detail, e.at, c.number, c.title
+const EVENTS: &str = "SELECT e.seq, e.kind, e.actor, e.detail, e.at, c.number, c.title, c.assignee, c.tenant
       FROM kanban_event e LEFT JOIN kanban_card c ON c.id = e.card_id
      WHERE e.board_id = ?1 AND e.seq > ?2 ORDER BY e.seq LIMIT ?3";
-const CARD_EVENTS: &str = "SELECT e.seq, e.kind, e.actor, e.detail, e.at, c.number, c.title
+const CARD_EVENTS: &str = "SELECT e.seq, e.kind, e.actor, e.detail, e.at, c.number, c.title, c.assignee, c.tenant
       FROM kanban_event e LEFT JOIN kanban_card c ON c.id = e.card_id
      WHERE e.card_id = ?1 AND e.seq > ?2 ORDER BY e.seq LIMIT ?3";
 const MAX_EVENTS: i64 = 500;
@@ -83,6 +83,8 @@ pub async fn events(
                 actor: row.try_get("actor")?,
                 card: row.try_get("number")?,
                 title: row.try_get("title")?,
+                assignee: row.try_get("assignee")?,
+                tenant: row.try_get("tenant")?,
                 detail: row.try_get("detail")?,
                 at: row.try_get("at")?,
             })

@@ -84,7 +84,7 @@ pub async fn retry_card(core: &Core, actor: &Actor, params: RetryCardParams) -> 
 }
 
 /// A ready card no longer waits for the rest after a failure, its own or its profile's.
-async fn start_now(
+pub(super) async fn start_now(
     core: &Core,
     tx: &mut SqliteConnection,
     actor: &Actor,

@@ -20,7 +20,7 @@ use crate::{Actor, Core, ModelConfig, text};
 pub use ending::{BlockWords, Handover, block, block_with, complete, complete_with, fail};
 pub use files::{attach, detach};
 pub use planning::{MAX_LISTED, create, create_or_find, link, list, unlink};
-pub use start::{OutsideWork, start, start_outside};
+pub use start::{LONGEST_LEASE_SECONDS, OutsideWork, SHORTEST_LEASE_SECONDS, start, start_outside};
 
 /// Longest entry of a run's activity, in bytes.
 const MAX_EVENT_BYTES: usize = 16 * 1024;
@@ -38,7 +38,10 @@ const ENDED_BY_ITSELF: &str = "SELECT r.events FROM kanban_run r JOIN kanban_car
      WHERE r.id = ?1 AND r.fence = ?2 AND c.fence = r.fence AND r.outcome IN ('completed', 'review', 'blocked')
        AND r.ended_at > ?3";
 const RUN_STATE: &str = "SELECT outcome, error FROM kanban_run WHERE id = ?1";
-const RENEW: &str = "UPDATE kanban_run SET heartbeat_at = ?2, lease_until = ?3 WHERE id = ?1";
+// Who works outside of Hermes may have asked for longer, which a sign of life does not shorten. What ends later than any
+// lease can was written while the clock was ahead.
+const RENEW: &str = "UPDATE kanban_run SET heartbeat_at = ?2, lease_until = CASE
+        WHEN pid IS NULL AND lease_until > ?3 AND lease_until <= ?2 + ?4 THEN lease_until ELSE ?3 END WHERE id = ?1";
 const INSERT_EVENT: &str =
     "INSERT INTO kanban_run_event (run_id, seq, kind, name, detail, ok, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 const COUNT_EVENTS: &str = "UPDATE kanban_run SET events = ?2 WHERE id = ?1";
@@ -201,7 +204,13 @@ pub async fn heartbeat(core: &Core, ticket: RunTicket) -> Result<(), KanbanError
 }
 
 async fn renew(core: &Core, tx: &mut SqliteConnection, ticket: RunTicket) -> Result<(), KanbanError> {
-    sqlx::query(RENEW).bind(ticket.run.0).bind(core.now_ms()).bind(lease_until(core)).execute(tx).await?;
+    sqlx::query(RENEW)
+        .bind(ticket.run.0)
+        .bind(core.now_ms())
+        .bind(lease_until(core))
+        .bind(i64::from(LONGEST_LEASE_SECONDS) * 1000)
+        .execute(tx)
+        .await?;
     Ok(())
 }
 

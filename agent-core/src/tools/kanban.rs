@@ -72,7 +72,7 @@ impl Tool for Show {
     fn spec(&self) -> ToolSpec {
         ToolSpec {
             name: "kanban_show",
-            description: "Shows a card with its parents, children, comments and runs. Your own card when none is named.",
+            description: "Shows a card with its parents, children, comments, runs and what happened last. Your own card when none is named.",
             parameters: json!({ "type": "object", "properties": {
                 "task_id": { "type": "string", "description": "For instance T-12." } } }),
         }

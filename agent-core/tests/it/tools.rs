@@ -332,3 +332,51 @@ async fn a_list_that_is_cut_says_so_and_a_key_that_was_used_says_what_it_made() 
     let again = bench.run("kanban_create", part).await.text;
     assert!(again.starts_with("T-202 exists already") && again.ends_with("It is triage: part"), "{again}");
 }
+
+#[tokio::test]
+async fn cards_are_made_with_a_gate_or_a_start_and_found_by_tenant_and_parent() {
+    let bench = Bench::new().await;
+    let core = &bench.world.core;
+    let own = format!("T-{}", bench.card.number);
+    let gate = json!({ "title": "gate", "body": "May I?", "initial_status": "blocked", "tenant": "acme" });
+    assert_eq!(bench.run("kanban_create", gate).await.text, "T-2 is blocked: gate");
+    let asked = kanban::card(core, CardRef::Number(2)).await.unwrap().ask.expect("it asks a person");
+    assert_eq!(asked.ask, "May I?");
+    let later = json!({ "title": "later", "start_at": "2h", "parents": [own] });
+    assert_eq!(bench.run("kanban_create", later).await.text, "T-3 is scheduled: later");
+    let detail = kanban::card_detail(core, CardRef::Number(3)).await.unwrap();
+    assert_eq!(detail.settings.scheduled_at, Some(core.now_ms() + 7_200_000));
+    let waits = json!({ "title": "waits", "parents": [own], "initial_status": "ready" });
+    assert_eq!(bench.run("kanban_create", waits).await.text, "T-4 is todo: waits");
+    for (arguments, why) in [
+        (json!({ "title": "x", "triage": true, "start_at": "1h" }), "choose one"),
+        (json!({ "title": "x", "initial_status": "triage" }), "\"initial_status\" is \"triage\""),
+        (json!({ "title": "x", "start_at": "2020-01-01T00:00Z" }), "is past"),
+        (json!({ "title": "x", "start_at": "soon" }), "is no time"),
+        (json!({ "title": "x", "scheduled_at": 5 }), "scheduled_at"),
+    ] {
+        let outcome = bench.run("kanban_create", arguments).await;
+        assert!(outcome.status == ToolStatus::Failed && outcome.text.contains(why), "{why}: {}", outcome.text);
+    }
+    let list = async |arguments: Value| bench.run("kanban_list", arguments).await;
+    assert_eq!(list(json!({ "tenant": "acme" })).await.text.trim_end(), "T-2 [blocked] -: gate (tenant acme)");
+    let below = list(json!({ "parent": own })).await.text;
+    assert_eq!(below.lines().count(), 2, "{below}");
+    assert!(below.contains("T-4 [todo] -: waits (after T-1; waits for T-1)"), "{below}");
+    assert!(below.contains("T-3 [scheduled] -: later (after T-1)"), "{below}");
+    let unknown = list(json!({ "parent": "T-99" })).await;
+    assert!(unknown.status == ToolStatus::Failed && unknown.text.contains("T-99"), "{}", unknown.text);
+    let unknown = list(json!({ "state": "ready" })).await;
+    assert!(unknown.status == ToolStatus::Failed && unknown.text.contains("state"), "{}", unknown.text);
+}
+
+#[tokio::test]
+async fn a_card_that_is_shown_says_what_happened_last() {
+    let bench = Bench::new().await;
+    bench.run("kanban_comment", json!({ "body": "half way" })).await;
+    let shown: Value = serde_json::from_str(&bench.run("kanban_show", json!({})).await.text).unwrap();
+    let events = shown["events"].as_array().unwrap();
+    let kinds: Vec<&str> = events.iter().map(|event| event["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["created", "claimed", "started", "commented"], "oldest first");
+    assert_eq!(events[3]["by"], "runner");
+}

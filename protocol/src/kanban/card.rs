@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BoardSummary, CardState, ExecutorKind, ProfileSummary, RunEventKind, RunOutcome, WorkspaceKind};
+use super::{
+    BoardSummary, CardState, CreateCardParams, ExecutorKind, ProfileSummary, RunEventKind, RunOutcome, WorkspaceKind,
+};
 use crate::{AttachmentId, BoardId, CardId, CommentId, DecisionId, DecisionKind, RunId};
 
 /// Why a card that could run does not. Localised by whoever shows it.
@@ -348,6 +350,38 @@ pub struct CardDetail {
     /// What is wrong with it, worst first.
     #[serde(default)]
     pub findings: Vec<super::Finding>,
+}
+
+impl CardDetail {
+    /// What would make the same card again.
+    #[must_use]
+    pub fn into_params(self) -> CreateCardParams {
+        let Self { card, body, settings, workspace_kind, workspace_path, .. } = self;
+        let workspace_path = match workspace_kind {
+            WorkspaceKind::Scratch => None,
+            WorkspaceKind::Dir => workspace_path,
+            WorkspaceKind::Worktree => settings.repository,
+        };
+        CreateCardParams {
+            title: card.title,
+            body,
+            assignee: card.assignee,
+            priority: card.priority,
+            labels: card.labels,
+            tenant: card.tenant,
+            skills: settings.skills,
+            model: settings.model,
+            repeat: settings.repeat,
+            max_attempts: settings.max_attempts,
+            max_runtime_s: settings.max_runtime_s,
+            max_tokens: settings.max_tokens,
+            max_cost_micros: card.max_cost_micros,
+            shared_dir: settings.shared_dir,
+            workspace: workspace_kind,
+            workspace_path,
+            ..CreateCardParams::default()
+        }
+    }
 }
 
 /// What can be set on a card beyond what its face shows.

@@ -372,6 +372,20 @@ pub struct CardWritten {
     pub undo: Option<UndoId>,
 }
 
+/// What letting a card start led to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promoted {
+    /// The card as it is now, and how to take it back.
+    #[serde(flatten)]
+    pub written: CardWritten,
+    /// Where it went, or would go.
+    pub to: CardState,
+    /// Numbers of the cards it does not wait for any longer.
+    pub unlinked: Vec<i64>,
+    /// Nothing was written.
+    pub dry_run: bool,
+}
+
 #[cfg(test)]
 mod tests {
     use super::{BulkChange, CardState, MoveCardParams};

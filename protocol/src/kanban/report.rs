@@ -37,6 +37,12 @@ pub struct BoardEvent {
     pub card: Option<i64>,
     /// Its title.
     pub title: Option<String>,
+    /// Whose it is now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assignee: Option<String>,
+    /// Its tenant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
     /// Particulars, a JSON object as text.
     pub detail: String,
     /// Unix ms.

@@ -1,4 +1,5 @@
-//! What is said instead of "unrecognized": verbs of the Python hermes-agent that Hermes does without, one line each.
+//! What is said instead of "unrecognized": verbs and options of the Python hermes-agent that Hermes does without, one
+//! line each.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
@@ -16,6 +17,9 @@ pub(crate) fn advice(error: &clap::Error, args: &[String]) -> Option<String> {
         ErrorKind::InvalidSubcommand => instead_of(context(ContextKind::InvalidSubcommand)?, of_boards),
         ErrorKind::UnknownArgument if of_boards && context(ContextKind::InvalidArg)? == "--delete" => {
             Some(PUT_AWAY.to_owned())
+        }
+        ErrorKind::UnknownArgument if args.iter().any(|arg| arg == "kanban") => {
+            without(context(ContextKind::InvalidArg)?).map(str::to_owned)
         }
         _ => None,
     }
@@ -38,4 +42,30 @@ fn instead_of(verb: &str, of_boards: bool) -> Option<String> {
         _ => return None,
     };
     Some(line.to_owned())
+}
+
+/// What stands in for an option that there is not.
+fn without(option: &str) -> Option<&'static str> {
+    Some(match option.split_once('=').map_or(option, |(name, _)| name) {
+        "--goal" | "--goal-max-turns" => {
+            "there is no goal mode: say in the description what must be true in the end; a worker that blocks with \
+             \"review-required: …\" has it looked at"
+        }
+        "--project" => "cards belong to boards: `--board NAME`, and `--workspace worktree:/path` for a repository",
+        "--created-by" | "--author" => "Hermes notes by itself who does something; leave it out",
+        "--session" => "cards belong to no chat session; find them with `--label`, `--tenant` or `--search`",
+        "--workflow-template-id" | "--step-key" => {
+            "there are no workflow steps: use `--label`, and `hermes kanban templates` for cards that are alike"
+        }
+        "--content-type" => "what a file is, is read from itself and its name; `--name report.md` gives it another one",
+        "--max-len" => "comments are kept whole, up to a megabyte; leave it out",
+        "--max" | "--failure-limit" => {
+            "the server starts cards; its limits are `max_in_progress` and `failure_limit` under `kanban:` in config.yaml"
+        }
+        "--event-retention-days" | "--log-retention-days" => {
+            "`gc` takes no ages: deleted cards go after 30 days, with their files and logs"
+        }
+        "--state-type" | "--state-name" => "`hermes kanban runs T-12` lists how each run ended",
+        _ => return None,
+    })
 }

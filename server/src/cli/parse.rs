@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
 use agent_core::kanban::EVENT_KINDS;
-use protocol::{CardRef, CardState, MAX_TEXT_BYTES, UndoId, WorkspaceKind};
+use agent_core::kanban::worker::{LONGEST_LEASE_SECONDS, SHORTEST_LEASE_SECONDS};
+use protocol::{CardRef, CardSort, CardState, MAX_TEXT_BYTES, UndoId, WorkspaceKind};
 
 use super::error::CliError;
 use super::output::one_line;
@@ -59,6 +60,44 @@ pub(crate) fn limit<T: Default + 'static>(
     read: impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static,
 ) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static {
     move |text| if clears(text) { Ok(T::default()) } else { read(text) }
+}
+
+/// A value, or none of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OrNone<T>(pub(crate) Option<T>);
+
+/// What `read` reads, or `none`.
+pub(crate) fn or_none<T: Clone + Send + Sync + 'static>(
+    read: impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static,
+) -> impl Fn(&str) -> Result<OrNone<T>, String> + Clone + Send + Sync + 'static {
+    move |text| match text.trim() {
+        "" => Ok(OrNone(None)),
+        word if word.eq_ignore_ascii_case("none") => Ok(OrNone(None)),
+        word => read(word).map(|value| OrNone(Some(value))).map_err(|problem| format!("{problem}, or none")),
+    }
+}
+
+/// How long a card is claimed for.
+pub(crate) fn lease(text: &str) -> Result<u32, String> {
+    let seconds = duration(text)?;
+    if (SHORTEST_LEASE_SECONDS..=LONGEST_LEASE_SECONDS).contains(&seconds) {
+        return Ok(seconds);
+    }
+    Err(format!("\"{}\" is not between a minute and a day; write 900, 30m or 2h", typed(text)))
+}
+
+/// An order of cards, also in words of the Python product.
+pub(crate) fn sort(text: &str) -> Result<CardSort, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        // Cards are told column by column in any case.
+        "status" => Ok(CardSort::Manual),
+        "created-desc" => Ok(CardSort::Created),
+        "priority-desc" => Ok(CardSort::Priority),
+        word => word.parse().map_err(|_| {
+            let known: Vec<&str> = CardSort::ALL.iter().map(|sort| sort.as_str()).collect();
+            format!("\"{}\" is not one of {}", typed(text), known.join(", "))
+        }),
+    }
 }
 
 /// Yes or no, in the usual words.
@@ -178,6 +217,14 @@ pub(crate) fn text(argument: &str) -> Result<String, CliError> {
     })
 }
 
+/// Texts as paragraphs of one, each as [`text`] reads it; what is said twice is said once.
+pub(crate) fn paragraphs(arguments: &[String]) -> Result<String, CliError> {
+    let mut texts = arguments.iter().map(|argument| text(argument)).collect::<Result<Vec<_>, _>>()?;
+    texts.retain(|text| !text.is_empty());
+    texts.dedup();
+    Ok(texts.join("\n\n"))
+}
+
 /// Words joined to one text; a single `-` reads stdin.
 pub(crate) fn words(arguments: &[String]) -> Result<String, CliError> {
     match arguments {
@@ -188,8 +235,11 @@ pub(crate) fn words(arguments: &[String]) -> Result<String, CliError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Workspace, card, dollars, duration, event_kind, limit, state, typed, whole, workspace, yes_or_no};
-    use protocol::{CardRef, CardState, WorkspaceKind};
+    use super::{
+        OrNone, Workspace, card, dollars, duration, event_kind, lease, limit, or_none, sort, state, typed, whole,
+        workspace, yes_or_no,
+    };
+    use protocol::{CardRef, CardSort, CardState, WorkspaceKind};
 
     #[test]
     fn durations() {
@@ -216,6 +266,19 @@ mod tests {
         assert!(runtime("soon").is_err());
         assert_eq!((dollars("1.50"), dollars("$2")), (Ok(1_500_000), Ok(2_000_000)));
         assert!(dollars("-1").is_err() && dollars("NaN").is_err());
+    }
+
+    #[test]
+    fn leases_orders_and_none() {
+        assert_eq!((lease("60"), lease("30m"), lease("1d")), (Ok(60), Ok(1800), Ok(86_400)));
+        for text in ["59", "0", "2d", "soon"] {
+            assert!(lease(text).is_err(), "{text:?}");
+        }
+        assert_eq!((sort("Updated"), sort("created-desc")), (Ok(CardSort::Updated), Ok(CardSort::Created)));
+        assert!(sort("title").unwrap_err().contains("manual, priority, created, updated"));
+        let slots = or_none(whole::<u32>(0..=9));
+        assert_eq!((slots("0"), slots("None"), slots("")), (Ok(OrNone(Some(0))), Ok(OrNone(None)), Ok(OrNone(None))));
+        assert!(slots("10").unwrap_err().ends_with("is no whole number from 0 to 9, or none"));
     }
 
     #[test]

@@ -78,6 +78,40 @@ fn lists_are_filtered_and_sorted() {
     assert_eq!(list(&["--sort", "priority"]), ["beta", "gamma", "alpha"]);
     assert_eq!(list(&["--limit", "3"]).len(), 3);
     assert!(list(&["--failing"]).is_empty() && list(&["--needs-me"]).is_empty());
+    assert_eq!(list(&["--priority", "1", "--sort", "priority-desc"]), ["beta", "gamma"]);
+    home.json::<Value>(&["kanban", "link", "1", "3"]);
+    assert_eq!(list(&["--parent", "1"]), ["gamma"]);
+    assert_eq!(list(&["--wait", "parents"]), ["gamma"]);
+    home.run(&["kanban", "assign", "2", "coder"]);
+    assert_eq!(home.run(&["kanban", "list", "--mine"]).code, 2, "a person is no profile");
+    let home = home.with_env("HERMES_PROFILE", "Coder");
+    let mine: Vec<TaskCard> = home.json(&["kanban", "list", "--mine"]);
+    assert_eq!(mine.iter().map(|card| card.number).collect::<Vec<_>>(), [2]);
+    for args in [&["--mine", "--assignee", "x"][..], &["--sort", "title"], &["--wait", "luck"], &["--parent", "x"]] {
+        assert_eq!(home.run(&[&["kanban", "list"], args].concat()).code, 2, "{args:?}");
+    }
+    assert_eq!(home.run(&["kanban", "list", "--parent", "99"]).code, 1);
+}
+
+#[test]
+fn the_limits_of_a_board_are_set_and_taken_away() {
+    let home = Home::new();
+    let set = |args: &[&str]| home.run(&[&["kanban", "boards", "set", "default"], args].concat());
+    let shown = || home.json::<Value>(&["kanban", "boards", "show"])["settings"].clone();
+    assert_eq!(set(&["--review-limit", "5", "--blocked-limit", "3", "--slots", "0"]).code, 0);
+    let settings = shown();
+    assert_eq!(
+        (settings["review_limit"].as_i64(), settings["blocked_limit"].as_i64(), settings["slots"].as_i64()),
+        (Some(5), Some(3), Some(0))
+    );
+    assert_eq!(set(&["--review-limit", "none", "--slots", "None"]).code, 0);
+    let settings = shown();
+    assert_eq!((&settings["review_limit"], &settings["slots"]), (&Value::Null, &Value::Null));
+    assert_eq!(settings["blocked_limit"], 3, "what is not named stays");
+    for bad in ["0", "-1", "many"] {
+        let ran = set(&["--review-limit", bad]);
+        assert!(ran.code == 2, "{bad}: {ran:?}");
+    }
 }
 
 #[test]

@@ -239,6 +239,12 @@ fn verbs_of_the_python_hermes_get_a_line_of_advice() {
         (&["kanban", "boards", "delete", "work"], "boards archive"),
         (&["kanban", "boards", "rm", "work", "--delete"], "boards archive"),
         (&["kanban", "show", "t_1a2b3c4d"], "hermes import --find t_1a2b3c4d"),
+        (&["kanban", "create", "x", "--goal"], "no goal mode"),
+        (&["kanban", "create", "x", "--created-by", "me"], "notes by itself"),
+        (&["kanban", "list", "--session", "s"], "no chat session"),
+        (&["kanban", "attach", "1", "x", "--content-type", "text/plain"], "read from itself"),
+        (&["kanban", "dispatch", "--max", "3"], "max_in_progress"),
+        (&["kanban", "gc", "--event-retention-days=30"], "30 days"),
     ] {
         let ran = home.run(args);
         assert_eq!(ran.code, 2, "{args:?}: {ran:?}");

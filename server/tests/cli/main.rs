@@ -10,6 +10,8 @@ mod home;
 mod import;
 mod serve;
 mod show;
+mod start;
+mod templates;
 mod text;
 mod triage;
 mod verbs;

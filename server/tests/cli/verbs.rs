@@ -211,6 +211,19 @@ fn complete_move_archive_delete_and_undo() {
 }
 
 #[test]
+fn a_result_and_a_summary_are_two_paragraphs() {
+    let home = Home::new();
+    let shown = |card: &str| home.json::<Value>(&["kanban", "show", card])["result"].clone();
+    let (a, b) = (home.card("a"), home.card("b"));
+    home.json::<CardWritten>(&["kanban", "complete", &a, "--result", "shipped", "--summary", "all of it"]);
+    assert_eq!(shown(&a), "shipped\n\nall of it");
+    home.json::<CardWritten>(&["kanban", "edit", &a, "--result", "shipped", "--summary", "shipped"]);
+    assert_eq!(shown(&a), "shipped");
+    let ran = home.run(&["kanban", "complete", &a, &b, "--result", "one", "--summary", "two"]);
+    assert_eq!(ran.code, 2, "one text cannot stand for several cards");
+}
+
+#[test]
 fn deleted_cards_are_listed_and_brought_back() {
     let home = Home::new();
     let (a, b) = (home.card("first"), home.card("second"));

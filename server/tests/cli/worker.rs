@@ -1,7 +1,7 @@
 //! Inside a worker the same verbs carry its ticket: its own card only, and never a person's part.
 
 use agent_core::kanban::{self, worker};
-use protocol::{CardDetail, CardState, CardWritten, RunOutcome};
+use protocol::{CardDetail, CardState, CardWritten, RunOutcome, TaskCard};
 use serde_json::Value;
 
 use crate::home::Home;
@@ -33,6 +33,10 @@ async fn works_and_completes_its_own_card() {
     assert_eq!((shown.card.number.to_string(), shown.card.state), (card.clone(), CardState::Running));
     let beat: CardWritten = home.json(&["kanban", "heartbeat"]);
     assert_eq!(beat.card.state, CardState::Running);
+    let beat: CardWritten = home.json(&["kanban", "heartbeat", &card, "--note", "still reading"]);
+    assert_eq!(beat.card.number.to_string(), card);
+    let mine: Vec<TaskCard> = home.json(&["kanban", "list", "--mine"]);
+    assert_eq!(mine.len(), 1, "a card that names nobody is the default profile's");
     let _: CardWritten = home.json(&["kanban", "comment", "half", "way", "there"]);
     let done: CardWritten = home.json(&["kanban", "complete", "--summary", "all done", "--metadata", "{\"files\": 2}"]);
     assert_eq!((done.card.state, done.undo), (CardState::Done, None));
@@ -103,6 +107,12 @@ async fn may_not_do_a_persons_part() {
         &["kanban", "boards", "create", "x"],
         &["kanban", "complete", &other, "--summary", "not mine"],
         &["kanban", "block", &other, "not mine"],
+        &["kanban", "block", &card, "mine", "--ids", &other],
+        &["kanban", "heartbeat", &other],
+        &["kanban", "promote", &other],
+        &["kanban", "schedule", "1h", &other],
+        &["kanban", "claim", &other],
+        &["kanban", "templates", "save", "x", "--title", "x"],
         &["demo"],
         &["setup-link"],
         &["profile", "create", "accomplice", "--command", "sh"],

@@ -18,6 +18,11 @@ pub(super) const SET_WORKSPACE: &str = "UPDATE kanban_card
     SET workspace_path = ?2, branch = COALESCE(?3, branch), base_commit = COALESCE(?4, base_commit),
         head_commit = NULL WHERE id = ?1";
 
+/// The bounds of a lease that somebody outside of Hermes asks for: a minute and a day.
+pub const SHORTEST_LEASE_SECONDS: u32 = 60;
+/// See [`SHORTEST_LEASE_SECONDS`].
+pub const LONGEST_LEASE_SECONDS: u32 = 86_400;
+
 /// The worker's first words: takes the lease over from the dispatcher and returns what to do.
 /// `pid` and `pid_started` are those of the calling process (see [`crate::process`]).
 ///
@@ -27,16 +32,26 @@ pub(super) const SET_WORKSPACE: &str = "UPDATE kanban_card
 /// # Errors
 /// `Fenced` when the card is no longer this run's; `Invalid` when its workspace or profile cannot be used.
 pub async fn start(core: &Core, ticket: RunTicket, pid: u32, pid_started: i64) -> Result<Assignment, KanbanError> {
-    let (owned, briefing) = begin(core, ticket, Some(Identity { pid, started: pid_started })).await?;
+    let (owned, briefing) = begin(core, ticket, Some(Identity { pid, started: pid_started }), None).await?;
     assignment(core, ticket, owned, briefing)
 }
 
-/// Starts a run whose worker is no process that Hermes knows: only its lease tells whether it is still there.
+/// Starts a run whose worker is no process that Hermes knows: only its lease tells whether it is still there. The card is
+/// kept for so many seconds without a sign of life, as long as any when none are given, and never longer than its longest
+/// run.
 ///
 /// # Errors
-/// As [`start`].
-pub async fn start_outside(core: &Core, ticket: RunTicket) -> Result<OutsideWork, KanbanError> {
-    let (owned, briefing) = begin(core, ticket, None).await?;
+/// As [`start`]; `Invalid` for a lease that is too short or too long.
+pub async fn start_outside(
+    core: &Core,
+    ticket: RunTicket,
+    lease_seconds: Option<u32>,
+) -> Result<OutsideWork, KanbanError> {
+    let bounds = SHORTEST_LEASE_SECONDS..=LONGEST_LEASE_SECONDS;
+    if lease_seconds.is_some_and(|seconds| !bounds.contains(&seconds)) {
+        return Err(KanbanError::Invalid("a card is claimed for a minute at least and a day at most".into()));
+    }
+    let (owned, briefing) = begin(core, ticket, None, lease_seconds).await?;
     Ok(OutsideWork {
         card: owned.card.number,
         run: ticket.run,
@@ -44,7 +59,7 @@ pub async fn start_outside(core: &Core, ticket: RunTicket) -> Result<OutsideWork
         board: briefing.board,
         workspace: briefing.workspace,
         context: briefing.context,
-        lease_until: lease_until(core),
+        lease_until: briefing.lease_until,
     })
 }
 
@@ -67,7 +82,12 @@ pub struct OutsideWork {
     pub lease_until: i64,
 }
 
-async fn begin(core: &Core, ticket: RunTicket, process: Option<Identity>) -> Result<(Owned, Briefing), KanbanError> {
+async fn begin(
+    core: &Core,
+    ticket: RunTicket,
+    process: Option<Identity>,
+    lease_seconds: Option<u32>,
+) -> Result<(Owned, Briefing), KanbanError> {
     let mut tx = core.write().await?;
     let claimed = own(&mut tx, ticket).await?;
     if let Some(process) = process {
@@ -80,13 +100,11 @@ async fn begin(core: &Core, ticket: RunTicket, process: Option<Identity>) -> Res
     let mut tx = core.write().await?;
     let mut owned = own(&mut tx, ticket).await?;
     let shown = place.path.to_string_lossy().into_owned();
-    sqlx::query(START)
-        .bind(ticket.run.0)
-        .bind(core.now_ms())
-        .bind(lease_until(core))
-        .bind(&shown)
-        .execute(&mut *tx)
-        .await?;
+    let lease_until = match lease_seconds {
+        None => lease_until(core),
+        Some(seconds) => (core.now_ms() + i64::from(seconds) * 1000).min(deadline(core, &owned)),
+    };
+    sqlx::query(START).bind(ticket.run.0).bind(core.now_ms()).bind(lease_until).bind(&shown).execute(&mut *tx).await?;
     sqlx::query(SET_WORKSPACE)
         .bind(owned.card.id.0)
         .bind(&shown)
@@ -116,7 +134,7 @@ async fn begin(core: &Core, ticket: RunTicket, process: Option<Identity>) -> Res
     let context = context::text(core, &mut tx, &owned.card, &owned.profile).await?;
     let card_json = context::json(core, &mut tx, &owned.card).await?;
     tx.commit().await?;
-    Ok((owned, Briefing { board: board.slug, workspace: place.path, context, card_json }))
+    Ok((owned, Briefing { board: board.slug, workspace: place.path, context, card_json, lease_until }))
 }
 
 /// What was made ready for a run.
@@ -125,14 +143,21 @@ struct Briefing {
     workspace: PathBuf,
     context: String,
     card_json: serde_json::Value,
+    lease_until: i64,
+}
+
+/// When the run must be over, Unix ms.
+fn deadline(core: &Core, owned: &Owned) -> i64 {
+    let runtime = owned.card.max_runtime_s.unwrap_or(core.config().kanban.max_runtime_seconds);
+    owned.claimed_at.saturating_add(i64::from(runtime) * 1000)
 }
 
 fn assignment(core: &Core, ticket: RunTicket, owned: Owned, ready: Briefing) -> Result<Assignment, KanbanError> {
     let profile = profiles::find(core.home(), &owned.profile)
         .map_err(|error| KanbanError::Invalid(error.to_string()))?
         .ok_or_else(|| KanbanError::Invalid(format!("there is no profile \"{}\" on this machine", owned.profile)))?;
+    let deadline = deadline(core, &owned);
     let kanban = &core.config().kanban;
-    let runtime = owned.card.max_runtime_s.unwrap_or(kanban.max_runtime_seconds);
     Ok(Assignment {
         ticket,
         number: owned.card.number,
@@ -148,7 +173,7 @@ fn assignment(core: &Core, ticket: RunTicket, owned: Owned, ready: Briefing) -> 
         session: owned.session,
         context: ready.context,
         card_json: ready.card_json,
-        deadline: owned.claimed_at.saturating_add(i64::from(runtime) * 1000),
+        deadline,
         model: owned.card.model,
         max_turns: kanban.max_turns,
         lease_seconds: kanban.claim_ttl_seconds,

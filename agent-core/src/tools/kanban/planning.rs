@@ -1,15 +1,19 @@
 //! Tools with which an agent looks at its board, makes cards and ties them together.
 
-use protocol::{BoardView, CardRef, CardState, CreateCardParams, TaskCard, WorkspaceKind};
+use chrono::DateTime;
+use protocol::{BoardView, CardRef, CardState, CreateCardParams, TaskCard, WaitReason, WorkspaceKind};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{card, failed};
 use crate::kanban::worker::{self, MAX_LISTED};
 use crate::llm::ToolSpec;
+use crate::text::excerpt;
 use crate::tools::{Tool, ToolContext, ToolOutcome, parse};
 
 const LISTED: u32 = 50;
+/// Characters of what cannot be read that an answer repeats.
+const MAX_SHOWN_CHARS: usize = 60;
 
 pub(super) fn tools() -> Vec<Box<dyn Tool>> {
     vec![Box::new(List), Box::new(Create), Box::new(Link), Box::new(Unlink)]
@@ -18,6 +22,7 @@ pub(super) fn tools() -> Vec<Box<dyn Tool>> {
 struct List;
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct ListArguments {
     #[serde(default)]
     status: Option<String>,
@@ -25,6 +30,10 @@ struct ListArguments {
     assignee: Option<String>,
     #[serde(default)]
     label: Option<String>,
+    #[serde(default)]
+    tenant: Option<String>,
+    #[serde(default)]
+    parent: Option<String>,
     #[serde(default)]
     search: Option<String>,
     #[serde(default)]
@@ -44,9 +53,12 @@ impl Tool for List {
                 "status": { "type": "string", "enum": states },
                 "assignee": { "type": "string", "description": "A profile." },
                 "label": { "type": "string" },
+                "tenant": { "type": "string" },
+                "parent": { "type": "string", "description": "Only cards that come after this one, for instance T-12." },
                 "search": { "type": "string", "description": "Words of title, description, result or comments." },
                 "include_archived": { "type": "boolean" },
-                "limit": { "type": "integer", "minimum": 1, "maximum": MAX_LISTED } } }),
+                "limit": { "type": "integer", "minimum": 1, "maximum": MAX_LISTED } },
+                "additionalProperties": false }),
         }
     }
 
@@ -63,10 +75,16 @@ impl Tool for List {
         if limit == 0 || limit > MAX_LISTED {
             return ToolOutcome::failed(format!("limit is a number from 1 to {MAX_LISTED}; nothing was listed"));
         }
+        let parent = match parent_of(cx, arguments.parent.as_deref()).await {
+            Ok(parent) => parent,
+            Err(outcome) => return outcome,
+        };
         let filter = BoardView {
             text: arguments.search.unwrap_or_default(),
             assignees: arguments.assignee.into_iter().collect(),
             labels: arguments.label.into_iter().collect(),
+            tenant: arguments.tenant.filter(|tenant| !tenant.is_empty()),
+            parent,
             archived: arguments.include_archived,
             ..BoardView::default()
         };
@@ -77,6 +95,13 @@ impl Tool for List {
     }
 }
 
+/// The number of a card that others come after; one that there is not is told, not taken for one without any.
+async fn parent_of(cx: &ToolContext, named: Option<&str>) -> Result<Option<i64>, ToolOutcome> {
+    let Some(name) = named.filter(|name| !name.trim().is_empty()) else { return Ok(None) };
+    let found = crate::kanban::card(&cx.core, card(cx, Some(name))?).await;
+    found.map(|parent| Some(parent.number)).map_err(|error| failed(cx, error))
+}
+
 fn listed(cards: &[TaskCard], more: bool) -> String {
     if cards.is_empty() {
         return "no such card".to_owned();
@@ -84,17 +109,38 @@ fn listed(cards: &[TaskCard], more: bool) -> String {
     let mut text = String::new();
     for card in cards {
         let assignee = card.assignee.as_deref().unwrap_or("-");
-        text.push_str(&format!("T-{} [{}] {assignee}: {}\n", card.number, card.state, card.title));
+        let mut notes = Vec::new();
+        notes.extend(card.tenant.as_deref().map(|tenant| format!("tenant {tenant}")));
+        notes.extend(card.parent.map(|parent| format!("after T-{parent}")));
+        if let Some(WaitReason::WaitingOn { cards, more }) = &card.wait {
+            let names: Vec<String> = cards.iter().map(|number| format!("T-{number}")).collect();
+            let more = if *more > 0 { format!(" and {more} more") } else { String::new() };
+            notes.push(format!("waits for {}{more}", names.join(", ")));
+        }
+        let notes = if notes.is_empty() { String::new() } else { format!(" ({})", notes.join("; ")) };
+        text.push_str(&format!("T-{} [{}] {assignee}: {}{notes}\n", card.number, card.state, card.title));
     }
     if more {
-        text.push_str("There are more; name a status, a label or words to search for.\n");
+        text.push_str("There are more; name a status, a label, a parent or words to search for.\n");
     }
     text
 }
 
 struct Create;
 
+/// What a card can be asked to start as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum InitialStatus {
+    /// As soon as it can.
+    #[serde(alias = "running")]
+    Ready,
+    /// After a person's answer.
+    Blocked,
+}
+
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct CreateArguments {
     title: String,
     #[serde(default)]
@@ -105,6 +151,10 @@ struct CreateArguments {
     parents: Vec<String>,
     #[serde(default)]
     triage: bool,
+    #[serde(default)]
+    initial_status: Option<InitialStatus>,
+    #[serde(default)]
+    start_at: Option<String>,
     #[serde(default)]
     priority: i32,
     #[serde(default)]
@@ -126,12 +176,22 @@ struct CreateArguments {
 impl CreateArguments {
     fn into_params(self, cx: &ToolContext) -> Result<CreateCardParams, ToolOutcome> {
         let parents = self.parents.iter().map(|name| card(cx, Some(name)));
+        let blocked = self.initial_status == Some(InitialStatus::Blocked);
+        let scheduled_at = self.start_at.as_deref().map(|text| start_at(text, cx.core.now_ms())).transpose()?;
+        if u8::from(self.triage) + u8::from(blocked) + u8::from(scheduled_at.is_some()) > 1 {
+            return Err(ToolOutcome::failed(
+                "a card waits for a look (triage), for an answer (initial_status blocked) or for its time (start_at): \
+                 choose one; nothing was made",
+            ));
+        }
         Ok(CreateCardParams {
             title: cx.redactor.clean(&self.title),
             body: cx.redactor.clean(&self.body),
             assignee: self.assignee,
             parents: parents.collect::<Result<_, _>>()?,
             triage: self.triage,
+            blocked,
+            scheduled_at,
             priority: self.priority,
             labels: self.labels,
             skills: self.skills,
@@ -160,6 +220,10 @@ impl Tool for Create {
                 "parents": { "type": "array", "items": { "type": "string" },
                     "description": "Cards that must be finished first, for instance T-12. Name your own to start after it." },
                 "triage": { "type": "boolean", "description": "An idea that a person should look at first." },
+                "initial_status": { "type": "string", "enum": ["ready", "blocked"],
+                    "description": "blocked asks a person what the body says, and starts after the answer." },
+                "start_at": { "type": "string",
+                    "description": "Not before: 30m, 2h or 1d from now, or 2026-12-01T09:30Z." },
                 "priority": { "type": "integer", "description": "Higher first; 0 is normal." },
                 "labels": { "type": "array", "items": { "type": "string" } },
                 "skills": { "type": "array", "items": { "type": "string" } },
@@ -168,7 +232,7 @@ impl Tool for Create {
                 "workspace_path": { "type": "string", "description": "Absolute; for dir and worktree." },
                 "max_runtime_seconds": { "type": "integer", "minimum": 1 },
                 "idempotency_key": { "type": "string", "description": "The same key makes only one card." } },
-                "required": ["title"] }),
+                "required": ["title"], "additionalProperties": false }),
         }
     }
 
@@ -186,6 +250,41 @@ impl Tool for Create {
             Err(error) => failed(cx, error),
         }
     }
+}
+
+/// A span from now, or a date and time with its offset, as Unix milliseconds after now.
+fn start_at(text: &str, now: i64) -> Result<i64, ToolOutcome> {
+    let word = text.trim();
+    let at = span_ms(word).and_then(|span| now.checked_add(span)).or_else(|| date_ms(word));
+    match at {
+        Some(at) if at > now => Ok(at),
+        Some(_) => Err(ToolOutcome::failed(format!(
+            "start_at: \"{}\" is past; leave it out to start at once; nothing was made",
+            excerpt(word, MAX_SHOWN_CHARS)
+        ))),
+        None => Err(ToolOutcome::failed(format!(
+            "start_at: \"{}\" is no time; write 30m, 2h or 1d from now, or 2026-12-01T09:30Z; nothing was made",
+            excerpt(word, MAX_SHOWN_CHARS)
+        ))),
+    }
+}
+
+fn span_ms(text: &str) -> Option<i64> {
+    let seconds = match text.chars().last()? {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        _ => return None,
+    };
+    let number: u32 = text.get(..text.len() - 1)?.trim_end().parse().ok()?;
+    i64::from(number).checked_mul(seconds * 1000)
+}
+
+fn date_ms(text: &str) -> Option<i64> {
+    let spelled = text.strip_suffix(['Z', 'z']).map_or_else(|| text.to_owned(), |time| format!("{time}+00:00"));
+    let read = |form| DateTime::parse_from_str(&spelled, form).ok();
+    read("%Y-%m-%dT%H:%M%:z").or_else(|| read("%Y-%m-%dT%H:%M:%S%.f%:z")).map(|time| time.timestamp_millis())
 }
 
 #[derive(Deserialize)]
@@ -242,6 +341,28 @@ impl Tool for Unlink {
         match worker::unlink(&cx.core, cx.ticket, parent, child).await {
             Ok(()) => ToolOutcome::done("the link is gone"),
             Err(error) => failed(cx, error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::start_at;
+
+    #[test]
+    fn a_start_is_a_span_or_a_moment_that_is_not_past() {
+        let now = 1_796_117_400_000; // 2026-12-01T09:30Z
+        for (text, ms) in [("90s", 90_000), ("30m", 1_800_000), (" 2h ", 7_200_000), ("1d", 86_400_000)] {
+            assert_eq!(start_at(text, now).ok(), Some(now + ms), "{text:?}");
+        }
+        for text in ["2026-12-01T10:30Z", "2026-12-01T11:30+01:00", "2026-12-01T10:30:00.0Z"] {
+            assert_eq!(start_at(text, now).ok(), Some(now + 3_600_000), "{text:?}");
+        }
+        for text in ["2026-12-01T09:30Z", "0s", "2020-01-01T00:00Z"] {
+            assert!(start_at(text, now).unwrap_err().text.contains("is past"), "{text:?}");
+        }
+        for text in ["", "soon", "h", "-1h", "1.5h", "2026-12-01", "2026-12-01T09:30", "99999999999d", "\u{e9}"] {
+            assert!(start_at(text, now).unwrap_err().text.contains("is no time"), "{text:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `hermes kanban boards …`, saved views and templates.
+//! `hermes kanban boards …`.
 
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ use super::write::undo_hint;
 use crate::cli::error::CliError;
 use crate::cli::moment::on_this_clock;
 use crate::cli::output::{Style, one_line};
-use crate::cli::parse;
+use crate::cli::parse::{self, OrNone};
 
 /// What can be done with boards.
 #[derive(Debug, Subcommand)]
@@ -102,9 +102,15 @@ pub(super) struct SetArgs {
     /// Directory of cards that ask for one without naming it; empty for none.
     #[arg(long, value_name = "PATH")]
     default_workdir: Option<String>,
-    /// Workers at once on this board; 0 stops it.
-    #[arg(long, value_name = "N", value_parser = parse::whole::<u32>(0..=100_000))]
-    slots: Option<u32>,
+    /// Workers at once on this board; 0 stops it, `none` leaves it to the machine.
+    #[arg(long, value_name = "N", value_parser = parse::or_none(parse::whole::<u32>(0..=100_000)))]
+    slots: Option<OrNone<u32>>,
+    /// Cards in review beyond which the column warns; `none` for no warning.
+    #[arg(long, value_name = "N", value_parser = parse::or_none(parse::whole::<u32>(1..=100_000)))]
+    review_limit: Option<OrNone<u32>>,
+    /// Blocked cards beyond which the column warns; `none` for no warning.
+    #[arg(long, value_name = "N", value_parser = parse::or_none(parse::whole::<u32>(1..=100_000)))]
+    blocked_limit: Option<OrNone<u32>>,
     /// Cards in triage are taken apart by a model: yes or no.
     #[arg(long, value_name = "YES|NO", value_parser = parse::yes_or_no)]
     auto_decompose: Option<bool>,
@@ -120,6 +126,8 @@ impl SetArgs {
             && self.color.is_none()
             && self.default_workdir.is_none()
             && self.slots.is_none()
+            && self.review_limit.is_none()
+            && self.blocked_limit.is_none()
             && self.auto_decompose.is_none()
             && self.orchestrator.is_none()
     }
@@ -129,7 +137,9 @@ impl SetArgs {
         settings.icon = self.icon.unwrap_or_else(|| std::mem::take(&mut settings.icon));
         settings.color = self.color.unwrap_or_else(|| std::mem::take(&mut settings.color));
         settings.default_dir = self.default_workdir.or_else(|| settings.default_dir.take());
-        settings.slots = self.slots.or(settings.slots);
+        settings.slots = self.slots.map_or(settings.slots, |limit| limit.0);
+        settings.review_limit = self.review_limit.map_or(settings.review_limit, |limit| limit.0);
+        settings.blocked_limit = self.blocked_limit.map_or(settings.blocked_limit, |limit| limit.0);
         settings.auto_decompose = self.auto_decompose.unwrap_or(settings.auto_decompose);
         settings.orchestrator = self.orchestrator.or_else(|| settings.orchestrator.take());
     }

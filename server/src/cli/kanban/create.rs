@@ -2,11 +2,12 @@
 
 use agent_core::kanban::{self, dispatcher, worker};
 use clap::{Args, ValueEnum};
-use protocol::{CardRef, CardState, CardWritten, CreateCardParams};
+use protocol::{CardRef, CardState, CardWritten, CreateCardParams, WorkspaceKind};
 use serde::Serialize;
 
 use super::Cx;
 use super::edit::{MAX_RETRIES, MAX_TOKENS, PRIORITIES, unknown, warn_unknown};
+use super::templates;
 use super::wording::card_label;
 use crate::cli::Caller;
 use crate::cli::error::CliError;
@@ -17,26 +18,47 @@ use crate::cli::parse::{self, Workspace};
 /// Create a card.
 #[derive(Debug, Args)]
 pub(super) struct CreateArgs {
-    /// What shall be done, in a few words.
-    title: String,
+    /// What shall be done, in a few words; the template's title when left out.
+    #[arg(required_unless_present = "template")]
+    title: Option<String>,
+    /// Start from a template of the board (`hermes kanban templates`); what else is given goes before it.
+    #[arg(long, value_name = "NAME")]
+    template: Option<String>,
+    /// A card that must be finished first; may be repeated.
+    #[arg(long = "parent", value_parser = parse::card, value_name = "CARD")]
+    parents: Vec<CardRef>,
+    /// Only note it: nothing starts until somebody moves it.
+    #[arg(long)]
+    triage: bool,
+    /// Start blocked, which asks a person first.
+    #[arg(long, value_enum, value_name = "STATE", conflicts_with = "triage")]
+    initial_status: Option<InitialStatus>,
+    /// Start no earlier: 30m, 2h or 1d from now, 2026-12-01 (midnight) or 2026-12-01T09:30 in this machine's time zone,
+    /// 2026-12-01T09:30Z, or Unix seconds.
+    #[arg(long, value_parser = moment, value_name = "WHEN")]
+    at: Option<Moment>,
+    /// When it should be finished, in the same forms.
+    #[arg(long, value_parser = moment, value_name = "WHEN")]
+    due: Option<Moment>,
+    /// The same key returns the card that was made with it first.
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+    #[command(flatten)]
+    card: CardArgs,
+}
+
+/// What a card, or a template of cards, can be given.
+#[derive(Debug, Args)]
+pub(super) struct CardArgs {
     /// Description in Markdown; `-` reads it from stdin.
     #[arg(long, default_value = "", hide_default_value = true, value_name = "TEXT")]
     body: String,
     /// Profile that shall work on it; `none` for the board's default.
     #[arg(long, value_name = "PROFILE")]
     assignee: Option<String>,
-    /// A card that must be finished first; may be repeated.
-    #[arg(long = "parent", value_parser = parse::card, value_name = "CARD")]
-    parents: Vec<CardRef>,
     /// Higher first; 0 is normal.
     #[arg(long, default_value_t = 0, allow_negative_numbers = true, value_parser = parse::whole::<i32>(PRIORITIES))]
     priority: i32,
-    /// Only note it: nothing starts until somebody moves it.
-    #[arg(long)]
-    triage: bool,
-    /// The same key returns the card that was made with it first.
-    #[arg(long, value_name = "KEY")]
-    idempotency_key: Option<String>,
     /// scratch, dir:/absolute/path for an existing directory, or worktree:/absolute/path for a git worktree.
     #[arg(long, value_parser = parse::workspace, value_name = "WORKSPACE")]
     workspace: Option<Workspace>,
@@ -64,10 +86,6 @@ pub(super) struct CreateArgs {
     /// Others may work in its directory at the same time.
     #[arg(long)]
     shared_dir: bool,
-    /// Start no earlier: 30m, 2h or 1d from now, 2026-12-01 (midnight) or 2026-12-01T09:30 in this machine's time zone,
-    /// 2026-12-01T09:30Z, or Unix seconds.
-    #[arg(long, value_parser = moment, value_name = "WHEN")]
-    at: Option<Moment>,
     /// Come again after it was finished: "every 2h", or five cron fields.
     #[arg(long, value_name = "RULE")]
     repeat: Option<String>,
@@ -77,12 +95,30 @@ pub(super) struct CreateArgs {
     /// What all its runs may cost together, in dollars.
     #[arg(long, allow_negative_numbers = true, value_parser = parse::dollars, value_name = "DOLLARS")]
     max_cost: Option<i64>,
-    /// Start from a template of the board; what else is given goes before it.
-    #[arg(long, value_name = "NAME")]
-    template: Option<String>,
-    /// Start blocked, which asks a person first.
-    #[arg(long, value_enum, value_name = "STATE", conflicts_with = "triage")]
-    initial_status: Option<InitialStatus>,
+}
+
+impl CardArgs {
+    pub(super) fn params(self) -> Result<CreateCardParams, CliError> {
+        Ok(CreateCardParams {
+            body: parse::text(&self.body)?,
+            assignee: self.assignee,
+            priority: self.priority,
+            labels: self.labels,
+            tenant: self.tenant,
+            skills: self.skills,
+            model: self.model,
+            branch: self.branch,
+            shared_dir: self.shared_dir,
+            repeat: self.repeat,
+            max_tokens: self.max_tokens,
+            max_cost_micros: self.max_cost,
+            workspace: self.workspace.as_ref().map(|workspace| workspace.kind).unwrap_or_default(),
+            workspace_path: self.workspace.and_then(|workspace| workspace.path),
+            max_attempts: self.max_retries,
+            max_runtime_s: self.max_runtime,
+            ..CreateCardParams::default()
+        })
+    }
 }
 
 /// States a card can be asked to start in.
@@ -113,10 +149,13 @@ impl CreateArgs {
                     .into(),
             ));
         }
-        let template = self.template.clone();
+        let template = match &self.template {
+            Some(name) => Some(templates::find(cx, name).await?),
+            None => None,
+        };
         let mut params = self.params(cx, at)?;
-        if let Some(name) = &template {
-            from_template(cx, name, &mut params).await?;
+        if let Some(template) = template {
+            fill(&mut params, template.params);
         }
         let (written, created) = match &cx.caller {
             Caller::Worker { ticket, .. } => {
@@ -133,29 +172,14 @@ impl CreateArgs {
     fn params(self, cx: &Cx, at: Option<i64>) -> Result<CreateCardParams, CliError> {
         Ok(CreateCardParams {
             board: cx.board.clone(),
-            title: self.title,
-            body: parse::text(&self.body)?,
-            assignee: self.assignee,
-            priority: self.priority,
+            title: self.title.unwrap_or_default(),
             triage: self.triage,
             blocked: self.initial_status == Some(InitialStatus::Blocked),
             parents: self.parents,
             scheduled_at: at,
-            labels: self.labels,
-            tenant: self.tenant,
-            skills: self.skills,
-            model: self.model,
-            branch: self.branch,
-            shared_dir: self.shared_dir,
-            repeat: self.repeat,
-            max_tokens: self.max_tokens,
-            max_cost_micros: self.max_cost,
+            due_at: self.due.map(|due| due.unix_ms(cx.core.now_ms())),
             idempotency_key: self.idempotency_key,
-            workspace: self.workspace.as_ref().map(|workspace| workspace.kind).unwrap_or_default(),
-            workspace_path: self.workspace.and_then(|workspace| workspace.path),
-            max_attempts: self.max_retries,
-            max_runtime_s: self.max_runtime,
-            ..CreateCardParams::default()
+            ..self.card.params()?
         })
     }
 }
@@ -183,17 +207,13 @@ fn tell(cx: &Cx, made: &Created, past: bool) -> Result<(), CliError> {
 }
 
 /// Fills in what the command line leaves open.
-async fn from_template(cx: &Cx, name: &str, params: &mut CreateCardParams) -> Result<(), CliError> {
-    let templates = kanban::templates(&cx.core, &cx.board).await?;
-    let Some(template) = templates.into_iter().find(|template| template.name.eq_ignore_ascii_case(name)) else {
-        return Err(CliError::failed("not_found", format!("this board has no template \"{name}\"")));
-    };
-    let from = template.params;
+pub(super) fn fill(params: &mut CreateCardParams, from: CreateCardParams) {
     let text = |own: &mut String, other: String| {
         if own.is_empty() {
             *own = other;
         }
     };
+    text(&mut params.title, from.title);
     text(&mut params.body, from.body);
     params.assignee = params.assignee.take().or(from.assignee);
     params.tenant = params.tenant.take().or(from.tenant);
@@ -206,12 +226,12 @@ async fn from_template(cx: &Cx, name: &str, params: &mut CreateCardParams) -> Re
     if params.priority == 0 {
         params.priority = from.priority;
     }
-    if params.workspace_path.is_none() && params.workspace == protocol::WorkspaceKind::Scratch {
+    if params.workspace_path.is_none() && params.workspace == WorkspaceKind::Scratch {
         params.workspace = from.workspace;
         params.workspace_path = from.workspace_path;
         params.shared_dir |= from.shared_dir;
+        params.branch = params.branch.take().or(from.branch);
     }
     params.labels.extend(from.labels);
     params.skills.extend(from.skills);
-    Ok(())
 }

@@ -9,7 +9,8 @@ use protocol::{CardRef, EditCardParams};
 use super::Cx;
 use super::write::wrote;
 use crate::cli::error::CliError;
-use crate::cli::parse::{self, Workspace};
+use crate::cli::moment::{Moment, moment};
+use crate::cli::parse::{self, OrNone, Workspace};
 
 /// All that are kept.
 pub(super) const PRIORITIES: RangeInclusive<i64> = i32::MIN as i64..=i32::MAX as i64;
@@ -46,6 +47,10 @@ pub(super) struct EditArgs {
     /// When it comes again: `every 2h` or five cron fields; empty for never.
     #[arg(long, value_name = "RULE")]
     repeat: Option<String>,
+    /// When it should be finished: a span like 2h or 1d from now, 2026-12-01 (midnight) or 2026-12-01T09:30 in this
+    /// machine's time zone, 2026-12-01T09:30Z, or Unix seconds; `none` for no such time.
+    #[arg(long, value_parser = parse::or_none(moment), value_name = "WHEN")]
+    due: Option<OrNone<Moment>>,
     /// Failures in a row before a person is asked; 0 or nothing for the machine's limit.
     #[arg(long, allow_negative_numbers = true, value_parser = parse::limit(parse::whole::<u32>(MAX_RETRIES)), value_name = "N")]
     max_retries: Option<u32>,
@@ -67,9 +72,9 @@ pub(super) struct EditArgs {
     /// Others may work in its directory at the same time: yes or no.
     #[arg(long, value_name = "YES|NO", value_parser = parse::yes_or_no)]
     shared_dir: Option<bool>,
-    /// The result of a finished card; `-` reads it from stdin.
+    /// The result of a finished card; `-` reads it from stdin. A paragraph each when repeated.
     #[arg(long, visible_alias = "summary", value_name = "TEXT")]
-    result: Option<String>,
+    result: Vec<String>,
 }
 
 impl EditArgs {
@@ -90,6 +95,7 @@ impl EditArgs {
             tenant: self.tenant,
             skills: list(self.skills),
             repeat: self.repeat,
+            due_at: self.due.map(|due| due.0.map_or(0, |at| at.unix_ms(cx.core.now_ms()))),
             max_attempts: self.max_retries,
             max_runtime_s: self.max_runtime,
             max_tokens: self.max_tokens,
@@ -101,13 +107,18 @@ impl EditArgs {
             ..EditCardParams::of(card.id, card.revision)
         };
         let changes = params != EditCardParams::of(card.id, card.revision);
-        let written = match self.result {
-            Some(_) if changes => {
+        let written = match (self.result.is_empty(), changes) {
+            (false, true) => {
                 return Err(CliError::Usage("change the result by itself, then the rest".into()));
             }
-            Some(result) => kanban::edit_result(&cx.core, actor, CardRef::Id(card.id), &parse::text(&result)?).await?,
-            None if changes => kanban::edit_card(&cx.core, actor, params).await?,
-            None => return Err(CliError::Usage("say what to change; `hermes kanban edit --help` lists it".into())),
+            (false, false) => {
+                let result = parse::paragraphs(&self.result)?;
+                kanban::edit_result(&cx.core, actor, CardRef::Id(card.id), &result).await?
+            }
+            (true, true) => kanban::edit_card(&cx.core, actor, params).await?,
+            (true, false) => {
+                return Err(CliError::Usage("say what to change; `hermes kanban edit --help` lists it".into()));
+            }
         };
         wrote(cx, &written, "Changed")?;
         if self.assignee.is_some() { warn_unknown(cx, written.card.assignee.as_deref()) } else { Ok(()) }

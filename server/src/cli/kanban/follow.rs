@@ -17,11 +17,26 @@ use crate::cli::output::{Style, one_line};
 const LOOK: Duration = Duration::from_millis(200);
 
 /// What is shown of what happens.
+#[derive(Default)]
 pub(super) struct Only {
     /// These kinds of events; empty for all.
     pub(super) kinds: Vec<String>,
     /// What this profile or person does.
     pub(super) by: Option<String>,
+    /// Cards of this profile; empty for nobody's.
+    pub(super) assignee: Option<String>,
+    /// Cards of this tenant.
+    pub(super) tenant: Option<String>,
+}
+
+impl Only {
+    fn wants(&self, event: &BoardEvent) -> bool {
+        let is_whose = |name: &String| event.assignee.as_deref().unwrap_or_default().eq_ignore_ascii_case(name.trim());
+        (self.kinds.is_empty() || self.kinds.contains(&event.kind))
+            && self.by.as_ref().is_none_or(|by| event.actor.split_once(':').is_some_and(|(_, name)| name == by))
+            && self.assignee.as_ref().is_none_or(is_whose)
+            && self.tenant.as_ref().is_none_or(|tenant| event.tenant.as_ref() == Some(tenant))
+    }
 }
 
 /// Prints what happens from now on, until it is interrupted or the pipe is closed.
@@ -32,7 +47,7 @@ pub(super) async fn watch(cx: &Cx, only: Only) -> Result<(), CliError> {
 
 /// Prints what happened to a card, and what happens to it until it is finished.
 pub(super) async fn tail(cx: &Cx, card: CardRef, follow_on: bool) -> Result<(), CliError> {
-    let only = Only { kinds: Vec::new(), by: None };
+    let only = Only::default();
     let after = print_after(cx, Some(card), 0, &only).await?;
     if follow_on { follow(cx, Some(card), after, &only).await } else { Ok(()) }
 }
@@ -119,9 +134,7 @@ impl<'a> From<&'a BoardEvent> for Told<'a> {
 
 fn print(cx: &Cx, events: &[BoardEvent], only: &Only) -> Result<(), CliError> {
     for event in events {
-        let wanted = only.kinds.is_empty() || only.kinds.contains(&event.kind);
-        let by = only.by.as_ref().is_none_or(|by| event.actor.split_once(':').is_some_and(|(_, name)| name == by));
-        if !wanted || !by {
+        if !only.wants(event) {
             continue;
         }
         if cx.out.is_json() {
@@ -139,4 +152,36 @@ fn print(cx: &Cx, events: &[BoardEvent], only: &Only) -> Result<(), CliError> {
         ))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::BoardEvent;
+
+    use super::Only;
+
+    #[test]
+    fn only_what_is_asked_for_is_told() {
+        let event = BoardEvent {
+            seq: 1,
+            kind: "created".into(),
+            actor: "person:ada".into(),
+            card: Some(1),
+            title: None,
+            assignee: Some("coder".into()),
+            tenant: Some("acme".into()),
+            detail: "{}".into(),
+            at: 0,
+        };
+        let nobodys = BoardEvent { assignee: None, tenant: None, ..event.clone() };
+        let some = |word: &str| Some(word.to_owned());
+        let whose = |name: &str| Only { assignee: some(name), ..Only::default() };
+        assert!(Only::default().wants(&event) && Only::default().wants(&nobodys));
+        assert!(whose("Coder").wants(&event) && !whose("other").wants(&event) && !whose("coder").wants(&nobodys));
+        assert!(whose("").wants(&nobodys) && !whose("").wants(&event));
+        let tenant = Only { tenant: some("acme"), ..Only::default() };
+        assert!(tenant.wants(&event) && !tenant.wants(&nobodys));
+        let other = Only { kinds: vec!["completed".into()], by: some("ada"), ..Only::default() };
+        assert!(!other.wants(&event), "all of it, not any");
+    }
 }

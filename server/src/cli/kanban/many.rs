@@ -9,6 +9,17 @@ use serde_json::Value;
 use super::Cx;
 use crate::cli::error::{self, CliError};
 
+/// The cards in their order, each as often as it makes sense: once.
+pub(super) fn each_once(cards: impl Iterator<Item = CardRef>) -> Vec<CardRef> {
+    let mut once: Vec<CardRef> = Vec::new();
+    for card in cards {
+        if !once.contains(&card) {
+            once.push(card);
+        }
+    }
+    once
+}
+
 /// Collects the answers for one or several cards. All are tried, and any failure fails the command.
 pub(super) struct Answers<'a> {
     cx: &'a Cx,

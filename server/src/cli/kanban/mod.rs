@@ -1,5 +1,6 @@
 //! `hermes kanban …`: the verbs of the board.
 
+mod block;
 mod boards;
 mod create;
 mod diagnostics;
@@ -12,6 +13,8 @@ mod read;
 mod report;
 mod show;
 mod snooze;
+mod start;
+mod templates;
 mod triage;
 mod wording;
 mod write;
@@ -20,7 +23,7 @@ use std::process::ExitCode;
 
 use agent_core::Core;
 use clap::{Args, Subcommand};
-use protocol::{AfterApproval, BlockKind, CardRef, CardState, ProposalKind, Severity, UndoId};
+use protocol::{CardRef, CardState, ProposalKind, Severity, UndoId};
 
 use super::error::CliError;
 use super::moment::{Moment, moment};
@@ -59,26 +62,8 @@ enum Verb {
         #[arg(required = true, value_name = "CARD> <TEXT", num_args = 1..)]
         words: Vec<String>,
     },
-    /// Stop a card for a person.
-    Block {
-        /// Card and reason; a worker may leave out its own card. `-` reads the reason from stdin.
-        #[arg(required = true, value_name = "CARD> <REASON", num_args = 1..)]
-        words: Vec<String>,
-        /// Why (workers): review, needs_input, capability, transient or dependency.
-        #[arg(long, value_name = "KIND")]
-        kind: Option<BlockKind>,
-        /// What was done so far (workers); `-` reads it from stdin.
-        #[arg(long, default_value = "", hide_default_value = true)]
-        summary: String,
-        /// A suggested answer (workers); may be repeated.
-        #[arg(long = "option", value_name = "ANSWER")]
-        options: Vec<String>,
-        #[command(flatten)]
-        handover: files::HandoverArgs,
-        /// What an approval leads to (workers, reviews only): finish or continue.
-        #[arg(long, value_name = "WORD")]
-        then: Option<AfterApproval>,
-    },
+    /// Stop cards for a person.
+    Block(block::BlockArgs),
     /// Settle what a card asks: approve finished work so that it goes on, answer, or try again.
     Unblock {
         /// Cards.
@@ -106,9 +91,9 @@ enum Verb {
         /// Cards; a worker's own when left out.
         #[arg(value_parser = parse::card)]
         cards: Vec<CardRef>,
-        /// What was done; `-` reads it from stdin.
-        #[arg(long, visible_alias = "result", default_value = "", hide_default_value = true, value_name = "TEXT")]
-        summary: String,
+        /// What was done; `-` reads it from stdin. A paragraph each when repeated.
+        #[arg(long, visible_alias = "result", value_name = "TEXT")]
+        summary: Vec<String>,
         /// A JSON object kept with the run (workers).
         #[arg(long, value_name = "JSON")]
         metadata: Option<String>,
@@ -208,6 +193,9 @@ enum Verb {
     },
     /// Say that the work goes on (workers).
     Heartbeat {
+        /// Card; it can only be the worker's own.
+        #[arg(value_parser = parse::card)]
+        card: Option<CardRef>,
         /// What is being done.
         #[arg(long)]
         note: Option<String>,
@@ -215,18 +203,9 @@ enum Verb {
     /// Change what a card says; of a finished one, its result.
     Edit(edit::EditArgs),
     /// Start cards later.
-    Schedule {
-        /// When, and cards: a span like 30m, 2h or 1d from now, 2026-12-01 (midnight) or 2026-12-01T09:30 in this
-        /// machine's time zone, 2026-12-01T09:30Z, or Unix seconds. The cards may come first, too.
-        #[arg(required = true, value_name = "WHEN> <CARDS", num_args = 1..)]
-        words: Vec<String>,
-    },
-    /// Let cards start that wait in triage, or for their time.
-    Promote {
-        /// Cards.
-        #[arg(required = true, value_parser = parse::card)]
-        cards: Vec<CardRef>,
-    },
+    Schedule(start::ScheduleArgs),
+    /// Let cards start that wait: in triage, for their time, or for other cards.
+    Promote(start::PromoteArgs),
     /// Take a running card back from its worker; another attempt follows.
     Reclaim {
         /// Card.
@@ -280,6 +259,9 @@ enum Verb {
         /// Only what happened so far.
         #[arg(long)]
         no_follow: bool,
+        /// What happens is told at once anyway; understood for older scripts.
+        #[arg(long, hide = true)]
+        interval: Option<f64>,
     },
     /// What happens on a board, as it happens; with --json a value per line.
     Watch {
@@ -289,6 +271,15 @@ enum Verb {
         /// Only what this profile or person does.
         #[arg(long, value_name = "NAME")]
         by: Option<String>,
+        /// Only cards of this profile; `none` for those that are nobody's.
+        #[arg(long, value_name = "PROFILE")]
+        assignee: Option<String>,
+        /// Only cards of this tenant.
+        #[arg(long)]
+        tenant: Option<String>,
+        /// What happens is told at once anyway; understood for older scripts.
+        #[arg(long, hide = true)]
+        interval: Option<f64>,
     },
     /// Cards per state.
     Stats,
@@ -329,10 +320,12 @@ enum Verb {
     /// Put several workers on one goal, with a verifier and somebody who puts it together.
     Swarm(triage::SwarmArgs),
     /// Work on a ready card yourself: prints what its worker needs, also for `complete`, `block` and `heartbeat`.
-    Claim {
-        /// Card.
-        #[arg(value_parser = parse::card)]
-        card: CardRef,
+    Claim(start::ClaimArgs),
+    /// List what new cards can start from, or do something with it.
+    #[command(visible_alias = "template")]
+    Templates {
+        #[command(subcommand)]
+        command: Option<templates::TemplateVerb>,
     },
     /// List boards, or do something with one.
     Boards {
@@ -345,9 +338,13 @@ impl Verb {
     /// Whether a worker whose run is over may still use it.
     fn only_reads(&self) -> bool {
         use boards::BoardVerb;
+        use templates::TemplateVerb;
         match self {
             Self::Boards { command } => {
                 matches!(command, None | Some(BoardVerb::List { .. } | BoardVerb::Show { .. } | BoardVerb::Current))
+            }
+            Self::Templates { command } => {
+                matches!(command, None | Some(TemplateVerb::List | TemplateVerb::Show { .. }))
             }
             Self::List(_)
             | Self::Show { .. }
@@ -398,9 +395,7 @@ async fn run(core: &Core, verb: Verb, board: Option<String>, out: Out) -> Result
         Verb::List(args) => args.run(&cx).await?,
         Verb::Show { card } => show::run(&cx, card).await?,
         Verb::Comment { words } => write::comment(&cx, &words).await?,
-        Verb::Block { words, kind, summary, options, handover, then } => {
-            write::block(&cx, &words, kind, &summary, options, handover.with(then)).await?;
-        }
+        Verb::Block(args) => return args.run(&cx).await,
         Verb::Unblock { cards, reason } => return write::unblock(&cx, &cards, &reason).await,
         Verb::Snooze { cards, until, back: _ } => return snooze::run(&cx, &cards, until).await,
         Verb::Complete { cards, summary, metadata, handover } => {
@@ -418,10 +413,10 @@ async fn run(core: &Core, verb: Verb, board: Option<String>, out: Out) -> Result
         Verb::Move { card, to, revision } => write::move_card(&cx, card, to, revision).await?,
         Verb::Assign { card, profile } => edit::assign(&cx, card, &profile).await?,
         Verb::Undo { id } => write::undo(&cx, id).await?,
-        Verb::Heartbeat { note } => write::heartbeat(&cx, note.as_deref()).await?,
+        Verb::Heartbeat { card, note } => write::heartbeat(&cx, card, note.as_deref()).await?,
         Verb::Edit(args) => args.run(&cx).await?,
-        Verb::Schedule { words } => return write::schedule(&cx, &words).await,
-        Verb::Promote { cards } => return write::promote(&cx, &cards).await,
+        Verb::Schedule(args) => return args.run(&cx).await,
+        Verb::Promote(args) => return args.run(&cx).await,
         Verb::Reclaim { card, reason } => write::reclaim(&cx, card, &reason).await?,
         Verb::Reassign { card, profile, reclaim, reason } => {
             edit::reassign(&cx, card, &profile, reclaim.then_some(reason.as_str())).await?;
@@ -430,8 +425,11 @@ async fn run(core: &Core, verb: Verb, board: Option<String>, out: Out) -> Result
         Verb::Runs { card } => report::runs(&cx, card).await?,
         Verb::Log(args) => args.run(&cx).await?,
         Verb::Context { card } => report::context(&cx, card).await?,
-        Verb::Tail { card, no_follow } => follow::tail(&cx, card, !no_follow).await?,
-        Verb::Watch { kinds, by } => follow::watch(&cx, follow::Only { kinds, by }).await?,
+        Verb::Tail { card, no_follow, interval: _ } => follow::tail(&cx, card, !no_follow).await?,
+        Verb::Watch { kinds, by, assignee, tenant, interval: _ } => {
+            let assignee = assignee.map(read::somebody);
+            follow::watch(&cx, follow::Only { kinds, by, assignee, tenant }).await?;
+        }
         Verb::Stats => report::stats(&cx).await?,
         Verb::Assignees => report::assignees(&cx).await?,
         Verb::Diagnostics { severity, card } => diagnostics::run(&cx, severity, card).await?,
@@ -441,7 +439,8 @@ async fn run(core: &Core, verb: Verb, board: Option<String>, out: Out) -> Result
         Verb::Accept { cards } => return triage::accept(&cx, &cards).await,
         Verb::Discard { cards } => return triage::discard(&cx, &cards).await,
         Verb::Swarm(args) => args.run(&cx).await?,
-        Verb::Claim { card } => write::claim(&cx, card).await?,
+        Verb::Claim(args) => args.run(&cx).await?,
+        Verb::Templates { command } => templates::run(&cx, command).await?,
         Verb::Boards { command } => boards::run(&cx, command).await?,
     }
     Ok(ExitCode::SUCCESS)

@@ -3,10 +3,12 @@
 use agent_core::kanban;
 use agent_core::profiles::NOBODY;
 use clap::Args;
-use protocol::{BoardSummary, BoardView, CardSort, CardState, DeletedCard, TaskCard};
+use protocol::{BoardSummary, BoardView, CardRef, CardSort, CardState, DeletedCard, TaskCard, WaitKind};
 
 use super::Cx;
+use super::edit::PRIORITIES;
 use super::wording::{age, ago, card_label, priority, state_style, waits};
+use crate::cli::Caller;
 use crate::cli::error::CliError;
 use crate::cli::output::Style;
 use crate::cli::parse;
@@ -25,18 +27,31 @@ pub(super) struct ListArgs {
     archived: bool,
     /// Cards that were deleted in the last 30 days instead, newest first; `restore` brings them back.
     #[arg(long, conflicts_with_all = [
-        "status", "in_progress", "archived", "assignee", "labels", "tenant", "search", "needs_me", "failing", "sort",
+        "status", "in_progress", "archived", "assignee", "mine", "labels", "tenant", "parent", "priority", "wait",
+        "search", "needs_me", "failing", "sort",
     ])]
     deleted: bool,
     /// Only cards of this profile; `none` for those that are nobody's.
     #[arg(long, value_name = "PROFILE")]
     assignee: Option<String>,
+    /// Only cards of the profile that asks: a worker's own, or the one that HERMES_PROFILE names.
+    #[arg(long, conflicts_with = "assignee")]
+    mine: bool,
     /// Only cards with this label; may be repeated.
     #[arg(long = "label", value_name = "LABEL")]
     labels: Vec<String>,
     /// Only cards of this tenant.
     #[arg(long)]
     tenant: Option<String>,
+    /// Only cards that come right after this one.
+    #[arg(long, value_parser = parse::card, value_name = "CARD")]
+    parent: Option<CardRef>,
+    /// Only cards of this priority or higher.
+    #[arg(long, allow_negative_numbers = true, value_parser = parse::whole::<i32>(PRIORITIES), value_name = "N")]
+    priority: Option<i32>,
+    /// Only cards that wait for this: parents, time, person or backing_off.
+    #[arg(long, value_name = "WHAT")]
+    wait: Option<WaitKind>,
     /// Only cards that contain these words.
     #[arg(long, value_name = "WORDS")]
     search: Option<String>,
@@ -47,7 +62,7 @@ pub(super) struct ListArgs {
     #[arg(long)]
     failing: bool,
     /// Order within columns: manual, priority, created or updated.
-    #[arg(long, value_name = "ORDER")]
+    #[arg(long, value_parser = parse::sort, value_name = "ORDER")]
     sort: Option<CardSort>,
     /// So many cards at most; when there are more, stderr says so.
     #[arg(long, default_value_t = 200, value_parser = parse::whole::<u32>(1..=9999), value_name = "N")]
@@ -64,9 +79,17 @@ impl ListArgs {
             (false, true) => Some(CardState::Archived),
             (false, false) => self.status,
         };
+        let assignees = if self.mine { own_names(cx)? } else { self.assignee.into_iter().map(somebody).collect() };
+        let parent = match self.parent {
+            Some(card) => Some(kanban::card(&cx.core, card).await?.number),
+            None => None,
+        };
         let view = BoardView {
             text: self.search.unwrap_or_default(),
-            assignees: self.assignee.into_iter().map(somebody).collect(),
+            assignees,
+            parent,
+            priority: self.priority,
+            wait: self.wait,
             labels: self.labels,
             tenant: self.tenant,
             needs_me: self.needs_me,
@@ -127,8 +150,26 @@ fn deleted_row(card: &DeletedCard, now: i64) -> Vec<(Style, String)> {
     ]
 }
 
+/// The profile that asks, as filters have it: whoever works on cards that name nobody has those, too.
+fn own_names(cx: &Cx) -> Result<Vec<String>, CliError> {
+    let own = match &cx.caller {
+        Caller::Worker { holder, .. } => Some(holder.profile.clone()),
+        // silent-ok: a name that is no text is no profile's
+        Caller::Person(_) => std::env::var("HERMES_PROFILE").ok().filter(|name| !name.trim().is_empty()),
+    };
+    let Some(own) = own else {
+        return Err(CliError::Usage(
+            "only profiles have cards of their own; name one with --assignee, or list what waits for you with --needs-me"
+                .into(),
+        ));
+    };
+    let own = own.trim().to_lowercase();
+    let nobodys = (own == cx.core.config().kanban.default_assignee).then(String::new);
+    Ok(std::iter::once(own).chain(nobodys).collect())
+}
+
 /// The name as a filter has it: empty for nobody.
-fn somebody(name: String) -> String {
+pub(super) fn somebody(name: String) -> String {
     if name.trim().eq_ignore_ascii_case(NOBODY) { String::new() } else { name }
 }
 

@@ -2,12 +2,11 @@
 
 use std::process::ExitCode;
 
-use agent_core::kanban::worker::{self, BlockWords, Handover, Holder, RunTicket};
+use agent_core::kanban::worker::{self, Handover, Holder, RunTicket};
 use agent_core::text::read_json;
 use agent_core::{decisions, kanban};
 use protocol::{
-    AddCommentParams, BlockKind, CardRef, CardState, CardWritten, MoveCardParams, RetryCardParams, RunEventKind,
-    SettleDecisionOutcome, UndoId,
+    AddCommentParams, CardRef, CardState, CardWritten, MoveCardParams, RunEventKind, SettleDecisionOutcome, UndoId,
 };
 use serde::Serialize;
 
@@ -16,17 +15,8 @@ use super::many::Answers;
 use super::wording::card_label;
 use crate::cli::Caller;
 use crate::cli::error::CliError;
-use crate::cli::moment::{Moment, moment};
 use crate::cli::output::one_line;
-use crate::cli::parse::{self, typed};
-
-/// A card after a worker's block, with the kind it became.
-#[derive(Debug, Serialize)]
-struct Blocked {
-    #[serde(flatten)]
-    written: CardWritten,
-    kind: BlockKind,
-}
+use crate::cli::parse;
 
 /// Two cards that were linked or unlinked.
 #[derive(Debug, Serialize)]
@@ -60,75 +50,6 @@ pub(super) async fn comment(cx: &Cx, words: &[String]) -> Result<(), CliError> {
             Ok(())
         }
     }
-}
-
-pub(super) async fn block(
-    cx: &Cx,
-    words: &[String],
-    kind: Option<BlockKind>,
-    summary: &str,
-    options: Vec<String>,
-    handover: Handover,
-) -> Result<(), CliError> {
-    let (card, words) = card_and_words(cx, words)?;
-    let reason = parse::words(words)?;
-    match &cx.caller {
-        Caller::Worker { ticket, holder } => {
-            Caller::check_own(&cx.core, holder, card).await?;
-            let summary = parse::text(summary)?;
-            let words = BlockWords { kind, reason: &reason, summary: &summary, options: &options };
-            let kind = worker::block_with(&cx.core, *ticket, words, &handover).await?;
-            let written = as_written(cx, CardRef::Id(holder.card)).await?;
-            if cx.out.is_json() {
-                return cx.out.json(&Blocked { written, kind });
-            }
-            cx.out.line(&format!("{} is {} now ({kind})", card_label(&written.card), written.card.state))
-        }
-        Caller::Person(actor) => {
-            let more = !handover.artifacts.is_empty() || handover.then_continue;
-            if kind.is_some() || !summary.is_empty() || !options.is_empty() || more {
-                return Err(CliError::Usage(
-                    "--kind, --summary, --option, --artifact and --then are for workers; give the reason alone".into(),
-                ));
-            }
-            let written = kanban::block_card(&cx.core, actor, needed(card)?, &reason).await?;
-            wrote(cx, &written, "Blocked")
-        }
-    }
-}
-
-pub(super) async fn claim(cx: &Cx, card: CardRef) -> Result<(), CliError> {
-    let actor = cx.caller.person("claim cards")?;
-    let owner = format!("outside:{}", actor.name());
-    let claim = kanban::claim_card_for(&cx.core, card, &owner).await?;
-    let work = match worker::start_outside(&cx.core, claim.ticket).await {
-        Ok(work) => work,
-        Err(error) => {
-            // Nobody works on it, so it is given back at once instead of when its lease ends.
-            kanban::reclaim_card(&cx.core, actor, card, &error.to_string()).await?;
-            return Err(error.into());
-        }
-    };
-    if cx.out.is_json() {
-        return cx.out.json(&work);
-    }
-    let minutes = work.lease_until.saturating_sub(cx.core.now_ms()) / 60_000;
-    cx.out.line(&format!(
-        "T-{} is yours for {minutes} minutes, and longer with each heartbeat.\n\n\
-         cd {}\nexport HERMES_KANBAN_RUN_ID={} HERMES_KANBAN_FENCE={}\n\n\
-         hermes kanban context T-{0}     # what it is about\n\
-         hermes kanban heartbeat         # still at it\n\
-         hermes kanban complete --summary \"…\"   or   hermes kanban block \"what you need\"",
-        work.card,
-        quoted(&work.workspace.to_string_lossy()),
-        work.run,
-        work.fence
-    ))
-}
-
-/// A word for a shell.
-fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 pub(super) async fn unblock(cx: &Cx, cards: &[CardRef], reason: &str) -> Result<ExitCode, CliError> {
@@ -173,14 +94,14 @@ fn settled(cx: &Cx, outcome: &SettleDecisionOutcome) -> Result<(), CliError> {
 pub(super) async fn complete(
     cx: &Cx,
     cards: &[CardRef],
-    summary: &str,
+    summary: &[String],
     metadata: Option<&str>,
     handover: Handover,
 ) -> Result<ExitCode, CliError> {
-    if cards.len() > 1 && !summary.is_empty() {
+    if cards.len() > 1 && summary.iter().any(|text| !text.is_empty()) {
         return Err(CliError::Usage("one summary cannot stand for several cards; complete them one by one".into()));
     }
-    let summary = parse::text(summary)?;
+    let summary = parse::paragraphs(summary)?;
     match &cx.caller {
         Caller::Worker { ticket, holder } => {
             complete_own(cx, (*ticket, holder), cards, &summary, metadata, &handover).await?;
@@ -326,12 +247,15 @@ pub(super) async fn undo(cx: &Cx, id: UndoId) -> Result<(), CliError> {
     Ok(())
 }
 
-pub(super) async fn heartbeat(cx: &Cx, note: Option<&str>) -> Result<(), CliError> {
+pub(super) async fn heartbeat(cx: &Cx, card: Option<CardRef>, note: Option<&str>) -> Result<(), CliError> {
     let Caller::Worker { ticket, holder } = &cx.caller else {
         return Err(CliError::Usage(
-            "heartbeat is for workers; Hermes gives them HERMES_KANBAN_RUN_ID and HERMES_KANBAN_FENCE".into(),
+            "heartbeat is for workers; Hermes gives them HERMES_KANBAN_RUN_ID and HERMES_KANBAN_FENCE, and `hermes \
+             kanban claim` prints them for you"
+                .into(),
         ));
     };
+    Caller::check_own(&cx.core, holder, card).await?;
     worker::heartbeat(&cx.core, *ticket).await?;
     if let Some(note) = note.map(str::trim).filter(|note| !note.is_empty()) {
         let event = worker::NewRunEvent {
@@ -345,72 +269,6 @@ pub(super) async fn heartbeat(cx: &Cx, note: Option<&str>) -> Result<(), CliErro
     done(cx, CardRef::Id(holder.card), "Still working on").await
 }
 
-pub(super) async fn schedule(cx: &Cx, words: &[String]) -> Result<ExitCode, CliError> {
-    let actor = cx.caller.person("schedule cards")?;
-    let (at, cards) = when_and_cards(words).map_err(CliError::Usage)?;
-    let at = at.unix_ms(cx.core.now_ms());
-    let mut answers = Answers::for_cards(cx, &cards);
-    for card in cards {
-        let written = kanban::schedule_card(&cx.core, actor, card, at).await.map_err(CliError::from);
-        answers.take(card, written, |written| wrote(cx, written, "Scheduled"))?;
-    }
-    answers.finish()
-}
-
-/// The time and the cards, in either order. A plain number may be both, seconds and a card: then the time is first.
-fn when_and_cards(words: &[String]) -> Result<(Moment, Vec<CardRef>), String> {
-    let read: Vec<_> = words.iter().map(|word| (moment(word), parse::card(word))).collect();
-    if let Some(at) = read.iter().position(|(time, card)| time.is_err() && card.is_err()) {
-        let word = words.get(at).map_or("", String::as_str);
-        let known_id = read.get(at).and_then(|(_, card)| card.as_ref().err()).filter(|_| word.starts_with("t_"));
-        return Err(known_id.cloned().unwrap_or_else(|| {
-            format!("\"{}\" is neither a time nor a card; write for instance `schedule 2h T-12 T-13`", typed(word))
-        }));
-    }
-    let only_times: Vec<usize> =
-        read.iter().enumerate().filter(|(_, (_, card))| card.is_err()).map(|(at, _)| at).collect();
-    let place = match only_times.as_slice() {
-        [one] => *one,
-        [] if read.first().is_some_and(|(time, _)| time.is_ok()) => 0,
-        [] if read.last().is_some_and(|(time, _)| time.is_ok()) => read.len() - 1,
-        [] => return Err("say when, for instance `schedule 2h T-12`".to_owned()),
-        _ => return Err("one time at once, for instance `schedule 2h T-12 T-13`".to_owned()),
-    };
-    let mut at = None;
-    let mut cards = Vec::new();
-    for (index, (time, card)) in read.into_iter().enumerate() {
-        if index == place {
-            at = Some(time?);
-        } else {
-            cards.push(card?);
-        }
-    }
-    match at {
-        Some(at) if !cards.is_empty() => Ok((at, cards)),
-        _ => Err("name the card as well, for instance `schedule 2h T-12`".to_owned()),
-    }
-}
-
-pub(super) async fn promote(cx: &Cx, cards: &[CardRef]) -> Result<ExitCode, CliError> {
-    let mut answers = Answers::for_cards(cx, cards);
-    for card in cards {
-        let written = promote_one(cx, *card).await;
-        answers.take(*card, written, |written| wrote(cx, written, "Promoted"))?;
-    }
-    answers.finish()
-}
-
-/// A card that is ready already, and rests after a failure, need not wait for the end of it.
-async fn promote_one(cx: &Cx, card: CardRef) -> Result<CardWritten, CliError> {
-    let found = kanban::card(&cx.core, card).await?;
-    if found.state != CardState::Ready {
-        return move_to(cx, card, CardState::Ready, None).await;
-    }
-    let actor = cx.caller.person("start cards at once")?;
-    let params = RetryCardParams { id: found.id, assignee: None, model: None, comment: String::new() };
-    Ok(kanban::retry_card(&cx.core, actor, params).await?)
-}
-
 pub(super) async fn reclaim(cx: &Cx, card: CardRef, reason: &str) -> Result<(), CliError> {
     let actor = cx.caller.person("take cards back")?;
     let written = kanban::reclaim_card(&cx.core, actor, card, reason).await?;
@@ -418,7 +276,7 @@ pub(super) async fn reclaim(cx: &Cx, card: CardRef, reason: &str) -> Result<(), 
 }
 
 /// A card and the words after it. A worker may leave out its own card, so only a first word that can name a card does.
-fn card_and_words<'a>(cx: &Cx, words: &'a [String]) -> Result<(Option<CardRef>, &'a [String]), CliError> {
+pub(super) fn card_and_words<'a>(cx: &Cx, words: &'a [String]) -> Result<(Option<CardRef>, &'a [String]), CliError> {
     let first = words.first().map(|word| parse::card(word));
     match (first, cx.caller.own_card()) {
         (Some(Ok(card)), _) if words.len() > 1 => Ok((Some(card), &words[1..])),
@@ -433,7 +291,7 @@ pub(super) fn needed(card: Option<CardRef>) -> Result<CardRef, CliError> {
     card.ok_or_else(|| CliError::Usage("name the card, for instance T-12".into()))
 }
 
-async fn as_written(cx: &Cx, card: CardRef) -> Result<CardWritten, CliError> {
+pub(super) async fn as_written(cx: &Cx, card: CardRef) -> Result<CardWritten, CliError> {
     Ok(CardWritten { card: kanban::card(&cx.core, card).await?, undo: None })
 }
 
@@ -457,26 +315,4 @@ pub(super) fn wrote(cx: &Cx, written: &CardWritten, what: &str) -> Result<(), Cl
 
 pub(super) fn undo_hint(cx: &Cx, undo: UndoId) {
     cx.out.hint(&format!("Take it back within 10 minutes: hermes kanban undo {undo}"));
-}
-
-#[cfg(test)]
-mod tests {
-    use protocol::CardRef::Number;
-
-    use super::when_and_cards;
-    use crate::cli::moment::Moment::{At, In};
-
-    #[test]
-    fn a_time_is_found_on_either_side_of_the_cards() {
-        let read = |words: &[&str]| when_and_cards(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
-        assert_eq!(read(&["1h", "T-1", "2"]), Ok((In(3600), vec![Number(1), Number(2)])));
-        assert_eq!(read(&["T-1", "2", "1h"]), Ok((In(3600), vec![Number(1), Number(2)])));
-        assert_eq!(read(&["T-1", "90"]), Ok((In(90), vec![Number(1)])));
-        assert_eq!(read(&["90", "12"]), Ok((In(90), vec![Number(12)])), "as the help says");
-        assert_eq!(read(&["12", "2026-12-01T09:30Z"]), Ok((At(1_796_117_400_000), vec![Number(12)])));
-        for words in [&["1h", "2h", "T-1"][..], &["T-1", "T-2"], &["1h"], &["yesterday", "T-1"], &["t_1a2b", "1h"]] {
-            assert!(read(words).is_err(), "{words:?}");
-        }
-        assert!(read(&["t_1a2b", "1h"]).unwrap_err().contains("import --find"));
-    }
 }

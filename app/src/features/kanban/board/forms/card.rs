@@ -1,7 +1,7 @@
 //! Dialogs about cards: a label, what it waits for, when it starts, a template.
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use protocol::{BulkChange, CardDetail, CardId, CardLink, CardRef, CreateCardParams, TaskCard, WorkspaceKind};
+use protocol::{BulkChange, CardDetail, CardId, CardLink, CardRef, TaskCard};
 
 use crate::features::kanban::board::BoardUi;
 use crate::features::kanban::board::model::Board;
@@ -174,7 +174,7 @@ pub(super) fn save_as_template(board: Board, ui: BoardUi, card: CardId) -> AnyVi
         busy.set(true);
         spawn_local(async move {
             let saved = match read_card(CardRef::Id(card)).await {
-                Ok(detail) => save_template(board_id, name.get_untracked(), params_of(detail)).await,
+                Ok(detail) => save_template(board_id, name.get_untracked(), detail.into_params()).await,
                 Err(error) => Err(error),
             };
             busy.try_set(false);
@@ -201,33 +201,4 @@ pub(super) fn save_as_template(board: Board, ui: BoardUi, card: CardId) -> AnyVi
         </form>
     }
     .into_any()
-}
-
-/// What would make the same card again.
-fn params_of(detail: CardDetail) -> CreateCardParams {
-    let CardDetail { card, body, settings, workspace_kind, workspace_path, .. } = detail;
-    let workspace_path = match workspace_kind {
-        WorkspaceKind::Scratch => None,
-        WorkspaceKind::Dir => workspace_path,
-        WorkspaceKind::Worktree => settings.repository,
-    };
-    CreateCardParams {
-        title: card.title,
-        body,
-        assignee: card.assignee,
-        priority: card.priority,
-        labels: card.labels,
-        tenant: card.tenant,
-        skills: settings.skills,
-        model: settings.model,
-        repeat: settings.repeat,
-        max_attempts: settings.max_attempts,
-        max_runtime_s: settings.max_runtime_s,
-        max_tokens: settings.max_tokens,
-        max_cost_micros: card.max_cost_micros,
-        shared_dir: settings.shared_dir,
-        workspace: workspace_kind,
-        workspace_path,
-        ..CreateCardParams::default()
-    }
 }
