@@ -12,10 +12,13 @@ mod context_and_tools;
 mod deliveries;
 mod dependencies;
 mod dispatcher;
+mod failures;
+mod leases;
 mod lifecycle;
 mod notifications;
 #[path = "../it/push_service.rs"]
 mod push_service;
+mod sleeper;
 mod structure;
 #[path = "../it/support.rs"]
 mod support;
@@ -28,8 +31,8 @@ use agent_core::kanban::worker::{self, RunTicket};
 use agent_core::kanban::{self, KanbanError};
 use agent_core::{Core, decisions};
 use protocol::{
-    BoardEvent, CardDetail, CardRef, CardState, CardWritten, CreateCardParams, DecisionVerb, MoveCardParams,
-    RunOutcome, SettleDecisionOutcome, SettleDecisionParams, TaskCard,
+    BoardEvent, CardDetail, CardRef, CardState, CardWritten, CreateCardParams, DecisionVerb, EditCardParams,
+    MoveCardParams, RunOutcome, SettleDecisionOutcome, SettleDecisionParams, TaskCard,
 };
 
 use support::{World, ada};
@@ -56,6 +59,13 @@ async fn child(world: &World, title: &str, parents: &[&TaskCard]) -> TaskCard {
 
 async fn shift(world: &World, card: &TaskCard, state: CardState) -> Result<CardWritten, KanbanError> {
     kanban::move_card(&world.core, &ada(), to(card, state)).await
+}
+
+async fn edit(world: &World, card: &TaskCard, change: impl FnOnce(&mut EditCardParams)) {
+    let now = world.card(card).await;
+    let mut params = EditCardParams::of(now.id, now.revision);
+    change(&mut params);
+    kanban::edit_card(&world.core, &ada(), params).await.unwrap();
 }
 
 async fn finish(world: &World, card: &TaskCard) {

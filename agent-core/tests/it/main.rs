@@ -23,6 +23,7 @@ mod scripted_model;
 mod snooze;
 mod support;
 mod text;
+mod time_and_limits;
 mod tools;
 mod triage;
 mod turn;
