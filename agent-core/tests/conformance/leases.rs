@@ -1,6 +1,7 @@
 //! §9.6: when a card is taken from its worker, and that no other starts before that one is gone. The rules of the Python
 //! product that do not apply stand in `dispatcher`.
 
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use agent_core::kanban::worker;
@@ -11,7 +12,10 @@ use protocol::{CardState, CreateCardParams, EditCardParams, RunOutcome, WaitReas
 use crate::dispatcher::dispatch;
 use crate::sleeper::{Sleeper, start_as};
 use crate::support::{World, ada};
-use crate::{by, edit, eventually, last_event, nothing_to_claim, number, outcomes, refusal, start, tamper, titled};
+use crate::{
+    by, child, edit, eventually, everything, fingerprint, last_event, nothing_to_claim, number, outcomes, refusal,
+    start, tamper, titled,
+};
 
 #[tokio::test]
 async fn a_dead_process_is_a_crash_at_once_even_as_a_zombie() {
@@ -103,6 +107,90 @@ async fn an_expired_lease_takes_the_card_and_no_second_worker_starts_while_the_f
     world.check_invariants().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_was_started_and_never_speaks_holds_its_card_until_it_is_gone() {
+    let world = World::new().await;
+    let card = world.create("speechless").await;
+    let (script, pids) = (world.dir.path().join("speechless.sh"), world.dir.path().join("pids"));
+    std::fs::write(&script, "#!/bin/sh\necho $$ >> pids\nexec sleep 300\n").unwrap();
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let tasks = dispatch(&world, &script.to_string_lossy());
+    let known = "SELECT count(*) FROM kanban_process";
+    let said = || std::fs::read_to_string(&pids).is_ok_and(|text| text.ends_with('\n'));
+    eventually(async || said() && number(&world, known).await == 1).await;
+    // The server ends; nobody waits for the process any more, and nobody looks after it.
+    tasks.shut_down().await;
+    let pid: u32 = std::fs::read_to_string(&pids).unwrap().trim().parse().unwrap();
+    let is_alive = || process::identity_of(pid).unwrap().is_some();
+    world.clock.advance_ms(crate::A_WHILE_MS);
+    kanban::sweep_runs(&world.core).await.unwrap();
+    assert_eq!(outcomes(&world, &card).await, [Some(RunOutcome::SpawnFailed)]);
+    world.clock.advance_ms(crate::A_WHILE_MS);
+    assert!(is_alive(), "nothing has asked it to end so far");
+    assert_eq!(world.card(&card).await.wait, Some(WaitReason::EarlierWorker));
+    nothing_to_claim(&world).await;
+    kanban::claim_card_for(&world.core, by(&card), "by name").await.unwrap_err();
+    assert!(kanban::reap(&world.core).await.unwrap());
+    eventually(|| std::future::ready(!is_alive())).await;
+    assert!(!kanban::reap(&world.core).await.unwrap());
+    assert_eq!(start(&world).await.fence, 2);
+    assert_eq!(std::fs::read_to_string(&pids).unwrap().lines().count(), 1);
+    world.check_invariants().await;
+}
+
+#[tokio::test]
+async fn a_sign_of_life_renews_the_lease_and_writes_no_history() {
+    let world = World::new().await;
+    let card = world.create("alive").await;
+    let sleeper = Sleeper::new();
+    let ticket = start_as(&world, &sleeper).await;
+    let seq = kanban::last_seq(&world.core).await.unwrap();
+    let rows = fingerprint(&world).await;
+    // Four hours are allowed in all; the lease alone would have ended sixteen times.
+    for _ in 0..16 {
+        world.clock.advance_ms(14 * 60_000);
+        worker::heartbeat(&world.core, ticket).await.unwrap();
+        kanban::sweep_runs(&world.core).await.unwrap();
+    }
+    assert!(worker::owns(&world.core, ticket).await.unwrap());
+    assert_eq!(world.card(&card).await.heartbeat_at, Some(world.core.now_ms()));
+    assert_eq!((kanban::last_seq(&world.core).await.unwrap(), fingerprint(&world).await), (seq, rows));
+    world.check_invariants().await;
+}
+
+#[tokio::test]
+async fn looking_again_and_again_writes_nothing_while_nothing_happens() {
+    let world = World::with_config("kanban:\n  max_in_progress: 2").await;
+    let sleeper = Sleeper::new();
+    let running = world.create_with(CreateCardParams { priority: 9, ..titled("running") }).await;
+    start_as(&world, &sleeper).await;
+    world.create_with(CreateCardParams { blocked: true, ..titled("blocked") }).await;
+    child(&world, "waits for a card", &[&running]).await;
+    let later = Some(world.core.now_ms() + 3_600_000);
+    world.create_with(CreateCardParams { scheduled_at: later, ..titled("waits for its time") }).await;
+    world.create_with(CreateCardParams { assignee: Some("ghost".into()), ..titled("waits for a profile") }).await;
+    let fails = world.create_with(CreateCardParams { priority: 8, ..titled("waits after a failure") }).await;
+    let ticket = start(&world).await;
+    crate::fail(&world, ticket, RunOutcome::Crashed).await;
+    kanban::reap(&world.core).await.unwrap();
+    let second = Sleeper::new();
+    world.create_with(CreateCardParams { priority: 7, ..titled("has the other slot") }).await;
+    start_as(&world, &second).await;
+    world.create("waits for a slot").await;
+    let before = everything(&world).await;
+    for _ in 0..20 {
+        world.clock.advance_ms(1000);
+        kanban::release_due(&world.core).await.unwrap();
+        kanban::sweep_runs(&world.core).await.unwrap();
+        kanban::reap(&world.core).await.unwrap();
+        nothing_to_claim(&world).await;
+        assert!(kanban::claim_ready(&world.core, "test", 16).await.unwrap().is_empty());
+    }
+    assert_eq!(everything(&world).await, before);
+    assert_eq!(world.state(&fails).await, CardState::Ready);
+    world.check_invariants().await;
+}
+
 #[tokio::test]
 async fn a_worker_that_ignores_the_polite_signal_is_killed_five_seconds_later_by_the_cores_clock() {
     let world = World::new().await;
@@ -125,6 +213,36 @@ async fn a_worker_that_ignores_the_polite_signal_is_killed_five_seconds_later_by
     eventually(|| std::future::ready(!deaf.is_alive())).await;
     assert!(!kanban::reap(&world.core).await.unwrap());
     assert_eq!(start(&world).await.fence, ticket.fence + 1);
+    world.check_invariants().await;
+}
+
+#[tokio::test]
+async fn a_clock_that_goes_back_keeps_no_worker_of_an_ended_run_alive() {
+    const DAY_MS: i64 = 24 * 3_600_000;
+    let world = World::new().await;
+    let card = world.create("asked to end").await;
+    let script = "trap '' TERM; echo ready; while :; do sleep 0.05; done";
+    let mut child = Command::new("sh").args(["-c", script]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut [0; 5]).unwrap();
+    let mut deaf = Sleeper(child);
+    start_as(&world, &deaf).await;
+    kanban::reclaim_card(&world.core, &ada(), by(&card), "enough").await.unwrap();
+    kanban::reap(&world.core).await.unwrap();
+    assert!(deaf.is_alive(), "it does not listen");
+    world.turn_clock_back_ms(DAY_MS);
+    kanban::reap(&world.core).await.unwrap();
+    eventually(|| std::future::ready(!deaf.is_alive())).await;
+    // One that said that it is done and stays is asked to go all the same.
+    kanban::delete_card(&world.core, &ada(), by(&card)).await.unwrap();
+    world.create("stays").await;
+    let mut stays = Sleeper::new();
+    let ticket = start_as(&world, &stays).await;
+    worker::complete(&world.core, ticket, "done", None).await.unwrap();
+    kanban::reap(&world.core).await.unwrap();
+    assert!(stays.is_alive(), "it may leave by itself");
+    world.turn_clock_back_ms(DAY_MS);
+    kanban::reap(&world.core).await.unwrap();
+    eventually(|| std::future::ready(!stays.is_alive())).await;
     world.check_invariants().await;
 }
 
@@ -167,6 +285,24 @@ async fn after_a_sleep_of_the_machine_workers_get_a_moment_and_the_quiet_ones_lo
     assert_eq!(outcomes(&world, &card).await, [Some(RunOutcome::Lost)]);
     kanban::reap(&world.core).await.unwrap();
     eventually(|| std::future::ready(!sleeper.is_alive())).await;
+    world.check_invariants().await;
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_back_leaves_a_quiet_worker_its_card_for_one_lease_and_not_for_a_day() {
+    let world = World::new().await;
+    let card = world.create("quiet").await;
+    let sleeper = Sleeper::new();
+    let ticket = start_as(&world, &sleeper).await;
+    world.turn_clock_back_ms(24 * 3_600_000);
+    kanban::sweep_runs(&world.core).await.unwrap();
+    world.clock.advance_ms(15 * 60_000);
+    kanban::sweep_runs(&world.core).await.unwrap();
+    assert!(worker::owns(&world.core, ticket).await.unwrap(), "it had a lease when the clock was set");
+    world.clock.advance_ms(60_001);
+    kanban::sweep_runs(&world.core).await.unwrap();
+    assert_eq!(outcomes(&world, &card).await, [Some(RunOutcome::Lost)]);
+    world.forget_processes().await;
     world.check_invariants().await;
 }
 

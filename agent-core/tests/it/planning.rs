@@ -116,6 +116,7 @@ async fn invented_cards_are_refused_and_told_and_real_ones_are_kept() {
     let told = events(&world, &card).await;
     let completed = told.iter().find(|event| event.kind == "completed").unwrap();
     let detail: serde_json::Value = serde_json::from_str(&completed.detail).unwrap();
+    assert_eq!(detail["created"], serde_json::json!([made.number, child.number]));
     assert_eq!(detail["unknown_references"], serde_json::json!([777]), "advice, no refusal");
     world.check_invariants().await;
 }
