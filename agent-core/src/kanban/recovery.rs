@@ -2,6 +2,7 @@
 
 use protocol::{CardId, CardRef, CardState, DecisionKind, RunId, RunOutcome};
 use rustix::process::Signal;
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 use uuid::Uuid;
 
@@ -30,6 +31,7 @@ const OVERDUE: &str = "SELECT r.id, r.started_at, r.lease_until, r.claimed_at, c
     WHERE r.ended_at IS NULL AND c.demo = 0 LIMIT 1000";
 const EXTEND: &str = "UPDATE kanban_run SET lease_until = ?1
     WHERE ended_at IS NULL AND lease_until IS NOT NULL AND lease_until < ?1";
+const SHORTEN: &str = "UPDATE kanban_run SET lease_until = ?1 WHERE ended_at IS NULL AND lease_until > ?1";
 const OPEN_RUN: &str = "SELECT card_id, profile, events FROM kanban_run WHERE id = ?1 AND ended_at IS NULL";
 const LEFT_OVER: &str = "SELECT p.run_id, p.pid, p.pid_started, p.asked_at, p.host, r.ended_at, r.outcome
     FROM kanban_process p CROSS JOIN kanban_run r ON r.id = p.run_id
@@ -173,6 +175,25 @@ pub(super) async fn extend_leases(core: &Core) -> Result<(), KanbanError> {
     Ok(())
 }
 
+/// The clock was set back: leases that nobody gives end as if they were given now, so that a worker that is quiet loses
+/// its card in time.
+async fn shorten_leases(core: &Core, rows: &[SqliteRow], now: i64) -> Result<(), KanbanError> {
+    let config = core.config();
+    let given = i64::from(config.kanban.claim_ttl_seconds.max(config.kanban.start_ttl_seconds)) * 1000;
+    // Workers report while this looks, and the clock goes on.
+    let longest = now.saturating_add(given).saturating_add(AFTER_SLEEP_MS);
+    let mut too_long = false;
+    for row in rows {
+        too_long |= row.try_get::<Option<i64>, _>("lease_until")?.is_some_and(|until| until > longest);
+    }
+    if too_long {
+        let mut tx = core.write().await?;
+        sqlx::query(SHORTEN).bind(longest).execute(&mut *tx).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
 /// Looks at every open run of this machine: dead, quiet and overlong ones are ended. Cost grows with the runs under
 /// way, not with the board. Returns whether there was any. One that cannot be ended does not keep the others.
 ///
@@ -185,6 +206,7 @@ pub async fn sweep_runs(core: &Core) -> Result<bool, KanbanError> {
 /// The same by a time of which the caller knows that the machine has not slept since its workers could last report.
 pub(super) async fn sweep_runs_at(core: &Core, now: i64) -> Result<bool, KanbanError> {
     let rows = sqlx::query(OVERDUE).fetch_all(core.store().reader()).await?;
+    shorten_leases(core, &rows, now).await?;
     let mut ended = Ok(!rows.is_empty());
     for row in rows {
         let run = RunId(row.try_get("id")?);
@@ -281,11 +303,17 @@ pub async fn reap(core: &Core) -> Result<bool, KanbanError> {
     for (left, _) in &alive {
         // Whoever reported its own end is on its way out.
         let reported = matches!(left.outcome.as_str(), "completed" | "review" | "blocked");
-        if !reported || now.saturating_sub(left.ended) >= LEAVE_MS {
+        if !reported || is_past(left.ended, LEAVE_MS, now) {
             ask_to_end(core, left.run, left.process, left.asked, now).await?;
         }
     }
     Ok(!alive.is_empty())
+}
+
+/// Whether so much time has gone by since. A moment that is as far ahead as that was written before the clock was set
+/// back, and nobody is waited for until it comes again.
+fn is_past(since: i64, pause: i64, now: i64) -> bool {
+    now.abs_diff(since) >= pause.unsigned_abs()
 }
 
 /// A worker's process has exited: forgets it when nothing of its session is left, else asks the rest to end.
@@ -305,7 +333,7 @@ async fn ask_to_end(
 ) -> Result<(), KanbanError> {
     let signal = match asked {
         None => Signal::TERM,
-        Some(at) if now.saturating_sub(at) >= KILL_AFTER_MS => Signal::KILL,
+        Some(at) if is_past(at, KILL_AFTER_MS, now) => Signal::KILL,
         Some(_) => return Ok(()),
     };
     if let Err(error) = process::signal_session(process, signal) {
@@ -332,13 +360,21 @@ async fn forget(core: &Core, runs: &[RunId]) -> Result<(), KanbanError> {
 }
 
 #[cfg(test)]
-pub(super) const ALL_SQL: &[&str] = &[OVERDUE, EXTEND, OPEN_RUN, LEFT_OVER, ASKED, FORGET];
+pub(super) const ALL_SQL: &[&str] = &[OVERDUE, EXTEND, SHORTEN, OPEN_RUN, LEFT_OVER, ASKED, FORGET];
 
 #[cfg(test)]
 mod tests {
     use protocol::RunOutcome;
 
-    use super::backoff;
+    use super::{backoff, is_past};
+
+    #[test]
+    fn a_pause_is_over_when_the_clock_went_back_by_more_than_it() {
+        for (now, over) in [(1_000, false), (5_999, false), (6_000, true), (-3_999, false), (-4_000, true)] {
+            assert_eq!(is_past(1_000, 5_000, now), over, "{now}");
+        }
+        assert!(is_past(i64::MAX, 5_000, i64::MIN));
+    }
 
     #[test]
     fn pauses_double_and_end_somewhere_and_the_providers_word_counts() {

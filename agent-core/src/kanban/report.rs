@@ -9,10 +9,12 @@ use super::{KanbanError, boards, context};
 use crate::{Core, profiles};
 
 const BY_STATE: &str = "SELECT state, cards FROM kanban_column_count WHERE board_id = ?1 AND cards > 0";
-const BY_ASSIGNEE: &str = "SELECT assignee, state, count(*) FROM kanban_card
-     WHERE board_id = ?1 AND deleted_at IS NULL AND state <> 'archived' GROUP BY assignee, state";
-const OLDEST_READY: &str =
-    "SELECT min(state_at) FROM kanban_card WHERE board_id = ?1 AND state = 'ready' AND deleted_at IS NULL";
+const BY_ASSIGNEE: &str = "SELECT assignee, state, cards FROM kanban_assignee_count
+     WHERE board_id = ?1 AND state <> 'archived' AND cards > 0";
+// The longest waiting of those that wait for a worker or a person; it stops at the first that is ready.
+const OLDEST_READY: &str = "SELECT state_at FROM kanban_card INDEXED BY kanban_card_waiting
+     WHERE board_id = ?1 AND state IN ('ready', 'blocked', 'review') AND deleted_at IS NULL AND demo = 0
+       AND state = 'ready' ORDER BY state_at LIMIT 1";
 const EVENTS: &str = "SELECT e.seq, e.kind, e.actor, e.detail, e.at, c.number, c.title, c.assignee, c.tenant
       FROM kanban_event e LEFT JOIN kanban_card c ON c.id = e.card_id
      WHERE e.board_id = ?1 AND e.seq > ?2 ORDER BY e.seq LIMIT ?3";
@@ -29,9 +31,8 @@ pub async fn stats(core: &Core, board: &str) -> Result<BoardStats, KanbanError> 
     let (board, _) = boards::board_settings(core, board).await?;
     let mut tx = core.store().reader().begin().await?;
     let by_state: Vec<(String, i64)> = sqlx::query_as(BY_STATE).bind(board.id.0).fetch_all(&mut *tx).await?;
-    let rows: Vec<(Option<String>, String, i64)> =
-        sqlx::query_as(BY_ASSIGNEE).bind(board.id.0).fetch_all(&mut *tx).await?;
-    let oldest: Option<i64> = sqlx::query_scalar(OLDEST_READY).bind(board.id.0).fetch_one(&mut *tx).await?;
+    let rows: Vec<(String, String, i64)> = sqlx::query_as(BY_ASSIGNEE).bind(board.id.0).fetch_all(&mut *tx).await?;
+    let oldest: Option<i64> = sqlx::query_scalar(OLDEST_READY).bind(board.id.0).fetch_optional(&mut *tx).await?;
     tx.rollback().await?;
     let now = core.now_ms();
     let mut stats = BoardStats { board: board.slug, now, ..BoardStats::default() };
@@ -40,8 +41,7 @@ pub async fn stats(core: &Core, board: &str) -> Result<BoardStats, KanbanError> 
     stats.by_state.sort();
     for (assignee, state, cards) in rows {
         let Ok(state) = state.parse::<CardState>() else { continue };
-        let name = assignee.unwrap_or_default();
-        stats.by_assignee.entry(name).or_default().insert(state, cards);
+        stats.by_assignee.entry(assignee).or_default().insert(state, cards);
     }
     for profile in profiles::list(core.home()).map_err(|error| KanbanError::Invalid(error.to_string()))? {
         stats.by_assignee.entry(profile.id).or_default();

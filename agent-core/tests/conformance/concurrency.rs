@@ -10,10 +10,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use agent_core::kanban::worker::{self, RunTicket};
+use agent_core::kanban::worker::{self, BlockWords, Handover, NewRunEvent, RunTicket};
 use agent_core::kanban::{self, KanbanError};
 use agent_core::{Core, Home, OpenOptions};
-use protocol::{CardState, CreateCardParams, RunOutcome, TaskCard};
+use protocol::{
+    BlockKind, BoardView, CardRef, CardState, CreateCardParams, ErrorCode, RunEventKind, RunOutcome, TaskCard,
+};
 use tokio::sync::Barrier;
 
 use crate::support::{World, ada};
@@ -83,31 +85,101 @@ async fn a_claim_is_lost_without_an_error_by_all_but_one() {
     }
 }
 
+/// What a worker says by every function that takes its ticket, and how each was answered.
+async fn say_everything(world: &World, ticket: RunTicket, card: &TaskCard) -> Vec<(&'static str, KanbanError)> {
+    let core = &world.core;
+    let file = world.dir.path().join(format!("workspaces/T-{}/late.txt", card.number));
+    std::fs::write(&file, "late").unwrap();
+    let event = NewRunEvent { kind: RunEventKind::Output, name: String::new(), detail: "late".into(), ok: true };
+    let usage = worker::Usage { tokens_in: 7, tokens_out: 7, cost_micros: Some(7) };
+    let handed = Handover { artifacts: vec![file.clone()], created_cards: vec![by(card)], then_continue: false };
+    let words = BlockWords { kind: None, reason: "late", summary: "", options: &[] };
+    let answers = [
+        ("start", worker::start(core, ticket, u32::MAX >> 1, 2).await.map(drop)),
+        ("start outside", worker::start_outside(core, ticket).await.map(drop)),
+        ("complete", worker::complete(core, ticket, "late", None).await),
+        ("complete with files", worker::complete_with(core, ticket, "late", None, &handed).await),
+        ("block", worker::block(core, ticket, None, "late", "", vec![]).await.map(drop)),
+        ("review", worker::block(core, ticket, Some(BlockKind::Review), "late", "late", vec![]).await.map(drop)),
+        ("block with files", worker::block_with(core, ticket, words, &handed).await.map(drop)),
+        ("heartbeat", worker::heartbeat(core, ticket).await),
+        ("fail", worker::fail(core, ticket, RunOutcome::Crashed, "late", Some(0)).await),
+        ("comment", worker::comment(core, ticket, by(card), "late").await),
+        ("record", worker::record(core, ticket, vec![event]).await),
+        ("add usage", worker::add_usage(core, ticket, usage).await),
+        ("attach", worker::attach(core, ticket, &file, None).await.map(drop)),
+        ("create", worker::create(core, ticket, titled("late")).await.map(drop)),
+        ("link", worker::link(core, ticket, CardRef::Number(2), by(card)).await),
+        ("unlink", worker::unlink(core, ticket, CardRef::Number(2), by(card)).await),
+        ("list", worker::list(core, ticket, &BoardView::default(), None, 9).await.map(drop)),
+        ("show", worker::show(core, Some(ticket), by(card)).await.map(drop)),
+        ("budget", worker::spent_budget(core, ticket).await.map(drop)),
+        ("holder", worker::holder(core, ticket).await.map(drop)),
+    ];
+    answers.into_iter().map(|(said, answer)| (said, answer.expect_err(said))).collect()
+}
+
 #[tokio::test]
 async fn a_late_word_of_an_old_run_is_refused_and_leaves_the_new_run_alone() {
     let world = World::new().await;
     let card = world.create("fenced").await;
+    world.create_with(CreateCardParams { triage: true, ..titled("beside it") }).await;
     let old = start(&world).await;
     kanban::reclaim_card(&world.core, &ada(), by(&card), "").await.unwrap();
     let new = start_again(&world).await;
-    let before = crate::fingerprint(&world).await;
+    // Whatever a late word wrote would differ from what the new run has by now.
+    world.clock.advance_ms(1);
+    let before = crate::everything(&world).await;
     let stale = RunTicket { run: new.run, fence: old.fence };
     let mixed = RunTicket { run: old.run, fence: new.fence };
-    for ticket in [old, stale, mixed] {
-        for result in [
-            worker::complete(&world.core, ticket, "late", None).await,
-            worker::block(&world.core, ticket, None, "late", "", vec![]).await.map(drop),
-            worker::heartbeat(&world.core, ticket).await,
-            worker::fail(&world.core, ticket, RunOutcome::Crashed, "late", None).await,
-            worker::comment(&world.core, ticket, by(&card), "late").await,
-            worker::add_usage(&world.core, ticket, worker::Usage::default()).await,
-        ] {
-            assert!(matches!(result, Err(KanbanError::Fenced(_))), "{result:?}");
+    let ahead = RunTicket { run: new.run, fence: new.fence + 1 };
+    for ticket in [old, stale, mixed, ahead] {
+        for (said, refused) in say_everything(&world, ticket, &card).await {
+            assert!(matches!(refused, KanbanError::Fenced(_)), "{said}: {refused:?}");
+            assert_eq!(refused.code(), ErrorCode::Conflict, "{said}");
         }
+        assert_eq!(crate::everything(&world).await, before, "not a row has changed");
     }
-    assert_eq!(crate::fingerprint(&world).await, before);
     worker::complete(&world.core, new, "in time", None).await.unwrap();
     assert_eq!(outcomes(&world, &card).await, [Some(RunOutcome::Reclaimed), Some(RunOutcome::Completed)]);
+    world.check_invariants().await;
+}
+
+#[tokio::test]
+async fn what_a_worker_says_after_its_own_end_changes_neither_the_card_nor_the_next_run() {
+    let world = World::new().await;
+    let card = world.create("finished").await;
+    let first = start(&world).await;
+    worker::complete(&world.core, first, "done", None).await.unwrap();
+    let late = || {
+        let said = NewRunEvent { kind: RunEventKind::Output, name: String::new(), detail: "late".into(), ok: true };
+        worker::record(&world.core, first, vec![said])
+    };
+    // What it printed before it ended may come a moment later, and is kept; it is told that it has ended.
+    assert!(matches!(late().await, Err(KanbanError::Fenced(_))));
+    let kept = "SELECT count(*) FROM kanban_run_event WHERE detail = 'late'";
+    assert_eq!(number(&world, kept).await, 1);
+    world.clock.advance_ms(10_001);
+    let before = crate::everything(&world).await;
+    for (said, refused) in
+        [("late", late().await.expect_err("late"))].into_iter().chain(say_everything(&world, first, &card).await)
+    {
+        assert!(matches!(refused, KanbanError::Fenced(_)), "{said}: {refused:?}");
+    }
+    assert_eq!(crate::everything(&world).await, before, "a moment is not for ever");
+    // Nor for a moment when the card has another run by then.
+    shift(&world, &card, CardState::Ready).await.unwrap();
+    let second = start_again(&world).await;
+    worker::complete(&world.core, second, "again", None).await.unwrap();
+    shift(&world, &card, CardState::Ready).await.unwrap();
+    kanban::reap(&world.core).await.unwrap();
+    world.clock.advance_ms(5_001);
+    start(&world).await;
+    let before = crate::everything(&world).await;
+    for (said, refused) in say_everything(&world, second, &card).await {
+        assert!(matches!(refused, KanbanError::Fenced(_)), "{said}: {refused:?}");
+    }
+    assert_eq!(crate::everything(&world).await, before);
     world.check_invariants().await;
 }
 

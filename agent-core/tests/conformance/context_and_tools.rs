@@ -64,8 +64,8 @@ async fn write_runs(world: &World, card: &TaskCard, runs: u32) {
         )
         .bind(card.id.0)
         .bind(attempt)
-        .bind("long ".repeat(10_000))
-        .bind(json!({ "facts": "many ".repeat(10_000) }).to_string())
+        .bind("long ".repeat(1_200))
+        .bind(json!({ "facts": "many ".repeat(1_200) }).to_string())
         .execute(&mut *tx)
         .await
         .unwrap();
@@ -79,25 +79,52 @@ async fn write_runs(world: &World, card: &TaskCard, runs: u32) {
     tx.commit().await.unwrap();
 }
 
+/// The same for comments, without the search, which writes its words of the card anew for each of them.
+async fn write_comments(world: &World, card: &TaskCard, comments: u32) {
+    let mut tx = world.core.write().await.unwrap();
+    sqlx::query("DROP TRIGGER IF EXISTS kanban_comment_searched_insert").execute(&mut *tx).await.unwrap();
+    let insert = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)
+        INSERT INTO kanban_comment (id, card_id, author, body, created_at)
+        SELECT unhex(printf('%032x', ?4 + i)), ?1, 'Ada', printf('comment %d ', i) || ?3, 0 FROM n";
+    sqlx::query(insert)
+        .bind(card.id.0)
+        .bind(comments)
+        .bind("and on ".repeat(400))
+        .bind(card.number * 1_000_000)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    sqlx::query("UPDATE kanban_card SET comment_count = ?1 WHERE id = ?2")
+        .bind(comments)
+        .bind(card.id.0)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+}
+
 #[tokio::test]
 async fn a_thousand_runs_and_a_thousand_comments_stay_bounded() {
     let world = World::new().await;
-    let body = "word ".repeat(100_000);
-    let card = world.create_with(CreateCardParams { body, ..titled("endless") }).await;
-    write_runs(&world, &card, 300).await;
-    for index in 0..300 {
-        let body = format!("comment {index} {}", "and on ".repeat(1000));
-        let params = AddCommentParams { id: card.id, body, anchor: None };
-        kanban::add_comment(&world.core, &ada(), params).await.unwrap();
+    let mut lengths = Vec::new();
+    for many in [100, 1000] {
+        let params = CreateCardParams { body: "word ".repeat(100_000), priority: 9, ..titled("endless") };
+        let card = world.create_with(params).await;
+        write_runs(&world, &card, many).await;
+        write_comments(&world, &card, many).await;
+        let text = context(&world, &card).await;
+        assert!(text.contains(&format!("({} earlier ones are left out)", many - 10)), "runs");
+        assert!(text.contains(&format!("({} earlier ones are left out)", many - 30)), "comments");
+        assert_eq!((text.matches("### Attempt ").count(), text.matches("\nComment from ").count()), (10, 30));
+        assert!(text.contains(&format!("comment {many} ")) && !text.contains(&format!("comment {} ", many - 30)));
+        let claim = world.claim().await;
+        let assignment = worker::start(&world.core, claim.ticket, u32::MAX >> 1, 1).await.unwrap();
+        assert!(assignment.context.len() < 400 * 1024);
+        lengths.push(text.len());
+        world.check_invariants().await;
+        kanban::delete_card(&world.core, &ada(), by(&card)).await.unwrap();
     }
-    let text = context(&world, &card).await;
-    assert!(text.contains("(290 earlier ones are left out)"), "runs");
-    assert!(text.contains("(270 earlier ones are left out)"), "comments");
-    assert!(text.contains("comment 299 ") && !text.contains("comment 269 "));
-    let claim = world.claim().await;
-    let assignment = worker::start(&world.core, claim.ticket, u32::MAX >> 1, 1).await.unwrap();
-    assert!(assignment.context.len() < 400 * 1024);
-    world.check_invariants().await;
+    assert!(lengths[0].abs_diff(lengths[1]) < 1024, "ten times as much is no longer to read: {lengths:?}");
 }
 
 #[tokio::test]
@@ -268,12 +295,63 @@ async fn a_tool_of_a_worker_ends_only_its_own_card_whatever_it_names() {
         ("kanban_comment", json!({ "body": "late" })),
         ("kanban_heartbeat", json!({})),
         ("kanban_attach", json!({ "path": "late.txt" })),
+        ("kanban_create", json!({ "title": "late" })),
+        ("kanban_link", json!({ "parent_id": named, "child_id": "T-1" })),
+        ("kanban_unlink", json!({ "parent_id": named, "child_id": "T-1" })),
+        ("kanban_list", json!({})),
+        ("kanban_show", json!({})),
     ] {
         let outcome = bench.call(tool, arguments).await;
         assert_eq!(outcome.status, ToolStatus::Failed, "{tool}: {}", outcome.text);
         assert!(outcome.text.contains("no longer owns its card"), "{tool}: {}", outcome.text);
     }
     assert_eq!(fingerprint(&bench.world).await, seq);
+    bench.world.check_invariants().await;
+}
+
+#[tokio::test]
+async fn cards_that_a_tool_says_it_made_are_told_when_they_are_real_and_refused_when_they_are_not() {
+    let bench = Bench::new().await;
+    let theirs = bench.world.create("theirs").await;
+    let linked = child(&bench.world, "linked by a person", &[&bench.card]).await;
+    let made = bench.call("kanban_create", json!({ "title": "what is left", "triage": true })).await;
+    assert!(made.text.starts_with("T-4 "), "{}", made.text);
+    let complete = async |created: Value| {
+        bench.call("kanban_complete", json!({ "summary": "done, see T-2", "created_cards": created })).await
+    };
+    for invented in [json!(["T-4", "T-99"]), json!([format!("T-{}", theirs.number)])] {
+        let refused = complete(invented.clone()).await;
+        assert_eq!(refused.status, ToolStatus::Failed, "{invented}: {}", refused.text);
+        assert!(refused.text.contains("did not make"), "{}", refused.text);
+        assert_eq!(bench.world.state(&bench.card).await, CardState::Running);
+    }
+    let kinds = crate::kinds(&bench.world, &bench.card).await;
+    assert_eq!(kinds.iter().filter(|kind| *kind == "completion_refused").count(), 2);
+    assert!(!kinds.contains(&"completed".to_owned()));
+    let done = complete(json!(["T-4", linked.id.to_string()])).await;
+    assert_eq!(done.status, ToolStatus::HandedOver, "{}", done.text);
+    let told = crate::last_event(&bench.world, &bench.card, "completed").await;
+    assert_eq!(told["created"], json!([4, linked.number]));
+    assert!(told.get("unknown_references").is_none(), "a card that is there may be spoken of: {told}");
+    bench.world.check_invariants().await;
+}
+
+#[tokio::test]
+async fn a_tool_that_waits_for_another_card_waits_for_it_or_asks_a_person_when_there_is_none() {
+    let bench = Bench::new().await;
+    let wait = json!({ "reason": "first that one", "kind": "dependency" });
+    let other = bench.world.create_with(CreateCardParams { triage: true, ..titled("other") }).await;
+    let linked = json!({ "parent_id": format!("T-{}", other.number), "child_id": "T-1" });
+    assert_eq!(bench.call("kanban_link", linked).await.status, ToolStatus::Done);
+    let waits = bench.call("kanban_block", wait.clone()).await;
+    assert!(waits.status == ToolStatus::HandedOver && waits.text.contains("depends on"), "{}", waits.text);
+    assert_eq!(bench.world.state(&bench.card).await, CardState::Todo);
+    bench.world.check_invariants().await;
+
+    let bench = Bench::new().await;
+    let asks = bench.call("kanban_block", wait).await;
+    assert!(asks.status == ToolStatus::HandedOver && asks.text.contains("needs_input"), "{}", asks.text);
+    assert_eq!(bench.world.state(&bench.card).await, CardState::Blocked);
     bench.world.check_invariants().await;
 }
 
@@ -315,6 +393,20 @@ async fn arguments_that_are_none_are_answered_and_change_nothing() {
         ("kanban_block", "{\"reason\": \"x\", \"options\": [\"\"]}"),
         ("kanban_block", "{\"reason\": \"x\", \"then\": \"continue\", \"kind\": \"needs_input\"}"),
         ("kanban_attach", "{\"path\": \"../../config.yaml\"}"),
+        ("kanban_list", "{\"status\": \"doing\"}"),
+        ("kanban_list", "{\"limit\": 0}"),
+        ("kanban_list", "{\"limit\": 201}"),
+        ("kanban_list", "{\"limit\": -1}"),
+        ("kanban_list", "{\"limit\": \"many\"}"),
+        ("kanban_list", "{\"include_archived\": \"perhaps\"}"),
+        ("kanban_create", "{}"),
+        ("kanban_create", "{\"title\": \" \"}"),
+        ("kanban_create", "{\"title\": \"x\", \"priority\": \"high\"}"),
+        ("kanban_create", "{\"title\": \"x\", \"parents\": [\"T-99\"]}"),
+        ("kanban_create", "{\"title\": \"x\", \"assignee\": \"ghost\"}"),
+        ("kanban_link", "{\"parent_id\": \"T-1\", \"child_id\": \"T-1\"}"),
+        ("kanban_link", "{\"parent_id\": \"T-99\", \"child_id\": \"T-1\"}"),
+        ("kanban_complete", "{\"summary\": \"x\", \"created_cards\": [\"no card\"]}"),
         ("kanban_nonsense", "{}"),
     ] {
         let outcome = bench.run(tool, arguments).await;

@@ -2,6 +2,7 @@
 //!
 //! | rule | why not, and what holds instead |
 //! |---|---|
+//! | archived resists complete | its workers' words are fenced; a person brings it back to any earlier state, done is one |
 //! | an unassigned ready card is skipped | it is the default profile's; without such a profile it says `unknown_profile` |
 //! | a person's complete or block of an unclaimed card makes a run of no length | a run is always a worker's; a person's words are the card's own summary, its question, its event |
 //! | a block reason is the run's summary | only when the worker says nothing about what it did |
@@ -40,6 +41,7 @@ async fn done_resists_claim_complete_and_block() {
         kanban::block_card(&world.core, &ada(), by(&card), "why?").await.map(drop),
         kanban::schedule_card(&world.core, &ada(), by(&card), START_MS + 1000).await.map(drop),
         kanban::reclaim_card(&world.core, &ada(), by(&card), "").await.map(drop),
+        kanban::claim_card_for(&world.core, by(&card), "by name").await.map(drop),
         agent_core::decisions::unblock(&world.core, &ada(), by(&card), "").await.map(drop),
     ] {
         assert!(matches!(refused, Err(KanbanError::Conflict(_))), "{refused:?}");
@@ -67,6 +69,7 @@ async fn archived_is_hidden_and_resists_everything_but_coming_back() {
         kanban::block_card(&world.core, &ada(), by(&card), "why?").await.map(drop),
         kanban::schedule_card(&world.core, &ada(), by(&card), START_MS + 1000).await.map(drop),
         kanban::reclaim_card(&world.core, &ada(), by(&card), "").await.map(drop),
+        kanban::claim_card_for(&world.core, by(&card), "by name").await.map(drop),
         agent_core::decisions::unblock(&world.core, &ada(), by(&card), "").await.map(drop),
     ] {
         assert!(matches!(refused, Err(KanbanError::Conflict(_))), "{refused:?}");
@@ -77,6 +80,35 @@ async fn archived_is_hidden_and_resists_everything_but_coming_back() {
         shift(&world, &card, CardState::Archived).await.unwrap();
         world.check_invariants().await;
     }
+}
+
+#[tokio::test]
+async fn what_is_not_ready_is_claimed_by_nobody_not_even_by_name() {
+    let world = World::new().await;
+    let parent = world.create_with(CreateCardParams { triage: true, ..titled("triage") }).await;
+    let running = world.create("running").await;
+    start(&world).await;
+    let review = world.create("review").await;
+    let ticket = start(&world).await;
+    worker::block(&world.core, ticket, Some(BlockKind::Review), "look", "", vec![]).await.unwrap();
+    let later = Some(START_MS + 60_000);
+    let cards = [
+        world.create_with(CreateCardParams { parents: vec![by(&parent)], ..titled("todo") }).await,
+        world.create_with(CreateCardParams { scheduled_at: later, ..titled("scheduled") }).await,
+        world.create_with(CreateCardParams { blocked: true, ..titled("blocked") }).await,
+        parent,
+        running,
+        review,
+    ];
+    let before = fingerprint(&world).await;
+    for card in &cards {
+        let state = world.state(card).await;
+        let refused = kanban::claim_card_for(&world.core, by(card), "by name").await;
+        assert!(matches!(refused, Err(KanbanError::Conflict(_))), "{state}: {refused:?}");
+    }
+    nothing_to_claim(&world).await;
+    assert_eq!(fingerprint(&world).await, before);
+    world.check_invariants().await;
 }
 
 #[tokio::test]

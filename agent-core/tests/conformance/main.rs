@@ -6,16 +6,23 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
 #![allow(clippy::disallowed_methods, reason = "tests await the tasks they spawn, so no panic is lost")]
 
+mod atomicity;
 mod atypical;
 mod concurrency;
 mod context_and_tools;
 mod deliveries;
 mod dependencies;
 mod dispatcher;
+mod failures;
+#[path = "../it/invariants.rs"]
+mod invariants;
+mod leases;
 mod lifecycle;
 mod notifications;
+mod numbers_and_clocks;
 #[path = "../it/push_service.rs"]
 mod push_service;
+mod sleeper;
 mod structure;
 #[path = "../it/support.rs"]
 mod support;
@@ -28,8 +35,8 @@ use agent_core::kanban::worker::{self, RunTicket};
 use agent_core::kanban::{self, KanbanError};
 use agent_core::{Core, decisions};
 use protocol::{
-    BoardEvent, CardDetail, CardRef, CardState, CardWritten, CreateCardParams, DecisionVerb, MoveCardParams,
-    RunOutcome, SettleDecisionOutcome, SettleDecisionParams, TaskCard,
+    BoardEvent, CardDetail, CardRef, CardState, CardWritten, CreateCardParams, DecisionVerb, EditCardParams,
+    MoveCardParams, RunOutcome, SettleDecisionOutcome, SettleDecisionParams, TaskCard,
 };
 
 use support::{World, ada};
@@ -56,6 +63,13 @@ async fn child(world: &World, title: &str, parents: &[&TaskCard]) -> TaskCard {
 
 async fn shift(world: &World, card: &TaskCard, state: CardState) -> Result<CardWritten, KanbanError> {
     kanban::move_card(&world.core, &ada(), to(card, state)).await
+}
+
+async fn edit(world: &World, card: &TaskCard, change: impl FnOnce(&mut EditCardParams)) {
+    let now = world.card(card).await;
+    let mut params = EditCardParams::of(now.id, now.revision);
+    change(&mut params);
+    kanban::edit_card(&world.core, &ada(), params).await.unwrap();
 }
 
 async fn finish(world: &World, card: &TaskCard) {
@@ -144,6 +158,32 @@ async fn fingerprint(world: &World) -> String {
     .unwrap()
     .unwrap_or_default();
     counts
+}
+
+/// Every row of every table, for what must leave no trace at all.
+async fn everything(world: &World) -> Vec<String> {
+    let mut tx = world.core.store().reader().begin().await.unwrap();
+    let tables: Vec<String> = sqlx::query_scalar(
+        "SELECT name FROM sqlite_schema
+          WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND sql NOT LIKE 'CREATE VIRTUAL%' ORDER BY name",
+    )
+    .fetch_all(&mut *tx)
+    .await
+    .unwrap();
+    let mut found = Vec::new();
+    for table in tables {
+        let columns: String = sqlx::query_scalar(
+            "SELECT group_concat('quote(\"' || name || '\")', ' || '' '' || ') FROM pragma_table_info(?1)",
+        )
+        .bind(&table)
+        .fetch_one(&mut *tx)
+        .await
+        .unwrap();
+        let rows = format!("SELECT {columns} FROM \"{table}\" ORDER BY 1");
+        let rows: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(rows)).fetch_all(&mut *tx).await.unwrap();
+        found.extend(rows.into_iter().map(|row| format!("{table}: {row}")));
+    }
+    found
 }
 
 /// A number from the database, for what no function tells.

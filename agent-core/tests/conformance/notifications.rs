@@ -36,7 +36,7 @@ fn device(name: &str) -> SubscribeParams {
 }
 
 /// A world with an owner, whose devices are these.
-async fn with_devices(names: &[&str]) -> (World, UserId) {
+pub async fn with_devices(names: &[&str]) -> (World, UserId) {
     let world =
         World::with_config("push:\n  allowed_origins: [\"https://push.example\"]\nkanban:\n  max_in_progress: 9").await;
     let token = accounts::issue_setup_token(&world.core).await.unwrap();

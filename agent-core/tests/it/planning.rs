@@ -114,9 +114,12 @@ async fn invented_cards_are_refused_and_told_and_real_ones_are_kept() {
     complete(vec![CardRef::Id(made.id), CardRef::Id(child.id)]).await.unwrap();
     assert_eq!(world.state(&card).await, CardState::Done);
     let told = events(&world, &card).await;
-    let noted = told.iter().find(|event| event.kind == "unknown_references").unwrap();
-    let detail: serde_json::Value = serde_json::from_str(&noted.detail).unwrap();
-    assert_eq!(detail["unknown"], serde_json::json!([777]), "advice, no refusal");
+    let detail_of = |kind: &str| -> serde_json::Value {
+        let found = told.iter().find(|event| event.kind == kind).unwrap();
+        serde_json::from_str(&found.detail).unwrap()
+    };
+    assert_eq!(detail_of("completed")["created"], serde_json::json!([made.number, child.number]));
+    assert_eq!(detail_of("unknown_references")["unknown"], serde_json::json!([777]), "advice, no refusal");
     world.check_invariants().await;
 }
 
