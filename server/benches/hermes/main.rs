@@ -5,6 +5,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 #![allow(clippy::disallowed_methods, reason = "the benches await the tasks they spawn, so no panic is lost")]
 
+mod deep;
 mod scale;
 
 use std::path::PathBuf;

@@ -10,7 +10,7 @@ use agent_core::kanban::worker;
 use protocol::{BoardId, BoardView, CardRef, CardState, CardWritten, CreateCardParams, MoveCardParams, RunOutcome};
 use sqlx::{Connection, SqliteConnection};
 
-use crate::{fresh, me, quantiles};
+use crate::{deep, fresh, me, quantiles};
 
 const ROUNDS: usize = 30;
 /// Names the home of a process that only claims.
@@ -28,6 +28,7 @@ pub(crate) async fn run() {
         flush(dir.path());
         writes(&core).await;
         nothing_can_run(&core).await;
+        deep::run(&core, board).await;
         core.close().await;
         commands(dir.path());
         memory.push((count, served(dir.path()).await));
@@ -89,12 +90,12 @@ fn flush(home: &std::path::Path) {
     row("32 KB written and flushed by this disk", times, "part of each write below");
 }
 
-fn row(name: &str, times: Vec<f64>, note: &str) {
+pub(crate) fn row(name: &str, times: Vec<f64>, note: &str) {
     let (median, p95) = quantiles(times);
     println!("  {name:<42} {median:>9.2} ms {p95:>9.2} ms  {note}");
 }
 
-async fn timed<T>(mut work: impl AsyncFnMut(usize) -> T) -> (Vec<f64>, T) {
+pub(crate) async fn timed<T>(mut work: impl AsyncFnMut(usize) -> T) -> (Vec<f64>, T) {
     let mut times = Vec::new();
     let mut last = work(0).await; // once to warm up
     for round in 0..ROUNDS {

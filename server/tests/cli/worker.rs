@@ -47,6 +47,22 @@ async fn works_and_completes_its_own_card() {
 }
 
 #[tokio::test]
+async fn metadata_that_is_no_object_is_refused_and_nothing_is_half_done() {
+    let (mut home, card) = working("facts").await;
+    let path = home.path().join("workspaces").join(format!("T-{card}/report.md"));
+    std::fs::write(&path, "# Report").unwrap();
+    let path = path.to_string_lossy().into_owned();
+    for bad in ["[1]", "\"text\"", "7", "{", "{\"a\":}", "not json"] {
+        let args = ["kanban", "complete", "--summary", "done", "--artifact", &path, "--metadata", bad, "--json"];
+        let ran = home.run(&args);
+        assert_eq!((ran.code, ran.json_error()["code"].as_str()), (1, Some("invalid")), "{bad:?}: {ran:?}");
+    }
+    home.clear_env();
+    let now = home.face(&card);
+    assert_eq!((now.state, now.attachments), (CardState::Running, 0));
+}
+
+#[tokio::test]
 async fn asks_for_review_and_a_person_sends_it_on() {
     let (mut home, card) = working("draft").await;
     let blocked: Value = home.json(&[

@@ -4,6 +4,7 @@ use agent_core::kanban;
 use axum::body::Body;
 use axum::routing::get as on_get;
 use http::{Method, StatusCode};
+use serde_json::json;
 use server::{AppState, MAX_BODY_BYTES, ROUTES, Sessions, with_sessions};
 use tower_sessions::{Session, SessionStore};
 
@@ -249,6 +250,9 @@ async fn what_cannot_be_understood_is_refused_with_the_field_and_what_it_must_be
         ("kanban/create", "{bad".to_owned(), 400, "not JSON"),
         ("kanban/create", String::new(), 400, "not JSON"),
         ("kanban/create", r#"{"params":{"title":5}}"#.into(), 422, "\"params.title\" is 5, but must be text"),
+        ("kanban/create", r#"{"params":{"title":""}}"#.into(), 422, "title"),
+        ("kanban/create", r#"{"params":{"title":" \t "}}"#.into(), 422, "title"),
+        ("kanban/create", r#"{"params":{"title":"x","priority":"high"}}"#.into(), 422, "\"params.priority\""),
         ("kanban/create", r#"{"params":{"title":"x","priority":2147483648}}"#.into(), 422, "2147483647"),
         ("kanban/delete", r#"{"id":"x"}"#.into(), 422, "\"id\" is no id"),
         ("kanban/move", format!(r#"{{"params":{{"id":"{id}","to":"frob"}}}}"#), 422, "\"params.to\""),
@@ -261,6 +265,35 @@ async fn what_cannot_be_understood_is_refused_with_the_field_and_what_it_must_be
         assert_eq!((found, code.as_str()), (status, "invalid"), "{name} {json}: {message}");
         assert!(message.contains(wanted), "{name} {json}: {message}");
         assert!(!message.contains("struct ") && !message.contains("i32"), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn an_edit_of_nothing_is_fine_a_place_must_exist_and_a_page_has_links_both_ways() {
+    let site = Site::with_user().await;
+    let post = async |name: &str, arguments: serde_json::Value| -> (u16, serde_json::Value) {
+        let request = request(Method::POST, &format!("/api/kanban/{name}"))
+            .header("cookie", cookie())
+            .header("origin", ORIGIN)
+            .header("content-type", "application/json");
+        let response = site.send(request.body(Body::from(arguments.to_string())).unwrap()).await;
+        let status = response.status().as_u16();
+        (status, serde_json::from_str(&body(response).await).unwrap())
+    };
+    let (status, parent) = post("create", json!({ "params": { "title": "parent" } })).await;
+    assert_eq!(status, 200, "{parent}");
+    let (id, revision) = (&parent["card"]["id"], &parent["card"]["revision"]);
+    let (status, same) = post("edit", json!({ "params": { "id": id, "revision": revision } })).await;
+    assert_eq!((status, &same["card"]["revision"], &same["undo"]), (200, revision, &serde_json::Value::Null));
+    let (status, child) = post("create", json!({ "params": { "title": "child", "parents": [{ "id": id }] } })).await;
+    assert_eq!((status, child["card"]["state"].as_str()), (200, Some("todo")), "{child}");
+    let (_, above) = post("card", json!({ "card": { "id": id } })).await;
+    let (_, below) = post("card", json!({ "card": { "id": child["card"]["id"] } })).await;
+    assert_eq!((&above["children"][0]["id"], &below["parents"][0]["id"]), (&child["card"]["id"], id));
+    for bad in ["relative", "/no/such/directory", "/etc/hostname"] {
+        let place = json!({ "title": "x", "workspace": "dir", "workspace_path": bad });
+        let (status, refused) = post("create", json!({ "params": place })).await;
+        assert_eq!((status, refused["code"].as_str()), (422, Some("invalid")), "{bad}: {refused}");
     }
 }
 

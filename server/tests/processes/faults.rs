@@ -6,7 +6,10 @@ use std::time::{Duration, Instant};
 use agent_core::kanban;
 use protocol::{CardRef, CardState, MoveCardParams, RunOutcome, TaskCard, WaitReason};
 
-use super::{Place, create, detail, gone, is_alive, kill_hard, me, no_finished_card_has_a_worker, pid_in, wait_until};
+use super::{
+    Place, check_invariants, create, detail, gone, is_alive, kill_hard, me, no_finished_card_has_a_worker, pid_in,
+    wait_until,
+};
 
 fn signal(name: &str, pid: u32) {
     assert!(std::process::Command::new("kill").args([name, &pid.to_string()]).status().unwrap().success());
@@ -80,6 +83,7 @@ async fn a_stopped_worker_loses_its_card_and_what_it_says_when_it_goes_on_is_ref
     assert_eq!(ends, [Some(RunOutcome::Lost), Some(RunOutcome::Completed)]);
     assert!(!is_alive(worker) && !is_alive(script), "the second started when the first was gone");
     assert!(!workspace(&place, &card).join("both").exists());
+    check_invariants(&core).await;
     no_finished_card_has_a_worker(&core).await;
     tasks.shut_down().await;
 }
@@ -106,6 +110,7 @@ async fn a_worker_that_hears_nothing_is_killed_with_everything_in_its_session() 
     assert!(is_alive(other), "and nobody else's");
     kanban::delete_card(&core, &me(), CardRef::Id(next.id)).await.unwrap();
     gone(&[other], "a deleted card's worker ends").await;
+    check_invariants(&core).await;
     no_finished_card_has_a_worker(&core).await;
     tasks.shut_down().await;
 }
@@ -146,7 +151,36 @@ async fn a_server_that_is_killed_while_it_starts_workers_loses_no_card_and_start
     ran.sort_unstable();
     ran.dedup();
     assert_eq!((ran.len(), runs.lines().count()), (CARDS, CARDS), "each exactly once");
+    check_invariants(&core).await;
     no_finished_card_has_a_worker(&core).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_directory_that_is_gone_is_a_start_that_failed_and_asks_after_the_second() {
+    let place = Place::new("echo ran > ../../ran.txt", 2);
+    let core = place.core().await;
+    let dir = tempfile::tempdir().unwrap();
+    let params = protocol::CreateCardParams {
+        title: "works elsewhere".into(),
+        workspace: protocol::WorkspaceKind::Dir,
+        workspace_path: Some(dir.path().to_string_lossy().into_owned()),
+        ..protocol::CreateCardParams::default()
+    };
+    let card = kanban::create_card(&core, &me(), params).await.unwrap().card;
+    drop(dir);
+    let tasks = place.dispatch(&core);
+    let stopped = wait_until(&core, &card, "stopped", |now| now.card.state == CardState::Blocked).await;
+    let ends: Vec<_> = stopped.runs.iter().map(|run| run.outcome).collect();
+    assert_eq!(ends, [Some(RunOutcome::SpawnFailed); 2], "{:#?}", stopped.runs);
+    assert!(stopped.last_error.unwrap().contains("is gone") && stopped.card.failures == 2);
+    assert_eq!(stopped.decision.unwrap().kind, protocol::DecisionKind::Failed);
+    // The dispatcher goes on.
+    let fine = create(&core, "fine").await;
+    wait_until(&core, &fine, "done", |now| now.card.state == CardState::Done).await;
+    assert!(place.path().join("ran.txt").exists());
+    check_invariants(&core).await;
+    no_finished_card_has_a_worker(&core).await;
+    tasks.shut_down().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -166,6 +200,7 @@ async fn a_worker_killed_again_and_again_ends_at_a_person_and_never_runs_beside_
     assert!(stopped.decision.unwrap().ask.contains("3 failures in a row"));
     assert!(!workspace(&place, &card).join("both").exists());
     kanban::delete_card(&core, &me(), CardRef::Id(card.id)).await.unwrap();
+    check_invariants(&core).await;
     no_finished_card_has_a_worker(&core).await;
     tasks.shut_down().await;
 }

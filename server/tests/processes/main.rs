@@ -1,7 +1,10 @@
 //! Real processes on a real home: dispatchers, workers, servers, and `kill -9`.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
 
+mod chaos;
 mod faults;
+#[path = "../../../agent-core/tests/it/invariants.rs"]
+mod invariants;
 mod races;
 
 use std::collections::HashMap;
@@ -141,6 +144,15 @@ async fn gone(pids: &[u32], why: &str) {
     }
 }
 
+/// I1 to I12 and what else must hold of what is committed at this moment, and the file is whole.
+async fn check_invariants(core: &Core) {
+    let mut tx = core.store().reader().begin().await.unwrap();
+    let broken = invariants::broken(&mut tx, invariants::Times::Forward).await;
+    assert!(broken.is_empty(), "{broken:#?}");
+    let file: String = sqlx::query_scalar("PRAGMA integrity_check").fetch_one(&mut *tx).await.unwrap();
+    assert_eq!(file, "ok", "the file itself");
+}
+
 /// I12: no worker of a finished card lives, and none is remembered, once the dispatcher had the time to look.
 async fn no_finished_card_has_a_worker(core: &Core) {
     let deadline = Instant::now() + Duration::from_secs(30);
@@ -194,6 +206,12 @@ async fn four_dispatchers_run_a_thousand_cards_once_each() {
     }
     assert_eq!(runs.len(), 1000);
     assert!(runs.values().all(|count| *count == 1), "every card ran exactly once");
+    let told = "SELECT (SELECT count(*) FROM kanban_event WHERE kind = 'completed')
+        || ' ' || (SELECT count(*) FROM kanban_event WHERE kind = 'claimed')
+        || ' ' || (SELECT count(*) FROM kanban_run WHERE lease_until IS NOT NULL)";
+    let told: String = sqlx::query_scalar(told).fetch_one(core.store().reader()).await.unwrap();
+    assert_eq!(told, "1000 1000 0", "completed, claimed, leases that are left");
+    check_invariants(&core).await;
     for card in &cards {
         assert_eq!(detail(&core, card).await.runs.len(), 1);
     }
