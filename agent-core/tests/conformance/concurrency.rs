@@ -96,7 +96,7 @@ async fn say_everything(world: &World, ticket: RunTicket, card: &TaskCard) -> Ve
     let words = BlockWords { kind: None, reason: "late", summary: "", options: &[] };
     let answers = [
         ("start", worker::start(core, ticket, u32::MAX >> 1, 2).await.map(drop)),
-        ("start outside", worker::start_outside(core, ticket).await.map(drop)),
+        ("start outside", worker::start_outside(core, ticket, None).await.map(drop)),
         ("complete", worker::complete(core, ticket, "late", None).await),
         ("complete with files", worker::complete_with(core, ticket, "late", None, &handed).await),
         ("block", worker::block(core, ticket, None, "late", "", vec![]).await.map(drop)),

@@ -55,7 +55,7 @@ pub(super) async fn run(cx: &Cx, verb: Option<TemplateVerb>) -> Result<(), CliEr
         Some(TemplateVerb::Delete { name }) => {
             let actor = cx.caller.person("delete templates")?;
             let template = find(cx, &name).await?;
-            kanban::delete_template(&cx.core, actor, board(cx).await?, template.id).await?;
+            kanban::delete_template(&cx.core, actor, &cx.board, template.id).await?;
             told(cx, "Deleted", &template)
         }
     }
@@ -91,7 +91,8 @@ impl SaveArgs {
                 "say what its cards start with, for instance `--from T-12` or `--body \"…\"`".into(),
             ));
         }
-        let template = kanban::save_template(&cx.core, actor, board(cx).await?, &self.name, params).await?;
+        let saved = kanban::save_template(&cx.core, actor, board(cx).await?, &self.name, params).await?;
+        let template = saved.template;
         told(cx, "Saved", &template)?;
         cx.out.hint(&format!("Use it with `hermes kanban create --template \"{}\"`.", one_line(&template.name)));
         Ok(())
