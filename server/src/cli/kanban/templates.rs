@@ -24,7 +24,8 @@ pub(super) enum TemplateVerb {
     },
     /// Save what new cards can start from; a template of that name is overwritten.
     #[command(visible_aliases = ["create", "new"])]
-    Save(SaveArgs),
+    // Boxed: it has more options than all others together.
+    Save(Box<SaveArgs>),
     /// Delete a template; cards that were made from it stay.
     #[command(visible_aliases = ["rm", "remove"])]
     Delete {
@@ -51,7 +52,7 @@ pub(super) async fn run(cx: &Cx, verb: Option<TemplateVerb>) -> Result<(), CliEr
     match verb {
         None | Some(TemplateVerb::List) => list(cx).await,
         Some(TemplateVerb::Show { name }) => show(cx, &find(cx, &name).await?),
-        Some(TemplateVerb::Save(args)) => args.run(cx).await,
+        Some(TemplateVerb::Save(args)) => (*args).run(cx).await,
         Some(TemplateVerb::Delete { name }) => {
             let actor = cx.caller.person("delete templates")?;
             let template = find(cx, &name).await?;
