@@ -31,7 +31,11 @@ const OVERDUE: &str = "SELECT r.id, r.started_at, r.lease_until, r.claimed_at, c
     WHERE r.ended_at IS NULL AND c.demo = 0 LIMIT 1000";
 const EXTEND: &str = "UPDATE kanban_run SET lease_until = ?1
     WHERE ended_at IS NULL AND lease_until IS NOT NULL AND lease_until < ?1";
-const SHORTEN: &str = "UPDATE kanban_run SET lease_until = ?1 WHERE ended_at IS NULL AND lease_until > ?1";
+// Somebody outside of Hermes, who has no process here, may have asked for longer.
+const SHORTEN: &str =
+    "UPDATE kanban_run SET lease_until = CASE WHEN pid IS NULL AND started_at IS NOT NULL THEN ?2 ELSE ?1 END
+    WHERE ended_at IS NULL
+      AND lease_until > CASE WHEN pid IS NULL AND started_at IS NOT NULL THEN ?2 ELSE ?1 END";
 const OPEN_RUN: &str = "SELECT card_id, profile, events FROM kanban_run WHERE id = ?1 AND ended_at IS NULL";
 const LEFT_OVER: &str = "SELECT p.run_id, p.pid, p.pid_started, p.asked_at, p.host, r.ended_at, r.outcome
     FROM kanban_process p CROSS JOIN kanban_run r ON r.id = p.run_id
@@ -181,14 +185,18 @@ async fn shorten_leases(core: &Core, rows: &[SqliteRow], now: i64) -> Result<(),
     let config = core.config();
     let given = i64::from(config.kanban.claim_ttl_seconds.max(config.kanban.start_ttl_seconds)) * 1000;
     // Workers report while this looks, and the clock goes on.
-    let longest = now.saturating_add(given).saturating_add(AFTER_SLEEP_MS);
+    let longest = |given: i64| now.saturating_add(given).saturating_add(AFTER_SLEEP_MS);
+    let (own, outside) = (longest(given), longest(given.max(i64::from(worker::LONGEST_LEASE_SECONDS) * 1000)));
     let mut too_long = false;
     for row in rows {
+        let is_outside =
+            row.try_get::<Option<i64>, _>("pid")?.is_none() && row.try_get::<Option<i64>, _>("started_at")?.is_some();
+        let longest = if is_outside { outside } else { own };
         too_long |= row.try_get::<Option<i64>, _>("lease_until")?.is_some_and(|until| until > longest);
     }
     if too_long {
         let mut tx = core.write().await?;
-        sqlx::query(SHORTEN).bind(longest).execute(&mut *tx).await?;
+        sqlx::query(SHORTEN).bind(own).bind(outside).execute(&mut *tx).await?;
         tx.commit().await?;
     }
     Ok(())

@@ -62,9 +62,6 @@ fn without(option: &str) -> Option<&'static str> {
         "--max" | "--failure-limit" => {
             "the server starts cards; its limits are `max_in_progress` and `failure_limit` under `kanban:` in config.yaml"
         }
-        "--event-retention-days" | "--log-retention-days" => {
-            "`gc` takes no ages: deleted cards go after 30 days, with their files and logs"
-        }
         "--state-type" | "--state-name" => "`hermes kanban runs T-12` lists how each run ended",
         _ => return None,
     })

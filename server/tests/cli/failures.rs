@@ -244,7 +244,6 @@ fn verbs_of_the_python_hermes_get_a_line_of_advice() {
         (&["kanban", "list", "--session", "s"], "no chat session"),
         (&["kanban", "attach", "1", "x", "--content-type", "text/plain"], "read from itself"),
         (&["kanban", "dispatch", "--max", "3"], "max_in_progress"),
-        (&["kanban", "gc", "--event-retention-days=30"], "30 days"),
     ] {
         let ran = home.run(args);
         assert_eq!(ran.code, 2, "{args:?}: {ran:?}");
