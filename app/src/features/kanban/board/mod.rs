@@ -180,7 +180,11 @@ impl BoardUi {
         let path = window().location().pathname().unwrap_or_default();
         let query = view.to_query();
         let sign = if query.is_empty() { "" } else { "?" };
-        self.go.with_value(|go| go(&format!("{path}{sign}{query}")));
+        let address = format!("{path}{sign}{query}");
+        self.go.with_value(|go| go(&address));
+        self.overlays.leads_on(Callback::new(move |()| {
+            self.go.try_with_value(|go| go(&address));
+        }));
     }
 
     /// Changes the view that is shown.

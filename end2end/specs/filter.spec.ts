@@ -1,0 +1,30 @@
+//! Choosing what of the board is shown: nothing that was chosen is lost on the way out, and nothing that can be chosen hides.
+
+import { expect, test } from '../fixtures.ts';
+import { card, clearReady, visit } from '../helpers.ts';
+
+test.use({ worldName: 'quiet' });
+test.afterEach(({ world }) => clearReady(world));
+
+const unique = (text: string) => `${text} ${Date.now()}`;
+
+test('Back closes the filter and keeps what was chosen in it', async ({ page, world }) => {
+  const [mine, other] = [unique('Somebody paints'), unique('Nobody paints')];
+  await world.hermes.cli('kanban', 'create', mine, '--assignee', 'painter');
+  await world.hermes.cli('kanban', 'create', other);
+  await visit(page, '/inbox');
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Board' }).click();
+  await expect(card(page, other)).toBeAttached();
+  await page.getByRole('button', { name: /^View and filter/ }).click();
+  const dialog = page.getByRole('dialog', { name: 'View' });
+  await dialog.getByRole('button', { name: 'painter', exact: true }).click();
+  await expect(page).toHaveURL(/assignee=painter/);
+  await page.goBack();
+  await expect(dialog).toBeHidden();
+  await expect(page).toHaveURL(/assignee=painter/);
+  await expect(card(page, mine)).toBeAttached();
+  await expect(card(page, other)).not.toBeAttached();
+  // The sheet is gone from the history, too: the next step leads off the board.
+  await page.goBack();
+  await expect(page).toHaveURL(/\/inbox$/);
+});
