@@ -61,3 +61,49 @@ test('the search says when it has too little to go on, found nothing, or could n
   const number = await palette(page).getByRole('option', { name: title }).textContent();
   await world.hermes.cli('kanban', 'archive', number?.match(/T-\d+/)?.[0] ?? '');
 });
+
+test('Enter opens what was typed last, however fast @desktop', async ({ page, world }) => {
+  const [first, second] = [unique('Sharpen the saw'), unique('Oil the hinges')];
+  await world.hermes.cli('kanban', 'create', first);
+  const { number } = (await world.hermes.cliJson<{ card: { number: number } }>('kanban', 'create', second)).card;
+  await visit(page, '/inbox');
+  const field = palette(page).getByRole('combobox');
+  await page.keyboard.press('Control+k');
+  await field.fill(first);
+  await expect(palette(page).getByRole('option', { name: first })).toBeVisible();
+  await field.fill(second);
+  await field.press('Enter');
+  await expect(page.getByRole('heading', { name: second })).toBeVisible();
+
+  // A number needs no answer.
+  await visit(page, '/inbox');
+  await page.keyboard.press('Control+k');
+  await expect(field).toBeFocused();
+  await page.keyboard.type(`t-${number}`);
+  await page.keyboard.press('Enter');
+  await expect(page).toHaveURL(new RegExp(`/card/${number}$`));
+  await expect(page.getByRole('heading', { name: second })).toBeVisible();
+  await world.hermes.cli('kanban', 'archive', `T-${number}`);
+});
+
+test('the palette stands still, and says nothing was found only when that is so @desktop', async ({ page, world }) => {
+  const title = unique('Wax the floor');
+  const { number } = (await world.hermes.cliJson<{ card: { number: number } }>('kanban', 'create', title)).card;
+  await visit(page, '/inbox');
+  await page.keyboard.press('Control+k');
+  const field = palette(page).getByRole('combobox');
+  await expect(field).toBeFocused();
+  const top = (await field.boundingBox())?.y;
+  await page.evaluate(() => {
+    const said: string[] = [];
+    (globalThis as unknown as { said: string[] }).said = said;
+    const look = () => said.push(document.querySelector('.palette [role=status]:not([hidden])')?.textContent ?? '');
+    new MutationObserver(look).observe(document.body, { subtree: true, childList: true, characterData: true, attributes: true });
+  });
+  await field.fill(title);
+  await expect(palette(page).getByRole('option', { name: title })).toBeVisible();
+  expect((await field.boundingBox())?.y).toBe(top);
+  const said = await page.evaluate(() => (globalThis as unknown as { said: string[] }).said);
+  expect(said).not.toContain('Nothing found');
+  await world.hermes.cli('kanban', 'archive', `T-${number}`);
+});

@@ -4,6 +4,7 @@ mod card;
 mod extra;
 mod form;
 mod recover;
+mod search;
 mod server_fns;
 
 pub mod words;
@@ -15,3 +16,4 @@ pub(crate) use form::undo_later;
 pub use form::{EditDialog, NewCardDefaults, NewCardDialog, edit_in_place};
 pub(crate) use recover::{Recover, Step};
 pub use server_fns::*;
+pub(crate) use search::{CardSearch, fits, number_of};

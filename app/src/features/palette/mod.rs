@@ -77,5 +77,9 @@ pub fn Palette(
         });
         on_cleanup(move || handle.remove());
     });
-    view! { <Dialog open title=t::palette_title()>{later(list::list(open, go, new_card))}</Dialog> }
+    view! {
+        <Dialog open title=t::palette_title()>
+            <div class="palette-box">{later(list::list(open, go, new_card))}</div>
+        </Dialog>
+    }
 }
