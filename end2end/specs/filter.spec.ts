@@ -28,3 +28,15 @@ test('Back closes the filter and keeps what was chosen in it', async ({ page, wo
   await page.goBack();
   await expect(page).toHaveURL(/\/inbox$/);
 });
+
+test('a filter does not hide what else can be chosen', async ({ page, world }) => {
+  await world.hermes.cli('kanban', 'create', unique('To paint'), '--assignee', 'painter');
+  await world.hermes.cli('kanban', 'create', unique('To write'), '--assignee', 'poet');
+  await visit(page, '/board?assignee=painter&label=nowhere&tenant=none');
+  await page.getByRole('button', { name: /^View and filter/ }).click();
+  const dialog = page.getByRole('dialog', { name: 'View' });
+  await expect(dialog.getByRole('button', { name: 'poet', exact: true })).toHaveAttribute('aria-pressed', 'false');
+  for (const chosen of ['painter', 'nowhere', 'none']) {
+    await expect(dialog.getByRole('button', { name: chosen, exact: true })).toHaveAttribute('aria-pressed', 'true');
+  }
+});

@@ -97,6 +97,8 @@ pub struct Around {
     pub labels: Vec<String>,
     /// Tenants in use.
     pub tenants: Vec<String>,
+    /// Who has cards of the board.
+    pub assignees: Vec<String>,
     /// Who can be assigned.
     pub profiles: Vec<ProfileSummary>,
 }
@@ -148,6 +150,7 @@ impl Board {
             views: page.views,
             labels: page.labels,
             tenants: page.tenants,
+            assignees: page.assignees,
             profiles: page.profiles,
         };
         // The archive has a column, too, which is shown when the view asks for it.
@@ -373,6 +376,7 @@ impl Board {
             views: page.views,
             labels: page.labels,
             tenants: page.tenants,
+            assignees: page.assignees,
             profiles: page.profiles,
         });
         self.summary.set_value(page.board);
