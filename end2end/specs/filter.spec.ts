@@ -1,7 +1,7 @@
 //! Choosing what of the board is shown: nothing that was chosen is lost on the way out, and nothing that can be chosen hides.
 
 import { expect, test } from '../fixtures.ts';
-import { card, clearReady, visit } from '../helpers.ts';
+import { card, clearReady, createCard, visit } from '../helpers.ts';
 
 test.use({ worldName: 'quiet' });
 test.afterEach(({ world }) => clearReady(world));
@@ -39,4 +39,32 @@ test('a filter does not hide what else can be chosen', async ({ page, world }) =
   for (const chosen of ['painter', 'nowhere', 'none']) {
     await expect(dialog.getByRole('button', { name: chosen, exact: true })).toHaveAttribute('aria-pressed', 'true');
   }
+});
+
+test('the search leads to the cards it found, and Escape leads out of it @desktop', async ({ page }) => {
+  const word = `heron${Date.now()}`;
+  const [before, found] = [unique('Feed the cat'), `Feed the ${word}`];
+  await visit(page, '/board');
+  for (const title of [before, found]) await createCard(page, { title });
+  const field = page.getByRole('searchbox', { name: 'Search this board' });
+  const link = (title: string) => card(page, title).getByRole('link', { name: title });
+  await link(before).focus();
+  await page.keyboard.press('/');
+  await expect(field).toBeFocused();
+  await page.keyboard.type(word);
+  await page.keyboard.press('Enter');
+  await expect(link(found)).toBeFocused();
+  await expect(card(page, before)).not.toBeAttached();
+
+  // Empty first, then out, back to where one was.
+  await page.keyboard.press('/');
+  await page.keyboard.press('Escape');
+  await expect(field).toBeFocused();
+  await expect(field).toHaveValue('');
+  await page.keyboard.press('Escape');
+  await expect(field).not.toBeFocused();
+  await expect(link(found)).toBeFocused();
+  await page.keyboard.press('/');
+  await page.keyboard.press('ArrowDown');
+  await expect(field).not.toBeFocused();
 });
