@@ -294,7 +294,7 @@ fn BoardContent(page: BoardPage, view: Memo<BoardView>, route: String) -> impl I
     // Its code is fetched, which the server does not wait for.
     let archived = RwSignal::new(false);
     Effect::new(move |_| {
-        board.around.track();
+        new_card.profiles.set_value(board.around.with(|around| around.profiles.clone()));
         archived.set(board.summary.with_value(|summary| summary.archived_at.is_some()));
     });
     let plain_and_empty = move || board.is_empty() && !archived.get() && !board.view.with(BoardView::is_filtered);

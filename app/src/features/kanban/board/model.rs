@@ -316,7 +316,7 @@ impl Board {
                     self.owed.settle();
                     self.replace(page);
                 }
-                Err(error) => self.owed.try_again(error.message, move || self.reload(self.seq.get_value())),
+                Err(error) => self.owed.try_again(error, move || self.reload(self.seq.get_value())),
             }
         });
     }
@@ -493,7 +493,7 @@ impl Board {
                     }
                     column.ids.set(ids);
                 }
-                Err(error) => column.owed.try_again(error.message, move || self.load_more(column)),
+                Err(error) => column.owed.try_again(error, move || self.load_more(column)),
             }
         });
     }
