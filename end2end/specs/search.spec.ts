@@ -2,7 +2,7 @@
 
 import { type Page } from '@playwright/test';
 import { expect, test } from '../fixtures.ts';
-import { accessible, visit } from '../helpers.ts';
+import { accessible, card, visit } from '../helpers.ts';
 
 test.use({ worldName: 'quiet' });
 
@@ -105,5 +105,47 @@ test('the palette stands still, and says nothing was found only when that is so 
   expect((await field.boundingBox())?.y).toBe(top);
   const said = await page.evaluate(() => (globalThis as unknown as { said: string[] }).said);
   expect(said).not.toContain('Nothing found');
+  await world.hermes.cli('kanban', 'archive', `T-${number}`);
+});
+
+test('the palette does what the board and its cards can do @desktop', async ({ page, world }) => {
+  const title = unique('Polish the brass');
+  const { number } = (await world.hermes.cliJson<{ card: { number: number } }>('kanban', 'create', title)).card;
+  await visit(page, '/board/default');
+  const field = palette(page).getByRole('combobox');
+  const open = async (words: string) => {
+    await page.keyboard.press('Control+k');
+    await expect(field).toBeFocused();
+    await expect(palette(page).getByRole('option', { name: 'View and filter' })).toBeVisible();
+    await field.fill(words);
+  };
+  await open('deleted ca');
+  await page.keyboard.press('Enter');
+  await expect(palette(page)).toBeHidden();
+  const deleted = page.getByRole('dialog', { name: 'Deleted cards' });
+  await expect(deleted).toBeVisible();
+  await page.goBack();
+  await expect(deleted).toBeHidden();
+  await expect(page).toHaveURL(/\/board\/default$/);
+
+  await open('search this');
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('searchbox', { name: 'Search this board' })).toBeFocused();
+
+  // The card that had the focus is offered with its number.
+  await card(page, title).getByRole('link', { name: title }).focus();
+  await open(`t-${number} priority`);
+  await page.keyboard.press('Enter');
+  await page.getByRole('menuitem', { name: 'Urgent' }).click();
+  await expect(card(page, title)).toContainText('Urgent');
+  await open('undo');
+  await accessible(page, 'commands in the palette');
+  await page.keyboard.press('Enter');
+  await expect(card(page, title)).not.toContainText('Urgent');
+
+  await open('appear');
+  await page.keyboard.press('Enter');
+  await expect(page).toHaveURL(/\/settings#appearance$/);
+  await expect(page.getByRole('heading', { name: 'Appearance' })).toBeInViewport();
   await world.hermes.cli('kanban', 'archive', `T-${number}`);
 });

@@ -1,11 +1,12 @@
-//! What the palette finds: pages, boards and a card's number at once, cards of all boards when typing rests.
+//! What the palette finds: pages, boards, what can be done on the one on screen and a card's number at once, cards of all
+//! boards when typing rests.
 use leptos::html;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use protocol::{BoardSummary, TaskCard};
+use protocol::{BoardSummary, CardId, TaskCard};
 
 use super::Go;
-use crate::features::kanban::{CardSearch, fits, number_of, read_boards, words};
+use crate::features::kanban::{CardSearch, Command, commands, fits, number_of, read_boards, words};
 use crate::i18n::t;
 use crate::layout::NewCard;
 use crate::ui::{Chooser, Icon, icon, keymap, start_typing};
@@ -21,7 +22,7 @@ struct Hit {
     text: String,
     /// A board's.
     color: String,
-    /// The board of a card, where there are several.
+    /// What it belongs to: the board of a card, where there are several, or what is done to what.
     place: String,
     /// The key that does the same.
     key: &'static str,
@@ -32,6 +33,8 @@ struct Hit {
 enum Action {
     Go(String),
     NewCard,
+    /// The command at this place.
+    Run(usize),
 }
 
 impl Hit {
@@ -50,6 +53,29 @@ fn pages() -> Vec<Hit> {
         new,
         page(Icon::Settings, t::shell_settings(), "/settings", "G ,"),
     ]
+}
+
+/// The sections of the settings, once something was typed.
+fn sections() -> Vec<Hit> {
+    let names = [
+        ("model", t::settings_model()),
+        ("notifications", t::settings_notifications()),
+        ("appearance", t::settings_appearance()),
+        ("keyboard", t::settings_keyboard()),
+        ("account", t::settings_account()),
+        ("about", t::settings_about()),
+    ];
+    let section = |(id, name): (&str, &str)| Hit {
+        place: t::shell_settings().to_owned(),
+        ..Hit::of(Icon::Settings, name.to_owned(), format!("/settings#{id}"))
+    };
+    names.map(section).to_vec()
+}
+
+fn command_hit((at, command): (usize, &Command)) -> Hit {
+    let action = command.address.clone().map_or(Action::Run(at), Action::Go);
+    let (place, key) = (command.place.clone(), command.item.key);
+    Hit { place, key, action, ..Hit::of(command.item.icon, command.item.label.clone(), String::new()) }
 }
 
 fn board_hit(board: &BoardSummary) -> Hit {
@@ -94,16 +120,26 @@ fn card_hits(search: CardSearch, boards: &[BoardSummary]) -> Vec<Hit> {
 
 /// The palette's body.
 #[lazy]
-pub(super) fn list(open: RwSignal<bool>, go: StoredValue<Go>, new_card: NewCard) -> AnyView {
+pub(super) fn list(
+    open: RwSignal<bool>,
+    go: StoredValue<Go>,
+    new_card: NewCard,
+    focused: StoredValue<Option<CardId>>,
+) -> AnyView {
     let search = CardSearch::on(None);
     let chooser = Chooser::of("palette");
-    let boards = RwSignal::new(Vec::<BoardSummary>::new());
+    let (boards, offered) = (RwSignal::new(Vec::<BoardSummary>::new()), RwSignal::new(Vec::<Command>::new()));
     // Enter came before there was anything to open: the first that is found for these words is.
     let entered = RwSignal::new(false);
     spawn_local(async move {
         if let Ok(found) = read_boards().await {
             boards.try_set(found);
         }
+    });
+    let focused = focused.try_update_value(Option::take).flatten();
+    spawn_local(async move {
+        let found = commands(focused).await;
+        offered.try_set(found);
     });
     Effect::new(move |_| {
         search.text.track();
@@ -112,11 +148,23 @@ pub(super) fn list(open: RwSignal<bool>, go: StoredValue<Go>, new_card: NewCard)
     });
     let hits = Memo::new(move |_| {
         let wanted = search.words();
-        let fit = |hit: &Hit| fits(&hit.text, &wanted);
-        let mut hits: Vec<Hit> = pages().into_iter().filter(fit).collect();
+        let fit = |hit: &Hit| fits(&[&*hit.text, &hit.place].join(" "), &wanted);
+        let cards = card_hits(search, &boards.read());
+        // Who types a number means the card, not what can be done with it.
+        let (first, last) = if number_of(&wanted).is_some() { (cards, Vec::new()) } else { (Vec::new(), cards) };
+        let mut hits: Vec<Hit> = first;
+        hits.extend(pages().into_iter().filter(fit));
+        let offered = offered.read();
+        let (of_card, of_board): (Vec<_>, Vec<_>) =
+            offered.iter().enumerate().partition(|(_, command)| number_of(&command.place).is_some());
+        hits.extend(of_card.into_iter().map(command_hit).filter(fit));
+        if !wanted.is_empty() {
+            hits.extend(sections().into_iter().filter(fit));
+        }
         let open_boards = |board: &&BoardSummary| board.archived_at.is_none();
         hits.extend(boards.read().iter().filter(open_boards).map(board_hit).filter(fit).take(MAX_BOARDS));
-        hits.extend(card_hits(search, &boards.read()));
+        hits.extend(of_board.into_iter().map(command_hit).filter(fit));
+        hits.extend(last);
         hits
     });
     let count = move || hits.read().len();
@@ -125,6 +173,12 @@ pub(super) fn list(open: RwSignal<bool>, go: StoredValue<Go>, new_card: NewCard)
         Action::NewCard => {
             open.set(false);
             new_card.open.set(true);
+        }
+        Action::Run(at) => {
+            let Some(command) = offered.with_untracked(|offered| offered.get(at).cloned()) else { return };
+            open.set(false);
+            // What lies below the palette takes the focus only when that is closed.
+            request_animation_frame(move || command.item.action.run(()));
         }
     };
     let enter = move || {

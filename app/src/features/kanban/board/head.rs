@@ -9,7 +9,7 @@ use wasm_bindgen::JsCast;
 use super::forms::Form;
 use super::menu::MenuFor;
 use super::model::{Board, Column};
-use super::{BoardUi, bulk, column, focus};
+use super::{BoardUi, bulk, column, focus, menu};
 use crate::features::kanban::words;
 use crate::i18n::t;
 use crate::ui::{Icon, icon, later, shown_while};
@@ -30,7 +30,10 @@ pub fn head(board: Board, ui: BoardUi) -> AnyView {
     let filters = Memo::new(move |_| board.view.with(filter_count));
     // Its code is fetched, which the server does not wait for.
     let in_browser = RwSignal::new(false);
-    Effect::new(move |_| in_browser.set(true));
+    Effect::new(move |_| {
+        in_browser.set(true);
+        menu::shows(ui);
+    });
     view! {
         <header class="board-head">
             <h1 class="board-title">

@@ -36,10 +36,12 @@ use crate::outbox::Outbox;
 use crate::ui::{
     Button, ButtonKind, EmptyState, ErrorPage, MenuItem, Overlays, Toasts, dom, later, shown_while, skeleton_rows,
 };
+pub use focus::card_of;
 use forms::Form;
 pub(super) use forms::archived_notice;
 use lanes::Folded;
 use menu::MenuFor;
+pub use menu::{Command, commands};
 use model::Board;
 
 /// Remembers how dense cards are shown, in this browser.
