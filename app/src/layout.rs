@@ -1,7 +1,7 @@
 //! The frame around every page: bottom bar on a phone, rail elsewhere, messages, the state of the connection.
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
-use protocol::TaskCard;
+use protocol::{ProfileSummary, TaskCard};
 
 use crate::features::home::HomeState;
 use crate::features::kanban::{NewCardDefaults, NewCardDialog};
@@ -20,6 +20,8 @@ pub struct NewCard {
     pub board: StoredValue<String>,
     /// What it starts with.
     pub defaults: StoredValue<NewCardDefaults>,
+    /// Who can be assigned, as the board knows it.
+    pub profiles: StoredValue<Vec<ProfileSummary>>,
     /// The page that wants to know about the new card.
     pub created: StoredValue<Option<Callback<TaskCard>>>,
 }
@@ -61,6 +63,7 @@ pub fn Layout(children: Children) -> impl IntoView {
         open: RwSignal::new(false),
         board: StoredValue::new(String::new()),
         defaults: StoredValue::new(NewCardDefaults::default()),
+        profiles: StoredValue::new(Vec::new()),
         created: StoredValue::new(None),
     };
     provide_context(new_card);

@@ -67,7 +67,7 @@ impl Watch {
 type Listener = Callback<Arc<StreamMessage>>;
 
 /// The connection. One for the whole app, in the context.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Live {
     connection: RwSignal<Connection>,
     inbox: RwSignal<Option<i64>>,

@@ -1,7 +1,7 @@
 //! What is typed arrives where it was meant, nobody's words are lost, and no message stands in the way of a button.
 
 import { expect, test } from '../fixtures.ts';
-import { card, clearReady, column, createCard, pick, toast, visit } from '../helpers.ts';
+import { accessible, card, clearReady, column, createCard, pick, toast, visit } from '../helpers.ts';
 
 test.use({ worldName: 'quiet' });
 test.afterEach(({ world }) => clearReady(world));
@@ -135,11 +135,24 @@ test('a new card is given what it waits for, and keeps it in the draft', async (
   await dialog.getByRole('textbox', { name: 'Title' }).fill(second);
   await dialog.getByText('More options').click();
   const waits = dialog.getByRole('group', { name: 'Waits for' });
-  await waits.getByRole('textbox').fill(first);
-  await waits.getByRole('textbox').press('Enter');
-  await waits.getByRole('button', { name: new RegExp(first) }).click();
+  const field = waits.getByRole('combobox');
+  // Enter does not send the form: it takes what is found for these words, at once or as soon as it is there.
+  await field.fill(first);
+  await field.press('Enter');
   await expect(waits.getByRole('listitem').filter({ hasText: first })).toBeVisible();
-  await expect(waits.getByRole('textbox')).toHaveValue('');
+  await expect(field).toHaveValue('');
+  await waits.getByRole('button', { name: /^No longer wait for/ }).click();
+  await expect(waits.getByRole('listitem')).toHaveCount(0);
+  await field.fill(first);
+  await expect(waits.getByRole('option', { name: first })).toHaveAttribute('aria-selected', 'true');
+  await expect(field).toHaveAttribute('aria-expanded', 'true');
+  await accessible(page, 'what a new card waits for');
+  await field.press('Escape');
+  await expect(field).toHaveValue('');
+  await expect(dialog).toBeVisible();
+  await field.fill(first);
+  await waits.getByRole('option', { name: first }).click();
+  await expect(waits.getByRole('listitem').filter({ hasText: first })).toBeVisible();
   await page.keyboard.press('Escape');
   await expect(dialog).toBeHidden();
 

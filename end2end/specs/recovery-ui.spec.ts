@@ -180,10 +180,11 @@ test('a dependency is found, added, shown on the map, and taken away', async ({ 
   await expect(section).toContainText('Waits for no other card');
   await section.getByRole('button', { name: 'Add' }).click();
   const dialog = page.getByRole('dialog', { name: 'Add a dependency' });
-  await dialog.getByRole('textbox', { name: 'Card' }).fill(first);
-  await expect(dialog.getByRole('button', { name: first })).toBeVisible();
+  await dialog.getByRole('combobox', { name: 'Card' }).fill(first);
+  await expect(dialog.getByRole('option', { name: first })).toBeVisible();
   await accessible(page, 'adding a dependency');
-  await dialog.getByRole('button', { name: first }).click();
+  await dialog.getByRole('combobox', { name: 'Card' }).press('ArrowDown');
+  await dialog.getByRole('combobox', { name: 'Card' }).press('Enter');
   await expect(dialog).toBeHidden();
   await expect(section).toContainText('0 of 1 done');
   const map = section.getByRole('group', { name: 'Dependency map: 1 before, 0 after' });

@@ -36,6 +36,9 @@ const TENANTS: &str = "WITH RECURSIVE found (tenant) AS (
                  WHERE c.board_id = ?1 AND c.deleted_at IS NULL AND c.tenant IS NOT NULL AND c.tenant > found.tenant)
           FROM found WHERE found.tenant IS NOT NULL LIMIT 101)
     SELECT tenant FROM found WHERE tenant IS NOT NULL LIMIT 100";
+// Who has no card any more is still there, with a count of zero.
+const ASSIGNEES: &str = "SELECT DISTINCT assignee FROM kanban_assignee_count
+     WHERE board_id = ?1 AND assignee <> '' AND cards > 0 ORDER BY assignee LIMIT 100";
 
 /// A board row.
 struct Board(BoardSummary);
@@ -154,6 +157,10 @@ pub(super) async fn tenants(db: &mut SqliteConnection, board: BoardId) -> Result
     Ok(sqlx::query_scalar(TENANTS).bind(board.0).fetch_all(db).await?)
 }
 
+pub(super) async fn assignees(db: &mut SqliteConnection, board: BoardId) -> Result<Vec<String>, KanbanError> {
+    Ok(sqlx::query_scalar(ASSIGNEES).bind(board.0).fetch_all(db).await?)
+}
+
 #[cfg(test)]
 pub(super) const ALL_SQL: &[&str] = &[
     BY_SLUG,
@@ -169,4 +176,5 @@ pub(super) const ALL_SQL: &[&str] = &[
     TEMPLATES,
     LABELS,
     TENANTS,
+    ASSIGNEES,
 ];

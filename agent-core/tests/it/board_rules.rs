@@ -82,6 +82,10 @@ async fn a_view_shows_what_it_names_and_nothing_else() {
     assert_eq!(titles(&world, &unassigned).await.len(), 3);
     let page = kanban::board_page(&world.core, "", &BoardView::default()).await.unwrap();
     assert_eq!((page.labels, page.tenants), (vec!["ui".to_owned(), "bug".into()], vec!["acme".to_owned()]));
+    // What a view hides can be chosen all the same.
+    let hides_them = BoardView { assignees: vec!["nobody-here".into()], ..BoardView::default() };
+    let hidden = kanban::board_page(&world.core, "", &hides_them).await.unwrap();
+    assert_eq!((page.assignees, hidden.assignees), (vec!["coder".to_owned()], vec!["coder".to_owned()]));
 }
 
 #[tokio::test]

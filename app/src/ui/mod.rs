@@ -2,6 +2,7 @@
 
 mod button;
 mod chip;
+mod chooser;
 mod clipboard;
 mod dialog;
 mod drafts;
@@ -23,6 +24,7 @@ pub mod time;
 
 pub use button::{Button, ButtonKind};
 pub use chip::{Chip, Tone};
+pub use chooser::Chooser;
 pub use clipboard::copy_text;
 pub use dialog::{Dialog, DialogKind};
 pub use drafts::Drafts;

@@ -21,6 +21,8 @@ struct Open {
     address: String,
     /// Asks the person when something would be lost.
     may_close: Callback<(), bool>,
+    /// Leads to the address that its entry in the history has by now, when that is not the one it opened at.
+    lead_back: Option<Callback<()>>,
 }
 
 fn address() -> String {
@@ -46,7 +48,7 @@ impl Overlays {
     }
 
     pub(super) fn opened(self, overlay: RwSignal<bool>, may_close: Callback<(), bool>) {
-        self.open.update_value(|open| open.push(Open { overlay, address: address(), may_close }));
+        self.open.update_value(|open| open.push(Open { overlay, address: address(), may_close, lead_back: None }));
         if self.expected.get_value() > 0 {
             self.owed.update_value(|owed| *owed += 1);
         } else {
@@ -66,6 +68,16 @@ impl Overlays {
             // silent-ok: the entry stays, and one "back" does nothing.
             let _ = history.back();
         }
+    }
+
+    /// What is done in the topmost overlay leads to another address, in the place of its entry: "back" takes that entry,
+    /// and what was done must stay. `lead_back` goes to that address again, in the place of the one before.
+    pub fn leads_on(self, lead_back: Callback<()>) {
+        self.open.update_value(|open| {
+            if let Some(top) = open.last_mut() {
+                top.lead_back = Some(lead_back);
+            }
+        });
     }
 
     /// Gone with its page: the history has moved on already.
@@ -106,6 +118,9 @@ impl Overlays {
         } else {
             // The browser has taken it; it is needed once more.
             push_entry();
+        }
+        if let Some(lead_back) = top.lead_back {
+            lead_back.run(());
         }
     }
 }

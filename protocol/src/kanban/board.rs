@@ -142,6 +142,8 @@ pub struct BoardPage {
     pub labels: Vec<String>,
     /// Tenants in use, at most 100.
     pub tenants: Vec<String>,
+    /// Who has cards of it, at most 100, archived cards counted.
+    pub assignees: Vec<String>,
     /// Sequence number of the last event this page contains; streams start after it.
     pub seq: i64,
     /// Runs under way and allowed at once.

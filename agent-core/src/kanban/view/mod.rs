@@ -116,6 +116,7 @@ pub async fn board_page_again(
         views: board_store::views(&mut tx, board.id).await?,
         labels: board_store::labels(&mut tx, board.id).await?,
         tenants: board_store::tenants(&mut tx, board.id).await?,
+        assignees: board_store::assignees(&mut tx, board.id).await?,
         seq,
         slots: readiness.slots_of(board.id),
         profiles: readiness.summaries(),

@@ -1,5 +1,6 @@
-//! Finding anything by typing: pages, boards, cards. Opened by ⌘K from everywhere, and by hand from the inbox and the menu
-//! of boards; the code is fetched when it first opens. Beside it the chords that lead to a page: G, then a letter.
+//! Finding anything by typing: pages, boards, cards, and what can be done on the board below. Opened by ⌘K from everywhere,
+//! and by hand from the inbox and the menu of boards; the code is fetched when it first opens. Beside it the chords that
+//! lead to a page: G, then a letter.
 mod list;
 
 use std::cell::Cell;
@@ -7,7 +8,9 @@ use std::cell::Cell;
 use leptos::prelude::*;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::use_navigate;
+use protocol::CardId;
 
+use crate::features::kanban::card_of;
 use crate::i18n::t;
 use crate::layout::{Finding, NewCard};
 use crate::ui::{Dialog, Drafts, Overlays, dom, later};
@@ -47,6 +50,8 @@ pub fn Palette(
         navigate(address, NavigateOptions { replace, ..NavigateOptions::default() });
     });
     let go = StoredValue::new(go);
+    // The card that had the focus when the palette was opened.
+    let focused = StoredValue::new(None::<CardId>);
     Effect::new(move |_| {
         let handle = window_event_listener(leptos::ev::keydown, move |event| {
             if bare.get_untracked() {
@@ -55,6 +60,7 @@ pub fn Palette(
             let key = event.key();
             if (event.ctrl_key() || event.meta_key()) && matches!(key.as_str(), "k" | "K") {
                 event.prevent_default();
+                focused.set_value(card_of(document().active_element().map(Into::into)));
                 open.update(|open| *open = !*open);
                 return;
             }
@@ -77,5 +83,9 @@ pub fn Palette(
         });
         on_cleanup(move || handle.remove());
     });
-    view! { <Dialog open title=t::palette_title()>{later(list::list(open, go, new_card))}</Dialog> }
+    view! {
+        <Dialog open title=t::palette_title()>
+            <div class="palette-box">{later(list::list(open, go, new_card, focused))}</div>
+        </Dialog>
+    }
 }

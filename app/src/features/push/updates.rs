@@ -18,7 +18,7 @@ thread_local! {
 }
 
 /// Whether a new version waits. One for the whole app, in the context.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Updates {
     ready: RwSignal<bool>,
 }

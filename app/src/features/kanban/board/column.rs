@@ -9,6 +9,7 @@ use super::BoardUi;
 use super::model::{Board, Column};
 use crate::features::kanban::words;
 use crate::i18n::t;
+use crate::live::{Connection, Live};
 use crate::ui::{Icon, icon, shown_while};
 
 /// One column.
@@ -111,6 +112,10 @@ pub fn slots(board: Board) -> AnyView {
 #[component]
 fn Sentinel(board: Board, column: Column) -> impl IntoView {
     let node = NodeRef::<html::P>::new();
+    let live = expect_context::<Live>();
+    let said = move || {
+        if live.connection() == Connection::Live { t::kanban_more_cards() } else { t::kanban_more_cards_later() }
+    };
     Effect::new(move |_| {
         let Some(node) = node.get() else { return };
         // A page that does not fill the screen leaves the sentinel in view, so each loaded page looks again.
@@ -134,5 +139,5 @@ fn Sentinel(board: Board, column: Column) -> impl IntoView {
             observer.try_with_value(web_sys::IntersectionObserver::disconnect);
         });
     });
-    view! { <p class="column-more" node_ref=node>{t::kanban_more_cards()}</p> }
+    view! { <p class="column-more" node_ref=node>{said}</p> }
 }

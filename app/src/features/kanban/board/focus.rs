@@ -17,6 +17,12 @@ pub fn held() -> Option<CardId> {
     HELD.get()
 }
 
+/// The card that an element belongs to.
+pub fn card_of(target: Option<web_sys::EventTarget>) -> Option<CardId> {
+    let slot = target?.dyn_into::<Element>().ok()?.closest("[data-card]").ok()??;
+    slot.get_attribute("data-card")?.parse().ok()
+}
+
 /// Before a card goes to another place: if it has the focus, it has it there again. Nothing scrolls.
 pub fn keep(id: CardId) {
     let active = document().active_element();

@@ -3,12 +3,13 @@ use std::time::Duration;
 
 use leptos::leptos_dom::helpers::TimeoutHandle;
 use leptos::prelude::*;
-use protocol::{BoardView, SavedView};
+use protocol::{BoardView, CardId, SavedView};
+use wasm_bindgen::JsCast;
 
 use super::forms::Form;
 use super::menu::MenuFor;
-use super::model::Board;
-use super::{BoardUi, bulk, column};
+use super::model::{Board, Column};
+use super::{BoardUi, bulk, column, focus, menu};
 use crate::features::kanban::words;
 use crate::i18n::t;
 use crate::ui::{Icon, icon, later, shown_while};
@@ -29,7 +30,10 @@ pub fn head(board: Board, ui: BoardUi) -> AnyView {
     let filters = Memo::new(move |_| board.view.with(filter_count));
     // Its code is fetched, which the server does not wait for.
     let in_browser = RwSignal::new(false);
-    Effect::new(move |_| in_browser.set(true));
+    Effect::new(move |_| {
+        in_browser.set(true);
+        menu::shows(ui);
+    });
     view! {
         <header class="board-head">
             <h1 class="board-title">
@@ -99,6 +103,42 @@ fn search_field(board: Board, ui: BoardUi) -> AnyView {
             *typed = set_timeout_with_handle(search, TYPED).ok();
         });
     };
+    // The card that had the focus before, for the way back.
+    let came_from = StoredValue::new(None::<CardId>);
+    // Leads to the first card that is found, as soon as it is there.
+    let leads = RwSignal::new(false);
+    Effect::new(move |_| {
+        let is_due = leads.get() && !board.loading.get();
+        if is_due && board.view.with(|view| view.text == ui.search.read_untracked().trim()) {
+            leads.set(false);
+            let first = |column: &Column| column.ids.with_untracked(|ids| ids.first().copied());
+            if let Some(first) = board.columns.with_value(|columns| columns.iter().find_map(first)) {
+                leave_for(Some(first));
+            }
+        }
+    });
+    let keys = move |event: web_sys::KeyboardEvent| {
+        match event.key().as_str() {
+            // It ends the word that is being composed.
+            _ if event.is_composing() => return,
+            "Enter" | "ArrowDown" => {
+                event.prevent_default();
+                search();
+                leads.set(true);
+            }
+            "Escape" if ui.search.read_untracked().is_empty() => {
+                ui.searching.set(false);
+                leave_for(came_from.get_value());
+            }
+            "Escape" => {
+                ui.search.set(String::new());
+                search();
+            }
+            _ => return,
+        }
+        // On the board these keys mean something else.
+        event.stop_propagation();
+    };
     view! {
         <label class="head-search" class:is-searching=move || ui.searching.get()>
             {icon(Icon::Search)}
@@ -111,19 +151,24 @@ fn search_field(board: Board, ui: BoardUi) -> AnyView {
                 placeholder=t::kanban_search()
                 bind:value=ui.search
                 on:input=move |_| wait()
-                on:keydown=move |event| match event.key().as_str() {
-                    "Enter" => search(),
-                    "Escape" => {
-                        ui.search.set(String::new());
-                        ui.searching.set(false);
-                        search();
-                    }
-                    _ => {}
-                }
+                on:focus=move |event| came_from.set_value(focus::card_of(event.related_target()))
+                on:keydown=keys
             />
         </label>
     }
     .into_any()
+}
+
+/// From the search field to a card.
+fn leave_for(card: Option<CardId>) {
+    let field = document().get_element_by_id("board-search");
+    if let Some(field) = field.and_then(|field| field.dyn_into::<web_sys::HtmlElement>().ok()) {
+        // silent-ok: a field that keeps the focus can be left by the Tab key.
+        let _ = field.blur();
+    }
+    if let Some(card) = card {
+        focus::follow(card);
+    }
 }
 
 /// The saved views as chips; the one that is shown is pressed.

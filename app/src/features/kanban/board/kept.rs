@@ -73,6 +73,7 @@ fn page_of(board: Board) -> Option<BoardPage> {
         views: around.views,
         labels: around.labels,
         tenants: around.tenants,
+        assignees: around.assignees,
         seq: board.seq.try_get_value()?,
         slots: board.slots.get_untracked(),
         profiles: around.profiles,

@@ -1,7 +1,10 @@
-//! The board's menus: the twin of dragging for thumbs, keyboards and screen readers. They offer only what is legal.
+//! The board's menus: the twin of dragging for thumbs, keyboards and screen readers. They offer only what is legal. The
+//! palette offers the same.
+use std::cell::Cell;
+
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use protocol::{BulkChange, CardId, CardState, TaskCard};
+use protocol::{BoardView, BulkChange, CardId, CardState, TaskCard};
 
 use super::BoardUi;
 use super::forms::Form;
@@ -25,6 +28,55 @@ pub enum MenuFor {
     Priority(Vec<CardId>),
     /// The boards.
     Boards,
+    /// Everything one can do on the board.
+    Board,
+}
+
+/// What the palette offers on a board.
+#[derive(Clone)]
+pub struct Command {
+    /// What it is done to: a card's number, or the board's name.
+    pub place: String,
+    /// Where it leads, if that is all it does.
+    pub address: Option<String>,
+    /// What it is, and what it does.
+    pub item: MenuItem,
+}
+
+thread_local! {
+    /// The board that was shown last.
+    static SHOWN: Cell<Option<BoardUi>> = const { Cell::new(None) };
+}
+
+/// From now on this board is the one on screen.
+pub(super) fn shows(ui: BoardUi) {
+    SHOWN.set(Some(ui));
+}
+
+/// What can be done on the board on screen and with a card of it; nothing where no board is.
+pub async fn commands(card: Option<CardId>) -> Vec<Command> {
+    let Some(ui) = SHOWN.get() else { return Vec::new() };
+    let Some((board, toasts)) = ui.behind.try_get_value() else { return Vec::new() };
+    let command = |place: &str, item| Command { place: place.to_owned(), address: None, item };
+    let mut found = Vec::new();
+    if let Some(card) = card.and_then(|id| board.face(id)) {
+        let place = words::label(card.number);
+        let items = menu_items(board, ui, toasts, MenuFor::Everything(card.id)).await;
+        found.extend(items.into_iter().map(|item| command(&place, item)));
+    }
+    if board.is_gone() {
+        return Vec::new();
+    }
+    let summary = board.summary.get_value();
+    let place = words::board_name(&summary);
+    for view in board.around.with_untracked(|around| around.views.clone()) {
+        let address = super::address(&summary, &BoardView::from_query(&view.query));
+        let item = item(t::palette_view(&view.name), Icon::Filter, "", || {});
+        found.push(Command { address: Some(address), ..command(&place, item) });
+    }
+    let items = menu_items(board, ui, toasts, MenuFor::Board).await;
+    found.extend(items.into_iter().map(|item| command(&place, item)));
+    found
 }
 
 /// The menu that is open.
@@ -41,7 +93,7 @@ pub fn BoardMenu(board: Board, ui: BoardUi) -> impl IntoView {
             MenuFor::Status(cards) => t::kanban_move_title(&name(&cards)),
             MenuFor::Assignee(cards) => t::kanban_assign_title(&name(&cards)),
             MenuFor::Priority(cards) => t::kanban_priority_title(&name(&cards)),
-            MenuFor::Boards => t::kanban_boards().to_owned(),
+            MenuFor::Boards | MenuFor::Board => t::kanban_boards().to_owned(),
         }
     });
     let anchor = Callback::new(move |()| document().query_selector(&ui.anchor.get_value()).ok().flatten());
@@ -76,6 +128,7 @@ fn menu_items(board: Board, ui: BoardUi, toasts: Toasts, menu: MenuFor) -> Vec<M
         MenuFor::Assignee(cards) => assignees(board, &cards),
         MenuFor::Priority(cards) => priorities(board, &cards),
         MenuFor::Boards => boards(board, ui),
+        MenuFor::Board => of_board(board, ui),
     }
 }
 
@@ -187,11 +240,37 @@ fn boards(board: Board, ui: BoardUi) -> Vec<MenuItem> {
         })
         .collect();
     items.push(item(t::palette_all_boards(), Icon::Search, "", move || ui.finding.0.set(true)));
-    items.push(item(t::kanban_new_swarm(), Icon::Agent, "", move || ui.open_form(Form::Swarm)));
-    items.push(item(t::kanban_new_board(), Icon::Plus, "", move || ui.open_form(Form::NewBoard)));
-    items.push(item(t::kanban_board_settings(), Icon::Settings, "", move || ui.open_form(Form::BoardSettings)));
-    items.push(item(t::kanban_deleted_cards(), Icon::Trash, "", move || ui.open_form(Form::DeletedCards)));
-    items.push(item(t::kanban_archived_boards(), Icon::Archive, "", move || ui.open_form(Form::ArchivedBoards)));
+    items.extend(for_boards(ui));
+    items
+}
+
+/// What leads to a dialog about boards.
+fn for_boards(ui: BoardUi) -> Vec<MenuItem> {
+    vec![
+        item(t::kanban_new_swarm(), Icon::Agent, "", move || ui.open_form(Form::Swarm)),
+        item(t::kanban_new_board(), Icon::Plus, "", move || ui.open_form(Form::NewBoard)),
+        item(t::kanban_board_settings(), Icon::Settings, "", move || ui.open_form(Form::BoardSettings)),
+        item(t::kanban_deleted_cards(), Icon::Trash, "", move || ui.open_form(Form::DeletedCards)),
+        item(t::kanban_archived_boards(), Icon::Archive, "", move || ui.open_form(Form::ArchivedBoards)),
+    ]
+}
+
+/// What the keyboard and the head of the board do.
+fn of_board(board: Board, ui: BoardUi) -> Vec<MenuItem> {
+    let is_mac = window().navigator().user_agent().is_ok_and(|agent| agent.contains("Mac OS X"));
+    let by = |mac: &'static str, other: &'static str| if is_mac { mac } else { other };
+    let mut items = vec![
+        item(t::palette_filter(), Icon::Filter, "", move || ui.open_form(Form::Filter)),
+        item(t::kanban_search(), Icon::Search, "/", move || ui.search_board()),
+        item(t::keys_undo(), Icon::Back, by("⌘ Z", "Ctrl Z"), move || board.undo_last()),
+        item(t::keys_redo(), Icon::Move, by("⇧ ⌘ Z", "Ctrl ⇧ Z"), move || board.redo_last()),
+        item(t::keys_select_all(), Icon::Check, by("⌘ A", "Ctrl A"), move || board.select_all()),
+    ];
+    if ui.attention.get_untracked() > 0 {
+        items.push(item(t::findings_attention_title(), Icon::Warning, "", move || ui.open_form(Form::Attention)));
+    }
+    items.extend(for_boards(ui));
+    items.push(item(t::kanban_shortcuts(), Icon::Question, "?", move || ui.open_form(Form::Keys)));
     items
 }
 

@@ -36,10 +36,12 @@ use crate::outbox::Outbox;
 use crate::ui::{
     Button, ButtonKind, EmptyState, ErrorPage, MenuItem, Overlays, Toasts, dom, later, shown_while, skeleton_rows,
 };
+pub use focus::card_of;
 use forms::Form;
 pub(super) use forms::archived_notice;
 use lanes::Folded;
 use menu::MenuFor;
+pub use menu::{Command, commands};
 use model::Board;
 
 /// Remembers how dense cards are shown, in this browser.
@@ -180,7 +182,11 @@ impl BoardUi {
         let path = window().location().pathname().unwrap_or_default();
         let query = view.to_query();
         let sign = if query.is_empty() { "" } else { "?" };
-        self.go.with_value(|go| go(&format!("{path}{sign}{query}")));
+        let address = format!("{path}{sign}{query}");
+        self.go.with_value(|go| go(&address));
+        self.overlays.leads_on(Callback::new(move |()| {
+            self.go.try_with_value(|go| go(&address));
+        }));
     }
 
     /// Changes the view that is shown.
@@ -290,7 +296,7 @@ fn BoardContent(page: BoardPage, view: Memo<BoardView>, route: String) -> impl I
     // Its code is fetched, which the server does not wait for.
     let archived = RwSignal::new(false);
     Effect::new(move |_| {
-        board.around.track();
+        new_card.profiles.set_value(board.around.with(|around| around.profiles.clone()));
         archived.set(board.summary.with_value(|summary| summary.archived_at.is_some()));
     });
     let plain_and_empty = move || board.is_empty() && !archived.get() && !board.view.with(BoardView::is_filtered);

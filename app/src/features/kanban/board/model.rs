@@ -97,6 +97,8 @@ pub struct Around {
     pub labels: Vec<String>,
     /// Tenants in use.
     pub tenants: Vec<String>,
+    /// Who has cards of the board.
+    pub assignees: Vec<String>,
     /// Who can be assigned.
     pub profiles: Vec<ProfileSummary>,
 }
@@ -148,6 +150,7 @@ impl Board {
             views: page.views,
             labels: page.labels,
             tenants: page.tenants,
+            assignees: page.assignees,
             profiles: page.profiles,
         };
         // The archive has a column, too, which is shown when the view asks for it.
@@ -313,7 +316,7 @@ impl Board {
                     self.owed.settle();
                     self.replace(page);
                 }
-                Err(error) => self.owed.try_again(error.message, move || self.reload(self.seq.get_value())),
+                Err(error) => self.owed.try_again(error, move || self.reload(self.seq.get_value())),
             }
         });
     }
@@ -373,6 +376,7 @@ impl Board {
             views: page.views,
             labels: page.labels,
             tenants: page.tenants,
+            assignees: page.assignees,
             profiles: page.profiles,
         });
         self.summary.set_value(page.board);
@@ -489,7 +493,7 @@ impl Board {
                     }
                     column.ids.set(ids);
                 }
-                Err(error) => column.owed.try_again(error.message, move || self.load_more(column)),
+                Err(error) => column.owed.try_again(error, move || self.load_more(column)),
             }
         });
     }

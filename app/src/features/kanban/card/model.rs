@@ -117,7 +117,7 @@ impl CardPage {
                     self.owed.settle();
                     self.replace(fresh);
                 }
-                Err(error) => self.owed.try_again(error.message, move || self.reload()),
+                Err(error) => self.owed.try_again(error, move || self.reload()),
             }
         });
     }

@@ -85,9 +85,13 @@ pub(crate) fn undo_later(toasts: Toasts, undo: protocol::UndoId) -> Callback<()>
 fn AssigneeField(value: RwSignal<String>, problem: Problem) -> impl IntoView {
     let profiles = LocalResource::new(read_profiles);
     let error = problem.at(CardField::Assignee);
+    // The board has read them, too: enough until they are here, and without a connection.
+    let known = expect_context::<NewCard>().profiles;
     view! {
-        <Suspense fallback=move || assignee_select(value, Vec::new(), error)>
-            {move || Suspend::new(async move { assignee_select(value, profiles.await.unwrap_or_default(), error) })}
+        <Suspense fallback=move || assignee_select(value, known.get_value(), error)>
+            {move || Suspend::new(async move {
+                assignee_select(value, profiles.await.unwrap_or_else(|_| known.get_value()), error)
+            })}
         </Suspense>
     }
 }

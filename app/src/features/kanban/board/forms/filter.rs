@@ -45,19 +45,32 @@ fn toggle_word(words: &mut Vec<String>, word: &str) {
     }
 }
 
+/// What is on offer, and what was chosen although it is not: that can be taken back, too.
+fn with_chosen(mut offered: Vec<String>, chosen: impl IntoIterator<Item = String>) -> Vec<String> {
+    for word in chosen {
+        if !offered.contains(&word) {
+            offered.push(word);
+        }
+    }
+    offered
+}
+
 /// The dialog's body. Every choice takes effect at once.
 pub(super) fn filter(board: Board, ui: BoardUi) -> AnyView {
     let around = board.around.get_untracked();
     let both = (board, ui);
     let same = |word: String| (word.clone(), word);
     let nobody = (String::new(), t::kanban_unassigned().to_owned());
-    // Cards may be given to somebody who has no profile on this machine.
+    let shown = board.view.get_untracked();
+    // Cards may be given to somebody who has no profile on this machine, and the filter may hide them now.
     let mut names: Vec<String> = around.profiles.into_iter().map(|profile| profile.id).collect();
+    names.extend(around.assignees);
     names.extend(board.assignees());
-    names.extend(board.view.with_untracked(|view| view.assignees.clone()));
+    names.extend(shown.assignees);
     names.retain(|name| !name.is_empty());
     names.sort();
     names.dedup();
+    let (labels, tenants) = (with_chosen(around.labels, shown.labels), with_chosen(around.tenants, shown.tenant));
     let profiles = std::iter::once(nobody).chain(names.into_iter().map(same)).collect();
     let bands = [(1, t::kanban_high()), (2, t::kanban_urgent())];
     let bands = bands.map(|(from, name)| (from.to_string(), t::kanban_at_least(name))).to_vec();
@@ -74,7 +87,7 @@ pub(super) fn filter(board: Board, ui: BoardUi) -> AnyView {
             {chips(t::kanban_assignee(), profiles,
                 |view, name| view.assignees.iter().any(|other| other == name),
                 |view, name| toggle_word(&mut view.assignees, name), both)}
-            {chips(t::kanban_labels(), around.labels.into_iter().map(same).collect(),
+            {chips(t::kanban_labels(), labels.into_iter().map(same).collect(),
                 |view, label| view.labels.iter().any(|other| other == label),
                 |view, label| toggle_word(&mut view.labels, label), both)}
             {chips(t::kanban_priority(), bands,
@@ -83,7 +96,7 @@ pub(super) fn filter(board: Board, ui: BoardUi) -> AnyView {
             {chips(t::kanban_waits_for(), waits,
                 |view, kind| view.wait == kind.parse().ok(),
                 |view, kind| view.wait = kind.parse().ok().filter(|kind| view.wait != Some(*kind)), both)}
-            {chips(t::kanban_tenant(), around.tenants.into_iter().map(same).collect(),
+            {chips(t::kanban_tenant(), tenants.into_iter().map(same).collect(),
                 |view, tenant| view.tenant.as_deref() == Some(tenant),
                 |view, tenant| view.tenant = Some(tenant.to_owned()).filter(|tenant| view.tenant.as_ref() != Some(tenant)), both)}
             {display(board, ui)}
