@@ -11,7 +11,7 @@ pub mod words;
 pub use board::BoardRoute;
 pub use card::CardRoute;
 pub(crate) use extra::{Extra, extra};
-pub(crate) use form::undo_later;
+pub(crate) use form::take_back;
 pub use form::{EditDialog, NewCardDefaults, NewCardDialog, edit_in_place};
 pub(crate) use recover::{Recover, Step};
 pub use server_fns::*;

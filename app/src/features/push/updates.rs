@@ -38,6 +38,7 @@ impl Updates {
                     text: t::shell_new_version().into(),
                     tone: Tone::Accent,
                     action: Some((t::shell_reload().into(), reload)),
+                    undo: None,
                     stays: true,
                 });
             }

@@ -352,7 +352,7 @@ fn Composer(sheet: Sheet, line: Option<u32>) -> impl IntoView {
                 }
                 sent();
                 if let Some(undo) = answer.undo {
-                    toasts.undoable(t::review_comment_added(), sheet.desk.undo(toasts, undo));
+                    sheet.desk.offer_undo(toasts, t::review_comment_added().to_owned(), undo);
                 }
             }
             Outcome::Waits => sent(),

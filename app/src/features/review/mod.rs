@@ -13,7 +13,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use protocol::{CardEvidence, CardId, ChangedFile, FileStatus, UndoId};
 
-use crate::features::kanban::undo_later;
+use crate::features::kanban::{take_back, words};
 use crate::i18n::t;
 use crate::ui::{Icon, Toasts, dom, icon, later};
 use server_fns::read_evidence;
@@ -46,14 +46,17 @@ impl Desk {
         self.evidence.with(|found| found.as_ref().map(|found| found.changes.files.clone()).unwrap_or_default())
     }
 
-    /// Takes a write back and looks again.
-    pub(crate) fn undo(self, toasts: Toasts, undo: UndoId) -> Callback<()> {
-        let back = undo_later(toasts, undo);
-        Callback::new(move |()| {
-            back.run(());
-            // Whoever takes it back does not say when it is done.
-            set_timeout(move || self.look(), std::time::Duration::from_millis(600));
-        })
+    /// Says what was done and offers to take it back, which is looked at then.
+    pub(crate) fn offer_undo(self, toasts: Toasts, text: String, undo: UndoId) {
+        let back = Callback::new(move |()| {
+            spawn_local(async move {
+                if let Some(undone) = take_back(toasts, undo).await {
+                    toasts.say(words::undone(&undone));
+                }
+                self.look();
+            });
+        });
+        toasts.undoable(text, undo, back);
     }
 
     /// Asks the server again.

@@ -5,7 +5,7 @@ use leptos::task::spawn_local;
 use protocol::{CardDetail, CardRef, CardState, CardWritten, MoveCardParams, StreamMessage};
 
 use super::activity::Activity;
-use crate::features::kanban::form::undo_later;
+use crate::features::kanban::form::offer_undo;
 use crate::features::kanban::recover::Recover;
 use crate::features::kanban::server_fns::{AddComment, MoveCard, delete_card, read_card};
 use crate::features::kanban::words;
@@ -181,7 +181,7 @@ impl CardPage {
                 Ok(written) => {
                     let text = t::kanban_deleted_toast(&words::label(written.card.number));
                     if let Some(undo) = written.undo {
-                        self.toasts.undoable(text, undo_later(self.toasts, undo));
+                        offer_undo(self.toasts, text, undo);
                     }
                     gone.run(());
                 }
@@ -192,7 +192,7 @@ impl CardPage {
 
     fn written(self, written: CardWritten, text: String) {
         if let Some(undo) = written.undo {
-            self.toasts.undoable(text, undo_later(self.toasts, undo));
+            offer_undo(self.toasts, text, undo);
         }
         self.reload();
     }

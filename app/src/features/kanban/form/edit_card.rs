@@ -7,7 +7,7 @@ use protocol::{CardDetail, CardField, CardId, CardRef, CardState, CardWritten, E
 
 use super::more::{More, Wrong};
 use super::problem::Problem;
-use super::{AssigneeField, PriorityField, undo_later};
+use super::{AssigneeField, PriorityField, offer_undo};
 use crate::error::ApiError;
 use crate::features::kanban::server_fns::{edit_card, is_being_edited, read_card};
 use crate::features::kanban::words;
@@ -203,7 +203,7 @@ fn save(fields: Fields, on_saved: Callback<TaskCard>, toasts: Toasts) {
                 let text = t::kanban_saved(&words::label(written.card.number));
                 on_saved.run(written.card);
                 if let Some(undo) = written.undo {
-                    toasts.undoable(text, undo_later(toasts, undo));
+                    offer_undo(toasts, text, undo);
                 }
             }
             Ok(None) => {}

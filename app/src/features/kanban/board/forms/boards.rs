@@ -8,9 +8,9 @@ use protocol::{BOARD_COLORS, BoardSettings, UndoId};
 use crate::features::kanban::board::BoardUi;
 use crate::features::kanban::board::model::Board;
 use crate::features::kanban::server_fns::{
-    archive_board, create_board, edit_board, read_board_settings, read_boards, restore_board, undo_write,
+    archive_board, create_board, edit_board, read_board_settings, read_boards, restore_board,
 };
-use crate::features::kanban::words;
+use crate::features::kanban::{take_back, words};
 use crate::i18n::t;
 use crate::ui::{Button, ButtonKind, CheckField, ErrorState, SelectField, TextArea, TextField, Toasts, skeleton_rows};
 
@@ -236,22 +236,18 @@ fn settings_form(board: Board, ui: BoardUi, old: BoardSettings) -> AnyView {
 /// what was on screen belongs to the board that is gone.
 fn say_moved(toasts: Toasts, text: String, undo: Option<UndoId>, go: impl Fn() + Clone + Send + Sync + 'static) {
     let Some(undo) = undo else { return toasts.say(text) };
-    let take_back = Callback::new(move |()| {
+    let back = Callback::new(move |()| {
         let go = go.clone();
         spawn_local(async move {
-            match undo_write(undo).await {
-                Ok(undone) => {
-                    toasts.say(words::undone(&undone));
-                    // Nobody is led away from a page they have gone to meanwhile.
-                    if window().location().pathname().is_ok_and(|path| path.starts_with("/board")) {
-                        go();
-                    }
-                }
-                Err(error) => toasts.fail(error.message),
+            let Some(undone) = take_back(toasts, undo).await else { return };
+            toasts.say(words::undone(&undone));
+            // Nobody is led away from a page they have gone to meanwhile.
+            if window().location().pathname().is_ok_and(|path| path.starts_with("/board")) {
+                go();
             }
         });
     });
-    toasts.undoable(text, take_back);
+    toasts.undoable(text, undo, back);
 }
 
 /// Boards that were put away, each with a way back.
