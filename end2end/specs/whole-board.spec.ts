@@ -218,6 +218,23 @@ test('a board on which nothing starts keeps that, and its other settings are sav
   await expect(dialog.getByRole('textbox', { name: 'What it is for' })).toHaveValue('Nothing yet');
 });
 
+test('a card that is deleted elsewhere says so on its open page, and is had back there', async ({ page, world }) => {
+  const title = unique('Thrown away meanwhile');
+  const { number } = (await world.hermes.cliJson<{ card: { number: number } }>('kanban', 'create', title, '--triage')).card;
+  await visit(page, `/card/${number}`);
+  const heading = page.getByRole('heading', { name: title });
+  await expect(heading).toBeVisible();
+  await world.hermes.cli('kanban', 'archive', '--rm', `T-${number}`);
+  await expect(page.getByRole('heading', { name: `T-${number} was deleted` })).toBeVisible();
+  await expect(heading).toBeHidden();
+  await expect(page.getByRole('button', { name: 'Edit' })).toBeHidden();
+  await expect(page.getByRole('region', { name: 'Comments' })).toBeHidden();
+  await accessible(page, 'a card that was deleted');
+  await page.getByRole('button', { name: 'Restore' }).click();
+  await expect(toast(page, `T-${number} is back in Triage`)).toBeVisible();
+  await expect(heading).toBeVisible();
+});
+
 test('a deleted card is found again on the board and brought back', async ({ page, context, world }) => {
   const slug = `bin-${Date.now()}`;
   await world.hermes.cli('kanban', 'boards', 'create', slug);

@@ -3,6 +3,7 @@ mod activity;
 mod comments;
 pub(in crate::features::kanban) mod findings;
 mod follow;
+pub(in crate::features::kanban) mod gone;
 pub(in crate::features::kanban) mod history;
 pub(in crate::features::kanban) mod links;
 pub(in crate::features::kanban) mod log;
@@ -99,6 +100,7 @@ fn CardView(detail: CardDetail) -> impl IntoView {
     });
     view! {
         <Title text=move || format!("{} {}", words::label(number), title.get()) />
+        <Show when=move || !page.gone.get() fallback=move || gone_view(page)>
         <div class="card-page">
             <CardHead page editing />
             <div class="card-main">
@@ -122,7 +124,14 @@ fn CardView(detail: CardDetail) -> impl IntoView {
             {sections::details(page)}
         </div>
         <RecoverDialog page />
+        </Show>
     }
+}
+
+/// What stands in the place of a card that was deleted.
+fn gone_view(page: CardPage) -> AnyView {
+    let (id, number) = page.detail.with_untracked(|detail| (detail.card.id, detail.card.number));
+    later(extra(Extra::Gone(id, number, Callback::new(move |()| page.reload()), page.toasts)))
 }
 
 /// What happened so far, for whoever wants to know; nothing of it is read before.

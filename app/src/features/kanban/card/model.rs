@@ -2,7 +2,7 @@
 //! disturb a log that is being read.
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use protocol::{CardDetail, CardRef, CardState, CardWritten, MoveCardParams, StreamMessage};
+use protocol::{CardDetail, CardRef, CardState, CardWritten, ErrorCode, MoveCardParams, StreamMessage};
 
 use super::activity::Activity;
 use crate::features::kanban::form::offer_undo;
@@ -23,6 +23,8 @@ pub struct CardPage {
     pub activity: Activity,
     /// The server's clock, a few times a minute.
     pub now: RwSignal<i64>,
+    /// It was deleted.
+    pub gone: RwSignal<bool>,
     /// The form stands in the place of title and description.
     pub editing: RwSignal<bool>,
     /// The dialog that adds a dependency is open.
@@ -34,7 +36,7 @@ pub struct CardPage {
     owed: Owed,
     live: Live,
     pub(super) outbox: Outbox,
-    toasts: Toasts,
+    pub(super) toasts: Toasts,
 }
 
 impl CardPage {
@@ -50,6 +52,7 @@ impl CardPage {
             offset: StoredValue::new(0),
             owed: Owed::new(toasts),
             detail: RwSignal::new(detail),
+            gone: RwSignal::new(false),
             editing: RwSignal::new(false),
             linking: RwSignal::new(false),
             recover: Recover::new(),
@@ -116,6 +119,11 @@ impl CardPage {
                 Ok(fresh) => {
                     self.owed.settle();
                     self.replace(fresh);
+                    self.gone.try_set(false);
+                }
+                Err(error) if error.code == ErrorCode::NotFound => {
+                    self.owed.settle();
+                    self.gone.try_set(true);
                 }
                 Err(error) => self.owed.try_again(error.message, move || self.reload()),
             }
