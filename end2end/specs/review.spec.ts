@@ -53,7 +53,8 @@ test('changes are read, a line is commented, the second try is approved and merg
     'kanban', 'create', title, '--assignee', 'coder', '--workspace', `worktree:${repo}`,
   );
   const { number } = created.card;
-  await visit(page, `/d/${await untilReview(hermes, number)}`);
+  const first = await untilReview(hermes, number);
+  await visit(page, `/d/${first}`);
 
   // The evidence: how much, in which files, and the picture that came with it.
   const changes = page.getByRole('region', { name: 'Changes' });
@@ -94,6 +95,11 @@ test('changes are read, a line is commented, the second try is approved and merg
   await page.getByRole('button', { name: 'Send back' }).click();
   // When something else waits, it comes next, and a strip says what was done.
   await expect(page.getByText(/^Sent back/).first()).toBeVisible();
+  // What was sent back is not for merging.
+  await visit(page, `/d/${first}`);
+  await expect(changes).toBeVisible();
+  await expect(page.locator('.merge')).toBeVisible();
+  await expect(page.locator('.merge .btn-primary')).toHaveCount(0);
 
   // The second run has read the comment with its line, and works in the same worktree.
   await expect.poll(() => git(repo, 'rev-list', '--count', `hermes/T-${number}`), { timeout: 25_000 }).toBe('3');

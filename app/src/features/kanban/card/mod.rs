@@ -86,7 +86,8 @@ fn CardView(detail: CardDetail) -> impl IntoView {
     let has_run =
         Memo::new(move |_| page.detail.with(|detail| detail.runs.first().is_some_and(|run| run.tidied_days.is_none())));
     let running = Memo::new(move |_| page.detail.with(|detail| detail.card.state == CardState::Running));
-    let asked = Memo::new(move |_| page.detail.with(|detail| detail.decision.is_some()));
+    // Merging is what comes next for work that was approved, and only then.
+    let unfinished = Memo::new(move |_| page.detail.with(|detail| detail.card.state != CardState::Done));
     let look_again = Memo::new(move |_| {
         page.detail
             .with(|detail| (detail.card.state, detail.runs.len(), detail.comments.len(), detail.attachments.len()))
@@ -114,7 +115,7 @@ fn CardView(detail: CardDetail) -> impl IntoView {
                 <Show when=move || has_run.get()>
                     <ActivityView activity=page.activity heading running />
                 </Show>
-                <Review card=id look_again place=Place::Card outranked=asked />
+                <Review card=id look_again place=Place::Card outranked=unfinished />
                 <Show when=move || !editing.get()>{sections::description(page)}</Show>
                 {links::dependencies(page)}
                 {runs::runs(page)}
