@@ -245,8 +245,9 @@ fn steps(page: CardPage, state: CardState) -> Vec<MenuItem> {
         color: String::new(),
         action: Callback::new(move |()| page.recover.start(step)),
     };
-    let rests = page.detail.with_untracked(|detail| Step::rests(detail.card.wait.as_ref()));
-    Step::legal(state, rests).iter().map(item).collect()
+    let (rests, program) =
+        page.detail.with_untracked(|detail| (Step::rests(detail.card.wait.as_ref()), detail.runs_program));
+    Step::legal(state, rests).iter().filter(|step| step.suits(program)).map(item).collect()
 }
 
 /// The form in the place of title and description.
