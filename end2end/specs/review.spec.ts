@@ -76,6 +76,14 @@ test('changes are read, a line is commented, the second try is approved and merg
     await changes.getByRole('button', { name: 'Next file' }).click();
     await expect(notes).toBeVisible();
   }
+  // Colours reach as far as the longest line, and long lines can go on below.
+  const widths = await notes.locator('.diff-line').evaluateAll((rows) => rows.map((row) => row.getBoundingClientRect().width));
+  expect(new Set(widths).size).toBe(1);
+  const wrap = changes.getByRole('button', { name: 'Wrap lines' });
+  await wrap.click();
+  await expect(wrap).toHaveAttribute('aria-pressed', 'true');
+  await wrap.click();
+  await expect(wrap).toHaveAttribute('aria-pressed', 'false');
   await notes.getByRole('checkbox', { name: 'Viewed: notes.txt' }).check();
   await expect(notes.getByText('BETA', { exact: true })).toBeHidden();
   await notes.getByRole('checkbox', { name: 'Viewed: notes.txt' }).uncheck();

@@ -18,6 +18,9 @@ use crate::i18n::t;
 use crate::ui::{Icon, Toasts, dom, icon, later};
 use server_fns::read_evidence;
 
+/// Where the browser keeps that long lines are wrapped.
+const WRAP_KEY: &str = "hermes.review.wrap";
+
 /// Where it is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
@@ -39,6 +42,8 @@ pub(crate) struct Desk {
     /// The file a phone shows.
     current: RwSignal<usize>,
     viewed: viewed::Viewed,
+    /// Long lines go on below instead of to the side.
+    wrap: RwSignal<bool>,
 }
 
 impl Desk {
@@ -105,6 +110,7 @@ fn review_view(card: CardId, look_again: Signal<()>, place: Place, outranked: Si
         problem: RwSignal::new(String::new()),
         current: RwSignal::new(0),
         viewed: viewed::Viewed::of(card),
+        wrap: RwSignal::new(dom::remembered(WRAP_KEY).is_some()),
     };
     Effect::new(move |_| {
         look_again.track();
@@ -153,12 +159,17 @@ fn Head(desk: Desk) -> impl IntoView {
             ))
         })
     });
+    let wrap = move |_| {
+        desk.wrap.update(|wrap| *wrap = !*wrap);
+        if desk.wrap.get_untracked() { dom::remember(WRAP_KEY, "1") } else { dom::forget(WRAP_KEY) }
+    };
     view! {
         <div class="section-head">
             <h2>{t::review_changes()}</h2>
             {move || stat.get().map(|(added, removed, files)| view! {
                 <span class="review-stat">{stat_view(added, removed)}" · "{t::review_files(files)}</span>
             })}
+            <button type="button" class="btn btn-quiet btn-small" aria-pressed=move || desk.wrap.get().to_string() on:click=wrap>{t::review_wrap()}</button>
         </div>
     }
 }
@@ -266,7 +277,7 @@ fn Files(desk: Desk) -> impl IntoView {
         }
     };
     view! {
-        <div class="diff-files">
+        <div class="diff-files" class:is-wrapped=move || desk.wrap.get()>
             <For
                 each=sheets
                 key=|(place, file)| (*place, file.path.clone(), file.version.clone())
