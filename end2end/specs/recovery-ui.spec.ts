@@ -265,6 +265,6 @@ test('cards are chosen with a thumb and changed together @phone', async ({ page 
   const bar = page.getByRole('toolbar', { name: 'Selected cards' });
   await expect(bar).toContainText('2');
   await bar.getByRole('button', { name: 'Archive' }).tap();
-  await expect(toast(page, '2 cards changed')).toBeVisible();
+  await expect(toast(page, '2 archived')).toBeVisible();
   for (const title of titles) await expect(card(page, title)).not.toBeAttached();
 });

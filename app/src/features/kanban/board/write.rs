@@ -117,6 +117,10 @@ impl Board {
         let card = written.card;
         let name = words::label(card.number);
         let reordered = card.state == from;
+        let text = match reordered {
+            true => t::kanban_moved_within(&name, words::state_name(card.state)),
+            false => words::moved(&name, card.state),
+        };
         if card.state == CardState::Archived {
             self.remove(card.id);
         } else {

@@ -1,6 +1,6 @@
 //! What is wrong with the card, calmly, with what mends it.
 use leptos::prelude::*;
-use protocol::{CardDetail, CardState, DecisionId, DecisionKind, DiagnosisKind, Finding, Severity};
+use protocol::{CardDetail, CardState, DecisionId, DecisionKind, DiagnosisKind, Finding, Severity, WaitReason};
 
 use super::model::CardPage;
 use crate::features::kanban::recover::Step;
@@ -119,6 +119,15 @@ fn button(page: CardPage, remedy: Remedy, main: bool) -> AnyView {
         .into_any(),
         Remedy::Settings => view! { <a class="btn btn-small" href="/settings">{t::findings_open_settings()}</a> }.into_any(),
     }
+}
+
+/// Whether the reason why a card does not start is what is wrong with it.
+pub fn says_same(kind: DiagnosisKind, wait: &WaitReason) -> bool {
+    matches!(
+        (kind, wait),
+        (DiagnosisKind::NoProvider, WaitReason::NoProvider)
+            | (DiagnosisKind::UnknownProfile, WaitReason::UnknownProfile { .. })
+    )
 }
 
 /// What is wrong, in a sentence; `about` is what it names.

@@ -160,11 +160,7 @@ impl CardPage {
             }
             match outcome {
                 Outcome::Done { answer, late: false } => {
-                    let text = if answer.card.state == CardState::Archived {
-                        t::kanban_archived_toast(&label)
-                    } else {
-                        t::kanban_moved(&label, words::state_name(answer.card.state))
-                    };
+                    let text = words::moved(&label, answer.card.state);
                     self.written(answer, text);
                 }
                 Outcome::Done { .. } => self.reload(),

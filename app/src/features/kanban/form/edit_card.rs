@@ -60,10 +60,20 @@ fn EditForm(
     let save = Callback::new(move |()| save(fields, on_saved, toasts));
     let Fields { title, body, assignee, priority, more, problem, busy, .. } = fields;
     view! {
-        <form node_ref=problem.form class="form" on:submit=move |event| {
-            event.prevent_default();
-            save.run(());
-        }>
+        <form
+            node_ref=problem.form
+            class="form"
+            on:submit=move |event| {
+                event.prevent_default();
+                save.run(());
+            }
+            on:keydown=move |event| {
+                if event.key() == "Enter" && (event.meta_key() || event.ctrl_key()) {
+                    event.prevent_default();
+                    save.run(());
+                }
+            }
+        >
             <TextField label=t::kanban_title() value=title error=problem.at(CardField::Title) autofocus=true />
             <TextArea label=t::kanban_body() value=body rows=8 error=problem.at(CardField::Body) />
             <div class="field-pair">
@@ -192,6 +202,9 @@ impl Fields {
 /// Sends what was changed. When the card has changed meanwhile it is read again, and sent again unless the very same
 /// field says something else now.
 fn save(fields: Fields, on_saved: Callback<TaskCard>, toasts: Toasts) {
+    if fields.busy.get_untracked() {
+        return;
+    }
     fields.busy.set(true);
     fields.problem.clear();
     fields.clashes.set(Vec::new());
