@@ -18,13 +18,44 @@ use crate::ui::{Button, ButtonKind, CheckField, ErrorState, SelectField, TextAre
 fn slug_of(name: &str) -> String {
     let mut slug = String::new();
     for c in name.trim().to_lowercase().chars() {
+        let plain = plain_letters(c);
         if c.is_ascii_alphanumeric() {
             slug.push(c);
+        } else if !plain.is_empty() {
+            slug.push_str(plain);
         } else if !slug.is_empty() && !slug.ends_with('-') {
             slug.push('-');
         }
     }
     slug.trim_end_matches('-').chars().take(64).collect()
+}
+
+/// A small letter with a mark as people write it without; empty for what has no such form.
+fn plain_letters(c: char) -> &'static str {
+    match c {
+        'ä' | 'æ' => "ae",
+        'ö' | 'œ' | 'ø' => "oe",
+        'ü' => "ue",
+        'ß' => "ss",
+        'þ' => "th",
+        'à'..='å' | 'ā' | 'ă' | 'ą' => "a",
+        'ç' | 'ć' | 'č' => "c",
+        'ď' | 'đ' | 'ð' => "d",
+        'è'..='ë' | 'ē' | 'ė' | 'ę' | 'ě' => "e",
+        'ğ' | 'ģ' => "g",
+        'ì'..='ï' | 'ī' | 'į' | 'ı' => "i",
+        'ķ' => "k",
+        'ĺ' | 'ļ' | 'ľ' | 'ł' => "l",
+        'ñ' | 'ń' | 'ņ' | 'ň' => "n",
+        'ò'..='õ' | 'ō' | 'ő' => "o",
+        'ŕ' | 'ř' => "r",
+        'ś' | 'ş' | 'š' | 'ș' => "s",
+        'ţ' | 'ť' | 'ț' => "t",
+        'ù'..='û' | 'ū' | 'ů' | 'ű' | 'ų' => "u",
+        'ý' | 'ÿ' => "y",
+        'ź' | 'ż' | 'ž' => "z",
+        _ => "",
+    }
 }
 
 /// A new board.
@@ -338,6 +369,8 @@ mod tests {
     fn a_name_gives_a_short_name() {
         assert_eq!(super::slug_of("  Home Lab — 2! "), "home-lab-2");
         assert_eq!(super::slug_of("日本"), "");
+        assert_eq!(super::slug_of("Häuser & Straße"), "haeuser-strasse");
+        assert_eq!(super::slug_of("Crème brûlée, Łódź"), "creme-brulee-lodz");
     }
 
     #[test]
