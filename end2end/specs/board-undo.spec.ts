@@ -2,7 +2,7 @@
 
 import { type Page } from '@playwright/test';
 import { expect, test } from '../fixtures.ts';
-import { hydrated, toast, undo, visit } from '../helpers.ts';
+import { card, createCard, hydrated, pick, toast, undo, visit } from '../helpers.ts';
 import type { World } from '../world.ts';
 
 test.use({ worldName: 'quiet' });
@@ -120,4 +120,29 @@ test('a board that was put away is had back, and one that was brought back goes 
   await expect(notice).toBeHidden();
   await page.getByRole('listitem').filter({ hasText: `Board “${name}” restored` }).getByRole('button', { name: 'Undo' }).click();
   await expect(notice).toBeVisible();
+});
+
+test('a message offers no undo that was made already @desktop', async ({ page, newDevice }) => {
+  const title = `Back and forth ${Date.now()}`;
+  await visit(page, '/board');
+  await createCard(page, { title, start: 'triage' });
+  const moved = toast(page, /T-\d+ moved to Ready/);
+  await pick(page, title, 'Move to Ready');
+  await expect(moved).toBeVisible();
+  await page.keyboard.press('Control+z');
+  await expect(toast(page, /T-\d+ is back as it was/)).toBeVisible();
+  await expect(moved).toBeHidden();
+
+  // Taken back elsewhere, it is told as it is when it is pressed.
+  const other = await (await newDevice()).newPage();
+  await visit(other, '/board');
+  await page.bringToFront();
+  await pick(page, title, 'Move to Ready');
+  await expect(moved).toBeVisible();
+  await other.keyboard.press('Control+z');
+  await expect(toast(other, /T-\d+ is back as it was/)).toBeVisible();
+  await moved.getByRole('button', { name: 'Undo' }).click();
+  await expect(toast(page, /taken back already/i)).toBeVisible();
+  await expect(moved).toBeHidden();
+  await expect(card(page, title)).toBeAttached();
 });

@@ -53,7 +53,8 @@ test('changes are read, a line is commented, the second try is approved and merg
     'kanban', 'create', title, '--assignee', 'coder', '--workspace', `worktree:${repo}`,
   );
   const { number } = created.card;
-  await visit(page, `/d/${await untilReview(hermes, number)}`);
+  const first = await untilReview(hermes, number);
+  await visit(page, `/d/${first}`);
 
   // The evidence: how much, in which files, and the picture that came with it.
   const changes = page.getByRole('region', { name: 'Changes' });
@@ -75,6 +76,14 @@ test('changes are read, a line is commented, the second try is approved and merg
     await changes.getByRole('button', { name: 'Next file' }).click();
     await expect(notes).toBeVisible();
   }
+  // Colours reach as far as the longest line, and long lines can go on below.
+  const widths = await notes.locator('.diff-line').evaluateAll((rows) => rows.map((row) => row.getBoundingClientRect().width));
+  expect(new Set(widths).size).toBe(1);
+  const wrap = changes.getByRole('button', { name: 'Wrap lines' });
+  await wrap.click();
+  await expect(wrap).toHaveAttribute('aria-pressed', 'true');
+  await wrap.click();
+  await expect(wrap).toHaveAttribute('aria-pressed', 'false');
   await notes.getByRole('checkbox', { name: 'Viewed: notes.txt' }).check();
   await expect(notes.getByText('BETA', { exact: true })).toBeHidden();
   await notes.getByRole('checkbox', { name: 'Viewed: notes.txt' }).uncheck();
@@ -94,6 +103,11 @@ test('changes are read, a line is commented, the second try is approved and merg
   await page.getByRole('button', { name: 'Send back' }).click();
   // When something else waits, it comes next, and a strip says what was done.
   await expect(page.getByText(/^Sent back/).first()).toBeVisible();
+  // What was sent back is not for merging.
+  await visit(page, `/d/${first}`);
+  await expect(changes).toBeVisible();
+  await expect(page.locator('.merge')).toBeVisible();
+  await expect(page.locator('.merge .btn-primary')).toHaveCount(0);
 
   // The second run has read the comment with its line, and works in the same worktree.
   await expect.poll(() => git(repo, 'rev-list', '--count', `hermes/T-${number}`), { timeout: 25_000 }).toBe('3');

@@ -131,6 +131,9 @@ pub struct DecisionView {
     /// An approval lets its worker go on, instead of the card being done.
     #[serde(default)]
     pub then_continue: bool,
+    /// The profile that asks runs a program, which no model works for.
+    #[serde(default)]
+    pub runs_program: bool,
     /// When it comes back, Unix ms, while it is open and a person has put it off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snoozed_until: Option<i64>,

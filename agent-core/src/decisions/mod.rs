@@ -4,13 +4,13 @@ mod snooze;
 mod store;
 
 use protocol::{
-    CardRef, CardState, DecisionId, DecisionKind, DecisionVerb, DecisionView, Inbox, RunId, SettleDecisionOutcome,
-    SettleDecisionParams, UndoId,
+    CardRef, CardState, DecisionId, DecisionKind, DecisionVerb, DecisionView, ExecutorKind, Inbox, RunId,
+    SettleDecisionOutcome, SettleDecisionParams, UndoId,
 };
 use sqlx::SqliteConnection;
 
 use crate::kanban::{self, CardRow, Cause, Failures, Inverse, KanbanError, Transition};
-use crate::{Actor, Core, audit, push};
+use crate::{Actor, Core, audit, profiles, push};
 
 pub(crate) use snooze::put_off;
 pub use snooze::{snooze, start_waking, wake_due};
@@ -132,7 +132,14 @@ pub async fn open_count(core: &Core) -> Result<i64, KanbanError> {
 /// `NotFound` when there is none.
 pub async fn decision(core: &Core, id: DecisionId) -> Result<DecisionView, KanbanError> {
     let mut reader = core.store().reader().acquire().await?;
-    view_in(&mut reader, id, core.now_ms()).await
+    let view = view_in(&mut reader, id, core.now_ms()).await?;
+    drop(reader);
+    // silent-ok: of a profile that is gone or cannot be read nothing is known, so that everything is offered.
+    let runs_program = matches!(
+        profiles::find(core.home(), &view.profile),
+        Ok(Some(profile)) if profile.executor == ExecutorKind::Command
+    );
+    Ok(DecisionView { runs_program, ..view })
 }
 
 /// One decision, inside the caller's transaction.

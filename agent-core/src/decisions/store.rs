@@ -269,6 +269,7 @@ fn decision_view(row: &SqliteRow, now: i64) -> Result<DecisionView, sqlx::Error>
         created_at: row.try_get("created_at")?,
         settlement,
         then_continue: row.try_get("then_continue")?,
+        runs_program: false,
         snoozed_until: row.try_get::<Option<i64>, _>("snoozed_until")?.filter(|_| state == DecisionState::Open),
     })
 }

@@ -17,6 +17,7 @@ use super::recovery::{self, Failure};
 use crate::Core;
 use crate::process::{self, Identity, NETWORK};
 use crate::task::{self, Tasks};
+use crate::text::LAST_WORDS;
 
 const SWEEP: Duration = Duration::from_secs(1);
 /// While no card runs or waits to run, and nobody writes.
@@ -333,7 +334,7 @@ fn verdict(status: std::process::ExitStatus, log_path: &std::path::Path) -> (Run
         (None, Some(signal)) => (RunOutcome::Crashed, format!("the worker was killed by signal {signal}")),
         (None, None) => (RunOutcome::Crashed, "the worker ended in an unknown way".to_owned()),
     };
-    if tail.is_empty() { (outcome, what) } else { (outcome, format!("{what}. Its last words: {tail}")) }
+    if tail.is_empty() { (outcome, what) } else { (outcome, format!("{what}{LAST_WORDS} {tail}")) }
 }
 
 fn log_tail(path: &std::path::Path) -> String {

@@ -137,6 +137,11 @@ impl Readiness {
         assignee.unwrap_or(&self.default_assignee)
     }
 
+    /// Whether the profile of a card with that assignee runs a program.
+    pub(super) fn runs_program(&self, assignee: Option<&str>) -> bool {
+        self.profiles.get(self.profile_of(assignee)) == Some(&ExecutorKind::Command)
+    }
+
     /// Profiles for choosing an assignee, `default` first.
     pub(super) fn summaries(&self) -> Vec<ProfileSummary> {
         let mut all: Vec<ProfileSummary> =

@@ -11,7 +11,8 @@ use super::pause::{self, Verdict};
 use super::transition::{self, Cause, Failures, RunEnd, Transition};
 use super::{KanbanError, store, worker};
 use crate::process::{self, Identity};
-use crate::{Actor, Core, decisions, text};
+use crate::text::{self, LAST_WORDS};
+use crate::{Actor, Core, decisions};
 
 /// Between SIGTERM and SIGKILL.
 const KILL_AFTER_MS: i64 = 5_000;
@@ -120,7 +121,7 @@ async fn ask_a_person(
     error: &str,
 ) -> Result<(), KanbanError> {
     let kind = if outcome == RunOutcome::Budget { DecisionKind::Budget } else { DecisionKind::Failed };
-    let error_line = text::excerpt(error, 300);
+    let error_line = headline(error);
     let ask = match (kind, verdict) {
         (DecisionKind::Failed, Verdict::PausesProfile { cards }) => {
             format!("{cards} cards of the profile {} failed the same way, so it rests: {error_line}", failed.profile)
@@ -140,6 +141,11 @@ async fn ask_a_person(
     };
     decisions::open(core, tx, new).await?;
     Ok(())
+}
+
+/// What went wrong, in a line. A worker's last words stand in the summary, whole.
+fn headline(error: &str) -> String {
+    text::excerpt(error.split_once(LAST_WORDS).map_or(error, |(what, _)| what), 300)
 }
 
 fn failures_in_words(failures: u32) -> String {
@@ -374,7 +380,7 @@ pub(super) const ALL_SQL: &[&str] = &[OVERDUE, EXTEND, SHORTEN, OPEN_RUN, LEFT_O
 mod tests {
     use protocol::RunOutcome;
 
-    use super::{backoff, is_past};
+    use super::{backoff, headline, is_past};
 
     #[test]
     fn a_pause_is_over_when_the_clock_went_back_by_more_than_it() {
@@ -382,6 +388,14 @@ mod tests {
             assert_eq!(is_past(1_000, 5_000, now), over, "{now}");
         }
         assert!(is_past(i64::MAX, 5_000, i64::MIN));
+    }
+
+    #[test]
+    fn a_question_tells_what_went_wrong_and_leaves_the_last_words_to_the_summary() {
+        let check = |error: &str, line: &str| assert_eq!(headline(error), line);
+        check("the program ended with exit code 3. Its last words:\nboom\nbang", "the program ended with exit code 3");
+        check("the agent stopped. Its last words: I am done", "the agent stopped");
+        check("its lease ran out", "its lease ran out");
     }
 
     #[test]

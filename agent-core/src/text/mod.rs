@@ -15,6 +15,9 @@ pub use misread::{Notation, misread};
 pub use redact::redact;
 pub use terminal::plain;
 
+/// Between what went wrong with a worker, in a line, and what it said at last.
+pub(crate) const LAST_WORDS: &str = ". Its last words:";
+
 /// The first line that says something, at most `max` characters, with an ellipsis when something was cut.
 ///
 /// Markdown headings lose their marks, runs of white space become one space, control characters go.

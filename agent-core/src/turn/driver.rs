@@ -12,6 +12,7 @@ use crate::kanban::worker::{self, Usage};
 use crate::llm::{
     Answer, AnswerBuilder, CallError, Delta, FailureKind, Message, Provider, Request, ToolCall, ToolSpec,
 };
+use crate::text::LAST_WORDS;
 use crate::tools::output::clip;
 use crate::tools::{ToolContext, ToolOutcome, ToolSet, ToolStatus};
 use crate::worker::StopReason;
@@ -268,7 +269,7 @@ fn ended(end: End) -> TurnEnd {
         ),
         End::NoVerdict { last_words } => (
             RunOutcome::ProtocolViolation,
-            format!("the agent stopped and neither finished the card nor asked anything. Its last words: {last_words}"),
+            format!("the agent stopped and neither finished the card nor asked anything{LAST_WORDS} {last_words}"),
         ),
         End::GoingInCircles { call } => (
             RunOutcome::ProtocolViolation,

@@ -18,6 +18,7 @@ use super::run_log::RunLog;
 use super::{Activity, Control, Ended, StopReason, run_mark};
 use crate::kanban::worker::Assignment;
 use crate::llm::Redactor;
+use crate::text::LAST_WORDS;
 use crate::tools::clean_environment;
 use crate::tools::output::{Decoder, tail};
 use crate::tools::process_tree::ProcessTree;
@@ -229,7 +230,7 @@ async fn drain(reader: &mut pipe::Receiver, sink: &mut Sink) {
 fn verdict(status: ExitStatus, output: &str) -> Ended {
     use std::os::unix::process::ExitStatusExt;
     let last = last_lines(output);
-    let said = |what: String| if last.is_empty() { what } else { format!("{what}. Its last words:\n{last}") };
+    let said = |what: String| if last.is_empty() { what } else { format!("{what}{LAST_WORDS}\n{last}") };
     match (status.code(), status.signal()) {
         (Some(0), _) if last.is_empty() => {
             Ended::Completed { summary: "Finished without any output (exit code 0).".to_owned() }

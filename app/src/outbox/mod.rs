@@ -25,7 +25,7 @@ use crate::error::ApiError;
 use crate::features::kanban::undo_write;
 use crate::i18n::t;
 use crate::live::{Connection, Live};
-use crate::ui::{Dialog, Icon, Toasts, dom, icon, later};
+use crate::ui::{Dialog, Icon, Toast, Toasts, Tone, dom, icon, later};
 pub use entry::{About, Entry};
 use entry::{Phase, Queue};
 use post::Reply;
@@ -387,11 +387,13 @@ impl Outbox {
         for entry in self.queue.begin_to_wait() {
             if entry.is_kept {
                 let id = entry.id.clone();
-                let undo = Callback::new(move |()| match self.queue.get(&id) {
+                let take_back = Callback::new(move |()| match self.queue.get(&id) {
                     Some(entry) => self.take_back(&entry),
                     None => self.toasts.say(t::outbox_too_late()),
                 });
-                self.toasts.undoable(t::outbox_waits(&entry.label), undo);
+                let action = Some((t::common_undo().to_owned(), take_back));
+                let text = t::outbox_waits(&entry.label);
+                self.toasts.show(Toast { text, tone: Tone::Neutral, action, undo: None, stays: false });
                 self.tell_on(&entry.id, Outcome::Waits);
             } else {
                 // The browser would forget it.

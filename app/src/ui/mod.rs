@@ -30,7 +30,7 @@ pub use dialog::{Dialog, DialogKind};
 pub use drafts::Drafts;
 pub use field::{CheckField, SelectField, TextArea, TextField, start_typing};
 pub use icon::{Icon, icon};
-pub use later::later;
+pub use later::{later, missing_words, on_missing};
 pub use menu::{Menu, MenuItem};
 pub use overlay::Overlays;
 pub use owed::Owed;

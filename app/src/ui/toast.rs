@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use leptos::html;
 use leptos::prelude::*;
+use protocol::UndoId;
 
 use super::{Icon, Tone, icon};
 use crate::i18n::t;
@@ -21,6 +22,8 @@ pub struct Toast {
     pub tone: Tone,
     /// A button: its name, and what it does.
     pub action: Option<(String, Callback<()>)>,
+    /// The write that the button takes back: the message goes when that has been done, wherever on the page it was.
+    pub undo: Option<UndoId>,
     /// Stays until it is dismissed.
     pub stays: bool,
 }
@@ -42,18 +45,23 @@ impl Toasts {
 
     /// Says that something was done.
     pub fn say(self, text: impl Into<String>) {
-        self.show(Toast { text: text.into(), tone: Tone::Neutral, action: None, stays: false });
+        self.show(Toast { text: text.into(), tone: Tone::Neutral, action: None, undo: None, stays: false });
     }
 
     /// Says that something failed.
     pub fn fail(self, text: impl Into<String>) {
-        self.show(Toast { text: text.into(), tone: Tone::Danger, action: None, stays: false });
+        self.show(Toast { text: text.into(), tone: Tone::Danger, action: None, undo: None, stays: false });
     }
 
     /// Says that something was done and offers to take it back.
-    pub fn undoable(self, text: impl Into<String>, undo: Callback<()>) {
-        let action = Some((t::common_undo().to_owned(), undo));
-        self.show(Toast { text: text.into(), tone: Tone::Neutral, action, stays: false });
+    pub fn undoable(self, text: impl Into<String>, undo: UndoId, take_back: Callback<()>) {
+        let action = Some((t::common_undo().to_owned(), take_back));
+        self.show(Toast { text: text.into(), tone: Tone::Neutral, action, undo: Some(undo), stays: false });
+    }
+
+    /// Nobody can take that write back any more: no message offers it.
+    pub fn taken_back(self, undo: UndoId) {
+        self.shown.try_update(|shown| shown.retain(|(_, toast)| toast.undo != Some(undo)));
     }
 
     /// Shows a message.

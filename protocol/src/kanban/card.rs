@@ -347,6 +347,9 @@ pub struct CardDetail {
     pub now: i64,
     /// Profiles that can be assigned.
     pub profiles: Vec<ProfileSummary>,
+    /// Its profile runs a program, which no model works for.
+    #[serde(default)]
+    pub runs_program: bool,
     /// What is wrong with it, worst first.
     #[serde(default)]
     pub findings: Vec<super::Finding>,

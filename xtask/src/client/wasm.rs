@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use wasm_bindgen_cli_support::Bindgen;
 
-use super::{Load, Output};
+use super::{Load, Output, javascript};
 use crate::{
     build::{WITH_MESSAGES, artifact},
     wasm_std::{WasmStd, cargo_for_wasm},
@@ -77,6 +77,9 @@ pub(super) fn split_and_bind(wasm: &[u8], site: &Path, dev: bool) -> Result<Boun
         let mut bytes = fs::read(out.join(&name))?;
         if name.ends_with(".wasm") && !dev {
             bytes = without_custom_sections(&bytes).with_context(|| format!("shrinking {name}"))?;
+        }
+        if SPLIT_LOADER.strip_prefix("./") == Some(name.as_str()) {
+            bytes = javascript::persistent(std::str::from_utf8(&bytes)?)?.into_bytes();
         }
         let lazy = split.split_modules.iter().any(|path| path.ends_with(&name));
         outputs.push(Output { load: if lazy { Load::Lazy } else { Load::Eager }, name, bytes });

@@ -73,8 +73,10 @@ pub async fn card_detail(core: &Core, card: CardRef) -> Result<CardDetail, Kanba
     let is_asked_about = decision.as_ref().is_some_and(|decision| decision.kind == protocol::DecisionKind::Review);
     let findings = if row.demo { Vec::new() } else { diagnose::of_card(core, &mut tx, &face).await? };
     tx.rollback().await?;
+    let runs_program = readiness.runs_program(face.assignee.as_deref());
     Ok(CardDetail {
         findings,
+        runs_program,
         card: face,
         board,
         body_html: text::markdown(&row.body),

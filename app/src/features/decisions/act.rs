@@ -217,7 +217,7 @@ fn Again(desk: Desk, kind: DecisionKind) -> impl IntoView {
     let settle = move |verb| move || desk.settle(verb, String::new());
     let recover = Recover::new();
     let start = move |step| move || recover.start(step);
-    let card = desk.view.read_untracked().card.id;
+    let (card, program) = desk.view.with_untracked(|view| (view.card.id, view.runs_program));
     let title = Signal::derive(move || recover.step.get().title());
     let done = Callback::new(move |_| {
         recover.open.set(false);
@@ -227,7 +227,9 @@ fn Again(desk: Desk, kind: DecisionKind) -> impl IntoView {
         {(kind == DecisionKind::Failed).then(|| view! {
             <div class="verbs">
                 <Verb desk label=Step::RetryAs.name() on_press=start(Step::RetryAs) />
-                <Verb desk label=Step::RetryWith.name() on_press=start(Step::RetryWith) />
+                {Step::RetryWith.suits(program).then(|| view! {
+                    <Verb desk label=Step::RetryWith.name() on_press=start(Step::RetryWith) />
+                })}
             </div>
             <Dialog open=recover.open title>{later(extra(Extra::Recover(card, recover.step.get_untracked(), done)))}</Dialog>
         })}

@@ -13,7 +13,7 @@ use protocol::{
 use super::server_fns::{read_decision, read_inbox, settle_decision};
 use super::words::done_word;
 use crate::error::ApiError;
-use crate::features::kanban::undo_write;
+use crate::features::kanban::take_back;
 use crate::features::kanban::words;
 use crate::i18n::t;
 use crate::live::Live;
@@ -189,20 +189,18 @@ impl Desk {
 /// Takes an answer back and shows its decision again.
 pub(super) fn undo(table: Table, undo: UndoId, decision: DecisionId, here: Option<Desk>) {
     spawn_local(async move {
-        match undo_write(undo).await {
-            Ok(_) => {
-                table.last.try_set(None);
-                table.toasts.say(t::decisions_taken_back());
-                match here {
-                    Some(desk) => {
-                        desk.settled_here.try_set(false);
-                        desk.too_late.try_set(false);
-                        desk.refresh();
-                    }
-                    None => table.show(decision),
-                }
+        if take_back(table.toasts, undo).await.is_none() {
+            return;
+        }
+        table.last.try_set(None);
+        table.toasts.say(t::decisions_taken_back());
+        match here {
+            Some(desk) => {
+                desk.settled_here.try_set(false);
+                desk.too_late.try_set(false);
+                desk.refresh();
             }
-            Err(error) => table.toasts.fail(error.message),
+            None => table.show(decision),
         }
     });
 }

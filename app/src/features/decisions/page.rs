@@ -2,7 +2,7 @@
 use leptos::html;
 use leptos::prelude::*;
 use leptos_router::hooks::{use_location, use_params_map};
-use protocol::{DecisionId, DecisionState, DecisionView, ErrorCode};
+use protocol::{DecisionId, DecisionState, DecisionVerb, DecisionView, ErrorCode};
 
 use super::act::Bar;
 use super::desk::{Desk, Table};
@@ -127,6 +127,10 @@ fn Decision(first: DecisionView, table: Table) -> impl IntoView {
     let card = desk.view.read_untracked().card.id;
     let state = Memo::new(move |_| desk.view.with(|view| (view.state, view.version)));
     let look_again = Signal::derive(move || state.track());
+    // Merging follows an approval; before it, and after work was sent back, it is not what one is here for.
+    let unapproved = Memo::new(move |_| {
+        desk.view.with(|view| view.settlement.as_ref().is_none_or(|settled| settled.verb != DecisionVerb::Approve))
+    });
     let checking = move || !desk.fresh.get() && desk.view.read().state == DecisionState::Open;
     view! {
         <leptos_meta::Title text=move || format!("{}: {}", kind_word(kind), words::label(desk.view.read().card.number)) />
@@ -146,7 +150,7 @@ fn Decision(first: DecisionView, table: Table) -> impl IntoView {
                 <Show when=move || desk.view.read().then_continue>
                     <p class="decision-then">{t::review_then_continue()}</p>
                 </Show>
-                <Review card look_again place=Place::Decision outranked=Signal::derive(move || state.get().0 == DecisionState::Open) />
+                <Review card look_again place=Place::Decision outranked=unapproved />
             </article>
             <Bar desk />
         </div>

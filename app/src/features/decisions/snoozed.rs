@@ -50,7 +50,7 @@ fn bring_back(desk: Desk) {
                 match outcome.undo {
                     Some(taken) => {
                         let back = Callback::new(move |()| undo(desk.table, taken, id, Some(desk)));
-                        desk.table.toasts.undoable(text, back);
+                        desk.table.toasts.undoable(text, taken, back);
                     }
                     None => desk.table.toasts.say(text),
                 }

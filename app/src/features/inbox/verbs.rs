@@ -12,7 +12,7 @@ use protocol::{
 use super::{Tray, moments, snoozed, swipe};
 use crate::error::ApiError;
 use crate::features::decisions::{done_word, settle_decision, settled_sentence, snooze_decision};
-use crate::features::kanban::{undo_write, words};
+use crate::features::kanban::{self, words};
 use crate::i18n::t;
 use crate::ui::{Icon, MenuItem, time};
 
@@ -117,20 +117,17 @@ async fn alone(tray: Tray, id: DecisionId, act: impl Future<Output = ()>) {
 /// Says what was done, with the way back.
 fn say(tray: Tray, text: String, undo: Option<UndoId>) {
     match undo {
-        Some(undo) => tray.toasts.undoable(text, Callback::new(move |()| take_back(tray, undo))),
+        Some(undo) => tray.toasts.undoable(text, undo, Callback::new(move |()| take_back(tray, undo))),
         None => tray.toasts.say(text),
     }
 }
 
 fn take_back(tray: Tray, undo: UndoId) {
     spawn_local(async move {
-        match undo_write(undo).await {
-            Ok(_) => {
-                tray.toasts.say(t::decisions_taken_back());
-                tray.refresh();
-            }
-            Err(error) => tray.toasts.fail(error.message),
+        if kanban::take_back(tray.toasts, undo).await.is_some() {
+            tray.toasts.say(t::decisions_taken_back());
         }
+        tray.refresh();
     });
 }
 

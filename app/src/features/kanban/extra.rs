@@ -5,7 +5,7 @@ use protocol::{CardDetail, CardId, RunId, TaskCard};
 
 use super::board::{self, model::Board};
 use super::board::{BoardUi, peek};
-use super::card::{history, links, log, map, settings};
+use super::card::{gone, history, links, log, map, settings};
 use super::recover::{self, Step};
 use crate::ui::Toasts;
 
@@ -23,6 +23,8 @@ pub enum Extra {
     Recover(CardId, Step, Callback<TaskCard>),
     /// The panel beside the board.
     Peek(Board, BoardUi),
+    /// That a card was deleted, and the way back: its number, and what reads it again.
+    Gone(CardId, i64, Callback<()>, Toasts),
     /// That a board was put away, and the way back.
     Archived(Board),
 }
@@ -36,6 +38,7 @@ pub fn extra(which: Extra) -> AnyView {
         Extra::Picker(card, board, linked, toasts) => links::picker(card, board, linked, toasts),
         Extra::Recover(card, step, done) => recover::loader(card, step, done),
         Extra::Peek(board, ui) => peek::panel(board, ui),
+        Extra::Gone(card, number, look, toasts) => gone::view(card, number, look, toasts),
         Extra::Archived(board) => board::archived_notice(board),
     }
 }

@@ -75,6 +75,15 @@ pub fn empty_column(state: CardState) -> &'static str {
     }
 }
 
+/// One or more cards, which are named, went to a state.
+#[must_use]
+pub fn moved(cards: &str, to: CardState) -> String {
+    match to {
+        CardState::Archived => t::kanban_archived_toast(cards),
+        to => t::kanban_moved(cards, state_name(to)),
+    }
+}
+
 /// A change to one or more cards, which are named.
 #[must_use]
 pub fn change(cards: &str, change: &BulkChange) -> String {

@@ -1,4 +1,5 @@
-//! New versions: said once, applied by a tap, and never while something is typed and not sent.
+//! New versions: said once, applied by a tap, and never while something is typed and not sent. And parts of this one
+//! that cannot be fetched, be it that the server is out of reach or that it has a newer version.
 use std::cell::Cell;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use wasm_bindgen::prelude::Closure;
 
 use super::worker;
 use crate::i18n::t;
-use crate::ui::{Drafts, Toast, Toasts, Tone};
+use crate::ui::{Drafts, Toast, Toasts, Tone, missing_words, on_missing};
 
 /// The new worker takes over within moments; if it does not, the page is loaded anew all the same.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -38,10 +39,25 @@ impl Updates {
                     text: t::shell_new_version().into(),
                     tone: Tone::Accent,
                     action: Some((t::shell_reload().into(), reload)),
+                    undo: None,
                     stays: true,
                 });
             }
             told || tell
+        });
+        Effect::new(move |_| {
+            on_missing(move |newer| {
+                let (text, label) = missing_words(newer);
+                // The press itself makes the loader try again.
+                let action = if newer { reload } else { Callback::new(|()| ()) };
+                toasts.show(Toast {
+                    text: text.into(),
+                    tone: Tone::Danger,
+                    action: Some((label.into(), action)),
+                    undo: None,
+                    stays: newer,
+                });
+            });
         });
         updates
     }

@@ -196,7 +196,9 @@ fn hunk_view(sheet: Sheet, hunk: DiffHunk, first: bool, can_comment: bool) -> An
     let context = hunk.context;
     view! {
         <div class="diff-hunk">
-            {(!first || !context.is_empty()).then(|| view! { <p class="diff-context">{if context.is_empty() { "⋯".to_owned() } else { context }}</p> })}
+            {(!first || !context.is_empty()).then(|| view! {
+                <p class="diff-context"><span>{if context.is_empty() { "⋯".to_owned() } else { context }}</span></p>
+            })}
             {move || {
                 let (comments, composing, chosen) = (comments.get(), composing.get(), chosen.get());
                 let focusable = numbers.with_value(|numbers| numbers.first().copied());
@@ -352,7 +354,7 @@ fn Composer(sheet: Sheet, line: Option<u32>) -> impl IntoView {
                 }
                 sent();
                 if let Some(undo) = answer.undo {
-                    toasts.undoable(t::review_comment_added(), sheet.desk.undo(toasts, undo));
+                    sheet.desk.offer_undo(toasts, t::review_comment_added().to_owned(), undo);
                 }
             }
             Outcome::Waits => sent(),

@@ -139,7 +139,7 @@ fn tile(
                 Ok(written) => {
                     let text = t::review_removed_toast(&gone);
                     match written.undo {
-                        Some(undo) => toasts.undoable(text, desk.undo(toasts, undo)),
+                        Some(undo) => desk.offer_undo(toasts, text, undo),
                         None => toasts.say(text),
                     }
                 }

@@ -13,10 +13,13 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use protocol::{CardEvidence, CardId, ChangedFile, FileStatus, UndoId};
 
-use crate::features::kanban::undo_later;
+use crate::features::kanban::{take_back, words};
 use crate::i18n::t;
 use crate::ui::{Icon, Toasts, dom, icon, later};
 use server_fns::read_evidence;
+
+/// Where the browser keeps that long lines are wrapped.
+const WRAP_KEY: &str = "hermes.review.wrap";
 
 /// Where it is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +42,8 @@ pub(crate) struct Desk {
     /// The file a phone shows.
     current: RwSignal<usize>,
     viewed: viewed::Viewed,
+    /// Long lines go on below instead of to the side.
+    wrap: RwSignal<bool>,
 }
 
 impl Desk {
@@ -46,14 +51,17 @@ impl Desk {
         self.evidence.with(|found| found.as_ref().map(|found| found.changes.files.clone()).unwrap_or_default())
     }
 
-    /// Takes a write back and looks again.
-    pub(crate) fn undo(self, toasts: Toasts, undo: UndoId) -> Callback<()> {
-        let back = undo_later(toasts, undo);
-        Callback::new(move |()| {
-            back.run(());
-            // Whoever takes it back does not say when it is done.
-            set_timeout(move || self.look(), std::time::Duration::from_millis(600));
-        })
+    /// Says what was done and offers to take it back, which is looked at then.
+    pub(crate) fn offer_undo(self, toasts: Toasts, text: String, undo: UndoId) {
+        let back = Callback::new(move |()| {
+            spawn_local(async move {
+                if let Some(undone) = take_back(toasts, undo).await {
+                    toasts.say(words::undone(&undone));
+                }
+                self.look();
+            });
+        });
+        toasts.undoable(text, undo, back);
     }
 
     /// Asks the server again.
@@ -102,6 +110,7 @@ fn review_view(card: CardId, look_again: Signal<()>, place: Place, outranked: Si
         problem: RwSignal::new(String::new()),
         current: RwSignal::new(0),
         viewed: viewed::Viewed::of(card),
+        wrap: RwSignal::new(dom::remembered(WRAP_KEY).is_some()),
     };
     Effect::new(move |_| {
         look_again.track();
@@ -150,12 +159,17 @@ fn Head(desk: Desk) -> impl IntoView {
             ))
         })
     });
+    let wrap = move |_| {
+        desk.wrap.update(|wrap| *wrap = !*wrap);
+        if desk.wrap.get_untracked() { dom::remember(WRAP_KEY, "1") } else { dom::forget(WRAP_KEY) }
+    };
     view! {
         <div class="section-head">
             <h2>{t::review_changes()}</h2>
             {move || stat.get().map(|(added, removed, files)| view! {
                 <span class="review-stat">{stat_view(added, removed)}" · "{t::review_files(files)}</span>
             })}
+            <button type="button" class="btn btn-quiet btn-small" aria-pressed=move || desk.wrap.get().to_string() on:click=wrap>{t::review_wrap()}</button>
         </div>
     }
 }
@@ -263,7 +277,7 @@ fn Files(desk: Desk) -> impl IntoView {
         }
     };
     view! {
-        <div class="diff-files">
+        <div class="diff-files" class:is-wrapped=move || desk.wrap.get()>
             <For
                 each=sheets
                 key=|(place, file)| (*place, file.path.clone(), file.version.clone())

@@ -42,7 +42,7 @@ pub(super) fn send(desk: Desk, files: Vec<web_sys::File>, sending: RwSignal<Stri
         if kept > 0 {
             let text = t::review_added_toast(kept);
             match undo.filter(|_| kept == 1) {
-                Some(undo) => toasts.undoable(text, desk.undo(toasts, undo)),
+                Some(undo) => desk.offer_undo(toasts, text, undo),
                 None => toasts.say(text),
             }
         }

@@ -246,7 +246,8 @@ fn TestResult(form: Form) -> impl IntoView {
             </p>
         }
         .into_any(),
-        Test::Done(ProviderTest::Fails { message, hint }) => failure(message, hint),
+        // The sentence first; what the system said about it comes after.
+        Test::Done(ProviderTest::Fails { message, hint }) => failure(hint, message),
         Test::Refused(error) => failure(error.message, String::new()),
     };
     view! { <div class="result-place">{line}</div> }

@@ -78,7 +78,9 @@ fn rows(board: Board, ui: BoardUi, found: Attention) -> AnyView {
         let Diagnosis { kind, severity, card, count, since, about, .. } = diagnosis;
         let now = board.now.get_untracked();
         let address = format!("/card/{}", card.number);
-        let what = match card.wait.as_ref().map(|wait| words::wait_reason(wait, now)) {
+        // What it waits for may be the very thing that is wrong.
+        let wait = card.wait.as_ref().filter(|wait| !findings::says_same(kind, wait));
+        let what = match wait.map(|wait| words::wait_reason(wait, now)) {
             Some(wait) => format!("{} · {wait}", findings::what(kind, count, &about)),
             None => findings::what(kind, count, &about),
         };

@@ -130,7 +130,8 @@ impl Board {
             many => t::kanban_cards(i64::try_from(many.len()).unwrap_or(i64::MAX)),
         };
         let about = About { label: words::change(&named, &change), cards: cards.clone(), ..About::default() };
-        let params = BulkParams { cards: cards.clone(), change };
+        let params = BulkParams { cards: cards.clone(), change: change.clone() };
+        let told = move |result: &BulkResult, wanted: usize| told(&change, &named, result, wanted);
         self.outbox.send(&ChangeCards { params }, about, move |outcome| {
             if matches!(outcome, Outcome::Waits) {
                 if !self.is_gone() {
@@ -140,7 +141,10 @@ impl Board {
             }
             let is_settled = self.settle(&cards);
             match outcome {
-                Outcome::Done { answer, late } if is_settled => self.changed(answer, &before, cards.len(), late),
+                Outcome::Done { answer, late } if is_settled => {
+                    let text = told(&answer, cards.len());
+                    self.changed(answer, &before, text, late);
+                }
                 // Its page has gone, or waits for another write; it would have said it.
                 Outcome::Done { answer, .. } if !answer.refused.is_empty() => {
                     self.toasts.fail(told(&answer, cards.len()));
@@ -157,7 +161,7 @@ impl Board {
         });
     }
 
-    fn changed(self, result: BulkResult, before: &[TaskCard], wanted: usize, late: bool) {
+    fn changed(self, result: BulkResult, before: &[TaskCard], text: String, late: bool) {
         for card in before {
             // Refused, or as it was wanted already.
             let unchanged = result.changed.iter().all(|changed| changed.id != card.id);
@@ -165,7 +169,6 @@ impl Board {
                 self.go_back(&model, card);
             }
         }
-        let text = told(&result, wanted);
         for card in result.changed {
             self.accept(card);
         }
@@ -188,14 +191,25 @@ impl Board {
     }
 }
 
-/// What became of a change of so many cards, in a sentence.
-fn told(result: &BulkResult, wanted: usize) -> String {
+/// What became of a change of so many cards, in a sentence. `named` is what they were called together.
+fn told(change: &BulkChange, named: &str, result: &BulkResult, wanted: usize) -> String {
     // What is deleted is not told one by one.
     let are_gone = result.changed.is_empty() && result.undo.is_some();
     let done = if are_gone { wanted.saturating_sub(result.refused.len()) } else { result.changed.len() };
     let reasons: Vec<&str> = result.refused.iter().take(TOLD).map(|refused| refused.reason.as_str()).collect();
-    match result.refused.len() {
-        0 => t::kanban_changed(i64::try_from(done).unwrap_or(i64::MAX)),
-        refused => t::kanban_changed_some(&done.to_string(), &refused.to_string(), &reasons.join("; ")),
+    // A single card is called by its number.
+    let subject = match result.changed.as_slice() {
+        [only] => words::label(only.number),
+        _ if wanted == 1 => named.to_owned(),
+        _ => done.to_string(),
+    };
+    match (result.refused.len(), change) {
+        (0, _) if done == 0 => t::kanban_unchanged().to_owned(),
+        (0, BulkChange::Move { to, .. }) => words::moved(&subject, *to),
+        (0, BulkChange::Delete) => t::kanban_deleted_toast(&subject),
+        (0, _) if done == 1 => t::kanban_changed_one(&subject),
+        (0, _) => t::kanban_changed(i64::try_from(done).unwrap_or(i64::MAX)),
+        (_, _) if wanted == 1 => t::kanban_refused_one(named, &reasons.join("; ")),
+        (refused, _) => t::kanban_changed_some(&done.to_string(), &refused.to_string(), &reasons.join("; ")),
     }
 }

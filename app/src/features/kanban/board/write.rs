@@ -7,8 +7,8 @@ use protocol::{CardId, CardSort, CardState, CardWritten, MoveCardParams, TaskCar
 
 use super::model::{Board, CardModel, Place};
 use crate::error::ApiError;
-use crate::features::kanban::server_fns::{MoveCard, last_redo, last_undo, undo_write};
-use crate::features::kanban::words;
+use crate::features::kanban::server_fns::{MoveCard, last_redo, last_undo};
+use crate::features::kanban::{take_back, words};
 use crate::i18n::t;
 use crate::outbox::{About, Outcome};
 
@@ -116,12 +116,11 @@ impl Board {
     fn moved(self, written: CardWritten, from: CardState, late: bool) {
         let card = written.card;
         let name = words::label(card.number);
-        let text = if card.state == CardState::Archived {
-            t::kanban_archived_toast(&name)
-        } else {
-            t::kanban_moved(&name, words::state_name(card.state))
-        };
         let reordered = card.state == from;
+        let text = match reordered {
+            true => t::kanban_moved_within(&name, words::state_name(card.state)),
+            false => words::moved(&name, card.state),
+        };
         if card.state == CardState::Archived {
             self.remove(card.id);
         } else {
@@ -164,7 +163,7 @@ impl Board {
 
     /// Offers to take a write back, in a toast.
     pub fn offer_undo(self, text: String, undo: UndoId) {
-        self.toasts.undoable(text, Callback::new(move |()| self.take_back(undo)));
+        self.toasts.undoable(text, undo, Callback::new(move |()| self.take_back(undo)));
     }
 
     /// Takes the person's newest write back, wherever it was made.
@@ -210,14 +209,11 @@ impl Board {
     fn step_back(self, undo: UndoId, told: fn(&UndoResult) -> String) {
         let toasts = self.toasts;
         spawn_local(async move {
-            match undo_write(undo).await {
-                Ok(undone) => {
-                    if !self.is_gone() {
-                        self.accept_undone(&undone);
-                    }
-                    toasts.say(told(&undone));
+            if let Some(undone) = take_back(toasts, undo).await {
+                if !self.is_gone() {
+                    self.accept_undone(&undone);
                 }
-                Err(error) => toasts.fail(error.message),
+                toasts.say(told(&undone));
             }
         });
     }

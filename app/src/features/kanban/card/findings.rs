@@ -1,6 +1,6 @@
 //! What is wrong with the card, calmly, with what mends it.
 use leptos::prelude::*;
-use protocol::{CardDetail, CardState, DecisionId, DecisionKind, DiagnosisKind, Finding, Severity};
+use protocol::{CardDetail, CardState, DecisionId, DecisionKind, DiagnosisKind, Finding, Severity, WaitReason};
 
 use super::model::CardPage;
 use crate::features::kanban::recover::Step;
@@ -32,25 +32,30 @@ pub fn banner(page: CardPage) -> AnyView {
     let found = Memo::new(move |_| {
         page.detail.with(|detail| {
             let asked = detail.decision.as_ref().map(|decision| (decision.id, decision.kind));
-            (detail.findings.clone(), detail.card.state, asked)
+            (detail.findings.clone(), detail.card.state, asked, detail.runs_program)
         })
     });
     (move || {
-        let (findings, state, asked) = found.get();
+        let (findings, state, asked, program) = found.get();
         (!findings.is_empty()).then(|| {
-            let rows = findings.into_iter().map(|finding| row(page, finding, state, asked)).collect_view();
+            let rows = findings.into_iter().map(|finding| row(page, finding, state, asked, program)).collect_view();
             view! { <section class="findings" aria-label=t::findings_title()>{rows}</section> }
         })
     })
     .into_any()
 }
 
-fn row(page: CardPage, finding: Finding, state: CardState, asked: Option<(DecisionId, DecisionKind)>) -> AnyView {
+fn row(
+    page: CardPage,
+    finding: Finding,
+    state: CardState,
+    asked: Option<(DecisionId, DecisionKind)>,
+    program: bool,
+) -> AnyView {
     let failed = asked.filter(|(_, kind)| *kind == DecisionKind::Failed && is_failure(finding.kind));
-    let mut remedies = remedies(finding.kind, state, asked);
-    remedies.extend(failed.map(|(id, kind)| Remedy::Answer(id, kind)));
-    // Where nothing else on the page asks, the first is what one will do.
+    // Where nothing else on the page asks, the first is what one will do. The question's own page has the same answers.
     let main = failed.is_some();
+    let remedies = remedies(finding.kind, state, asked, program);
     let remedies =
         remedies.into_iter().enumerate().map(|(place, remedy)| button(page, remedy, main && place == 0)).collect_view();
     let Finding { kind, count, since, about, .. } = finding;
@@ -60,7 +65,7 @@ fn row(page: CardPage, finding: Finding, state: CardState, asked: Option<(Decisi
             <span class="finding-sign">{icon(Icon::Warning)}</span>
             <div class="finding-text">
                 <p class="finding-what">{what(kind, count, &about)}</p>
-                <p class="muted">{hint(kind)}</p>
+                <p class="muted">{hint(kind, program)}</p>
                 <p class="finding-meta">{severity(finding.severity)}" · "{since}</p>
             </div>
             <div class="finding-acts">{remedies}</div>
@@ -69,7 +74,12 @@ fn row(page: CardPage, finding: Finding, state: CardState, asked: Option<(Decisi
     .into_any()
 }
 
-fn remedies(kind: DiagnosisKind, state: CardState, asked: Option<(DecisionId, DecisionKind)>) -> Vec<Remedy> {
+fn remedies(
+    kind: DiagnosisKind,
+    state: CardState,
+    asked: Option<(DecisionId, DecisionKind)>,
+    program: bool,
+) -> Vec<Remedy> {
     let steps: &[Step] = match kind {
         DiagnosisKind::RepeatedFailures | DiagnosisKind::RepeatedCrashes => &[Step::Retry, Step::Model, Step::Reassign],
         DiagnosisKind::Stranded | DiagnosisKind::UnknownProfile | DiagnosisKind::NoProvider => &[Step::Reassign],
@@ -78,7 +88,10 @@ fn remedies(kind: DiagnosisKind, state: CardState, asked: Option<(DecisionId, De
         DiagnosisKind::PhantomReferences => &[Step::Retry],
         DiagnosisKind::OverBudget | DiagnosisKind::Unanswered | DiagnosisKind::TriageUnavailable => &[],
     };
-    let steps = steps.iter().filter(|step| Step::legal(state, true).contains(step)).map(|step| Remedy::Take(*step));
+    let steps = steps
+        .iter()
+        .filter(|step| Step::legal(state, true).contains(step) && step.suits(program))
+        .map(|step| Remedy::Take(*step));
     let first = match kind {
         DiagnosisKind::NoProvider | DiagnosisKind::TriageUnavailable => Some(Remedy::Settings),
         DiagnosisKind::OverBudget => Some(Remedy::Edit),
@@ -108,6 +121,15 @@ fn button(page: CardPage, remedy: Remedy, main: bool) -> AnyView {
     }
 }
 
+/// Whether the reason why a card does not start is what is wrong with it.
+pub fn says_same(kind: DiagnosisKind, wait: &WaitReason) -> bool {
+    matches!(
+        (kind, wait),
+        (DiagnosisKind::NoProvider, WaitReason::NoProvider)
+            | (DiagnosisKind::UnknownProfile, WaitReason::UnknownProfile { .. })
+    )
+}
+
 /// What is wrong, in a sentence; `about` is what it names.
 #[must_use]
 pub fn what(kind: DiagnosisKind, count: u32, about: &str) -> String {
@@ -127,8 +149,9 @@ pub fn what(kind: DiagnosisKind, count: u32, about: &str) -> String {
     }
 }
 
-fn hint(kind: DiagnosisKind) -> &'static str {
+fn hint(kind: DiagnosisKind, program: bool) -> &'static str {
     match kind {
+        _ if program && (is_failure(kind) || kind == DiagnosisKind::BlockCycling) => t::findings_program_hint(),
         DiagnosisKind::RepeatedFailures => t::findings_failures_hint(),
         DiagnosisKind::RepeatedCrashes => t::findings_crashes_hint(),
         DiagnosisKind::Stranded => t::findings_stranded_hint(),

@@ -3,7 +3,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use protocol::{CardDetail, CardId, CardRef, CardState, DecisionVerb, HistoryEntry, HistoryPage};
 
-use super::runs::local_time;
+use super::runs::{local_minute, local_time};
 use crate::error::ApiError;
 use crate::features::kanban::server_fns::read_history;
 use crate::features::kanban::words;
@@ -184,7 +184,7 @@ fn what(entry: &HistoryEntry) -> String {
         "retried" => t::history_retried().to_owned(),
         "run_failed" => t::history_run_failed().to_owned(),
         "scheduled" => match entry.starts_at {
-            Some(at) => t::history_scheduled(&local_time(at)),
+            Some(at) => t::history_scheduled(&local_minute(at)),
             None => t::history_rescheduled().to_owned(),
         },
         "specified" => t::history_specified().to_owned(),

@@ -6,7 +6,7 @@ use protocol::{CardId, CardLink, CardRef, LinkWritten, TaskCard};
 use super::model::CardPage;
 use crate::error::ApiError;
 use crate::features::kanban::extra::{Extra, extra};
-use crate::features::kanban::form::{Among, finder, undo_later};
+use crate::features::kanban::form::{Among, finder, offer_undo};
 use crate::features::kanban::server_fns::{link_cards, unlink_cards};
 use crate::features::kanban::words;
 use crate::i18n::t;
@@ -151,7 +151,7 @@ fn link_chip(link: CardLink) -> AnyView {
 
 fn written(answer: Result<LinkWritten, ApiError>, text: String, toasts: Toasts) {
     match answer {
-        Ok(LinkWritten { undo: Some(undo) }) => toasts.undoable(text, undo_later(toasts, undo)),
+        Ok(LinkWritten { undo: Some(undo) }) => offer_undo(toasts, text, undo),
         Ok(LinkWritten { undo: None }) => {}
         Err(error) => toasts.fail(error.message),
     }

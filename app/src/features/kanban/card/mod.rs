@@ -3,6 +3,7 @@ mod activity;
 mod comments;
 pub(in crate::features::kanban) mod findings;
 mod follow;
+pub(in crate::features::kanban) mod gone;
 pub(in crate::features::kanban) mod history;
 pub(in crate::features::kanban) mod links;
 pub(in crate::features::kanban) mod log;
@@ -85,7 +86,8 @@ fn CardView(detail: CardDetail) -> impl IntoView {
     let has_run =
         Memo::new(move |_| page.detail.with(|detail| detail.runs.first().is_some_and(|run| run.tidied_days.is_none())));
     let running = Memo::new(move |_| page.detail.with(|detail| detail.card.state == CardState::Running));
-    let asked = Memo::new(move |_| page.detail.with(|detail| detail.decision.is_some()));
+    // Merging is what comes next for work that was approved, and only then.
+    let unfinished = Memo::new(move |_| page.detail.with(|detail| detail.card.state != CardState::Done));
     let look_again = Memo::new(move |_| {
         page.detail
             .with(|detail| (detail.card.state, detail.runs.len(), detail.comments.len(), detail.attachments.len()))
@@ -99,6 +101,7 @@ fn CardView(detail: CardDetail) -> impl IntoView {
     });
     view! {
         <Title text=move || format!("{} {}", words::label(number), title.get()) />
+        <Show when=move || !page.gone.get() fallback=move || gone_view(page)>
         <div class="card-page">
             <CardHead page editing />
             <div class="card-main">
@@ -112,7 +115,7 @@ fn CardView(detail: CardDetail) -> impl IntoView {
                 <Show when=move || has_run.get()>
                     <ActivityView activity=page.activity heading running />
                 </Show>
-                <Review card=id look_again place=Place::Card outranked=asked />
+                <Review card=id look_again place=Place::Card outranked=unfinished />
                 <Show when=move || !editing.get()>{sections::description(page)}</Show>
                 {links::dependencies(page)}
                 {runs::runs(page)}
@@ -122,7 +125,14 @@ fn CardView(detail: CardDetail) -> impl IntoView {
             {sections::details(page)}
         </div>
         <RecoverDialog page />
+        </Show>
     }
+}
+
+/// What stands in the place of a card that was deleted.
+fn gone_view(page: CardPage) -> AnyView {
+    let (id, number) = page.detail.with_untracked(|detail| (detail.card.id, detail.card.number));
+    later(extra(Extra::Gone(id, number, Callback::new(move |()| page.reload()), page.toasts)))
 }
 
 /// What happened so far, for whoever wants to know; nothing of it is read before.
@@ -235,8 +245,9 @@ fn steps(page: CardPage, state: CardState) -> Vec<MenuItem> {
         color: String::new(),
         action: Callback::new(move |()| page.recover.start(step)),
     };
-    let rests = page.detail.with_untracked(|detail| Step::rests(detail.card.wait.as_ref()));
-    Step::legal(state, rests).iter().map(item).collect()
+    let (rests, program) =
+        page.detail.with_untracked(|detail| (Step::rests(detail.card.wait.as_ref()), detail.runs_program));
+    Step::legal(state, rests).iter().filter(|step| step.suits(program)).map(item).collect()
 }
 
 /// The form in the place of title and description.

@@ -2,10 +2,10 @@
 //! disturb a log that is being read.
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use protocol::{CardDetail, CardRef, CardState, CardWritten, MoveCardParams, StreamMessage};
+use protocol::{CardDetail, CardRef, CardState, CardWritten, ErrorCode, MoveCardParams, StreamMessage};
 
 use super::activity::Activity;
-use crate::features::kanban::form::undo_later;
+use crate::features::kanban::form::offer_undo;
 use crate::features::kanban::recover::Recover;
 use crate::features::kanban::server_fns::{AddComment, MoveCard, delete_card, read_card};
 use crate::features::kanban::words;
@@ -23,6 +23,8 @@ pub struct CardPage {
     pub activity: Activity,
     /// The server's clock, a few times a minute.
     pub now: RwSignal<i64>,
+    /// It was deleted.
+    pub gone: RwSignal<bool>,
     /// The form stands in the place of title and description.
     pub editing: RwSignal<bool>,
     /// The dialog that adds a dependency is open.
@@ -34,7 +36,7 @@ pub struct CardPage {
     owed: Owed,
     live: Live,
     pub(super) outbox: Outbox,
-    toasts: Toasts,
+    pub(super) toasts: Toasts,
 }
 
 impl CardPage {
@@ -50,6 +52,7 @@ impl CardPage {
             offset: StoredValue::new(0),
             owed: Owed::new(toasts),
             detail: RwSignal::new(detail),
+            gone: RwSignal::new(false),
             editing: RwSignal::new(false),
             linking: RwSignal::new(false),
             recover: Recover::new(),
@@ -116,6 +119,11 @@ impl CardPage {
                 Ok(fresh) => {
                     self.owed.settle();
                     self.replace(fresh);
+                    self.gone.try_set(false);
+                }
+                Err(error) if error.code == ErrorCode::NotFound => {
+                    self.owed.settle();
+                    self.gone.try_set(true);
                 }
                 Err(error) => self.owed.try_again(error, move || self.reload()),
             }
@@ -152,11 +160,7 @@ impl CardPage {
             }
             match outcome {
                 Outcome::Done { answer, late: false } => {
-                    let text = if answer.card.state == CardState::Archived {
-                        t::kanban_archived_toast(&label)
-                    } else {
-                        t::kanban_moved(&label, words::state_name(answer.card.state))
-                    };
+                    let text = words::moved(&label, answer.card.state);
                     self.written(answer, text);
                 }
                 Outcome::Done { .. } => self.reload(),
@@ -181,7 +185,7 @@ impl CardPage {
                 Ok(written) => {
                     let text = t::kanban_deleted_toast(&words::label(written.card.number));
                     if let Some(undo) = written.undo {
-                        self.toasts.undoable(text, undo_later(self.toasts, undo));
+                        offer_undo(self.toasts, text, undo);
                     }
                     gone.run(());
                 }
@@ -192,7 +196,7 @@ impl CardPage {
 
     fn written(self, written: CardWritten, text: String) {
         if let Some(undo) = written.undo {
-            self.toasts.undoable(text, undo_later(self.toasts, undo));
+            offer_undo(self.toasts, text, undo);
         }
         self.reload();
     }

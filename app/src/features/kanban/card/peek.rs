@@ -4,7 +4,7 @@ use protocol::{CardDetail, CardState};
 
 use super::activity::ActivityView;
 use super::model::CardPage;
-use super::{RecoverDialog, findings, runs, sections};
+use super::{RecoverDialog, findings, gone_view, runs, sections};
 use crate::i18n::t;
 use crate::live::{Live, Watch};
 use crate::outbox::Outbox;
@@ -26,6 +26,7 @@ pub fn CardPeek(
     let running = Memo::new(move |_| page.detail.with(|detail| detail.card.state == CardState::Running));
     let title = Memo::new(move |_| page.detail.with(|detail| detail.card.title.clone()));
     view! {
+        <Show when=move || !page.gone.get() fallback=move || gone_view(page)>
         <div class="peek-body">
             <h2 class="peek-title" dir="auto">{move || title.get()}</h2>
             {findings::banner(page)}
@@ -38,5 +39,6 @@ pub fn CardPeek(
             {runs::newest(page)}
         </div>
         <RecoverDialog page />
+        </Show>
     }
 }

@@ -185,9 +185,23 @@ fn facts(page: CardPage, run: &RunSummary) -> AnyView {
 
 /// A moment as people here write it.
 pub(super) fn local_time(at: i64) -> String {
+    in_words(at, &wasm_bindgen::JsValue::UNDEFINED)
+}
+
+/// The day and the hour, for what people set: they set no seconds.
+pub(super) fn local_minute(at: i64) -> String {
+    let options = js_sys::Object::new();
+    for (name, style) in [("dateStyle", "medium"), ("timeStyle", "short")] {
+        // silent-ok: an object takes any name.
+        let _ = js_sys::Reflect::set(&options, &name.into(), &style.into());
+    }
+    in_words(at, &options)
+}
+
+fn in_words(at: i64, options: &wasm_bindgen::JsValue) -> String {
     let date = js_sys::Date::new(&wasm_bindgen::JsValue::from_f64(at as f64));
     let language = document().document_element().and_then(|root| root.get_attribute("lang")).unwrap_or_default();
-    String::from(date.to_locale_string(&language, &wasm_bindgen::JsValue::UNDEFINED))
+    String::from(date.to_locale_string(&language, options))
 }
 
 /// How a run ended, in a word, a colour and a sign.

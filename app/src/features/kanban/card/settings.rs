@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use protocol::{CardDetail, CardSettings};
 
-use super::runs::local_time;
+use super::runs::local_minute;
 use crate::features::kanban::words;
 use crate::i18n::t;
 
@@ -26,7 +26,7 @@ pub fn view(detail: RwSignal<CardDetail>, now: RwSignal<i64>) -> AnyView {
         let (due_at, finished, tenant, cost, settings) = shown.get();
         let rows = [
             (t::kanban_due(), due_at.map(|at| due(at, finished, now))),
-            (t::kanban_not_before(), settings.scheduled_at.map(|at| text(local_time(at)))),
+            (t::kanban_not_before(), settings.scheduled_at.map(|at| text(local_minute(at)))),
             (t::kanban_repeat(), settings.repeat.clone().map(text)),
             (t::card_max_cost(), cost.map(|cost| text(words::price(cost)))),
             (t::runs_tokens(), tokens(&settings).map(text)),
@@ -53,7 +53,7 @@ fn due(at: i64, finished: bool, now: RwSignal<i64>) -> AnyView {
         let class = if left < 0 { "card-due tone-danger" } else { "card-due" };
         view! { <span class=class>{words::due(left)}</span> }
     };
-    view! { {local_time(at)}" "{(!finished).then_some(distance)} }.into_any()
+    view! { {local_minute(at)}" "{(!finished).then_some(distance)} }.into_any()
 }
 
 fn tokens(settings: &CardSettings) -> Option<String> {

@@ -7,7 +7,7 @@ use protocol::{CardDetail, CardField, CardId, CardRef, CardState, CardWritten, E
 
 use super::more::{More, Wrong};
 use super::problem::Problem;
-use super::{AssigneeField, PriorityField, undo_later};
+use super::{AssigneeField, PriorityField, offer_undo};
 use crate::error::ApiError;
 use crate::features::kanban::server_fns::{edit_card, is_being_edited, read_card};
 use crate::features::kanban::words;
@@ -60,10 +60,20 @@ fn EditForm(
     let save = Callback::new(move |()| save(fields, on_saved, toasts));
     let Fields { title, body, assignee, priority, more, problem, busy, .. } = fields;
     view! {
-        <form node_ref=problem.form class="form" on:submit=move |event| {
-            event.prevent_default();
-            save.run(());
-        }>
+        <form
+            node_ref=problem.form
+            class="form"
+            on:submit=move |event| {
+                event.prevent_default();
+                save.run(());
+            }
+            on:keydown=move |event| {
+                if event.key() == "Enter" && (event.meta_key() || event.ctrl_key()) {
+                    event.prevent_default();
+                    save.run(());
+                }
+            }
+        >
             <TextField label=t::kanban_title() value=title error=problem.at(CardField::Title) autofocus=true />
             <TextArea label=t::kanban_body() value=body rows=8 error=problem.at(CardField::Body) />
             <div class="field-pair">
@@ -192,6 +202,9 @@ impl Fields {
 /// Sends what was changed. When the card has changed meanwhile it is read again, and sent again unless the very same
 /// field says something else now.
 fn save(fields: Fields, on_saved: Callback<TaskCard>, toasts: Toasts) {
+    if fields.busy.get_untracked() {
+        return;
+    }
     fields.busy.set(true);
     fields.problem.clear();
     fields.clashes.set(Vec::new());
@@ -203,7 +216,7 @@ fn save(fields: Fields, on_saved: Callback<TaskCard>, toasts: Toasts) {
                 let text = t::kanban_saved(&words::label(written.card.number));
                 on_saved.run(written.card);
                 if let Some(undo) = written.undo {
-                    toasts.undoable(text, undo_later(toasts, undo));
+                    offer_undo(toasts, text, undo);
                 }
             }
             Ok(None) => {}

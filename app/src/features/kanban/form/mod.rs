@@ -10,7 +10,7 @@ mod waits;
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use protocol::{CardDetail, CardField, CardId, ExecutorKind, ProfileSummary, TaskCard};
+use protocol::{CardDetail, CardField, CardId, ErrorCode, ExecutorKind, ProfileSummary, TaskCard, UndoId, UndoResult};
 
 use problem::Problem;
 
@@ -68,16 +68,31 @@ pub fn EditDialog(
     }
 }
 
-/// Takes a write back and says so.
-pub(crate) fn undo_later(toasts: Toasts, undo: protocol::UndoId) -> Callback<()> {
-    Callback::new(move |()| {
+/// Says what was done and offers to take it back.
+pub(crate) fn offer_undo(toasts: Toasts, text: String, undo: UndoId) {
+    let back = Callback::new(move |()| {
         spawn_local(async move {
-            match undo_write(undo).await {
-                Ok(undone) => toasts.say(words::undone(&undone)),
-                Err(error) => toasts.fail(error.message),
+            if let Some(undone) = take_back(toasts, undo).await {
+                toasts.say(words::undone(&undone));
             }
         });
-    })
+    });
+    toasts.undoable(text, undo, back);
+}
+
+/// Takes a write back, which nothing offers any more afterwards. `None` when it could not be, which is said.
+pub(crate) async fn take_back(toasts: Toasts, undo: UndoId) -> Option<UndoResult> {
+    let answer = undo_write(undo).await;
+    if answer.as_ref().err().is_none_or(|error| error.code == ErrorCode::Conflict) {
+        toasts.taken_back(undo);
+    }
+    match answer {
+        Ok(undone) => return Some(undone),
+        // It was taken back elsewhere, or changed since: nothing has failed.
+        Err(error) if error.code == ErrorCode::Conflict => toasts.say(error.message),
+        Err(error) => toasts.fail(error.message),
+    }
+    None
 }
 
 /// Who works on it.

@@ -7,7 +7,7 @@ use super::draft::Draft;
 use super::more::More;
 use super::problem::Problem;
 use super::waits::Waits;
-use super::{AssigneeField, NewCardDefaults, PriorityField, undo_later};
+use super::{AssigneeField, NewCardDefaults, PriorityField, offer_undo};
 use crate::features::kanban::server_fns::{CreateCard, delete_template, read_templates, undo_write};
 use crate::features::kanban::words;
 use crate::i18n::t;
@@ -86,7 +86,7 @@ pub(super) fn form(new_card: NewCard) -> AnyView {
                 }
                 is_sent();
                 match answer.undo {
-                    Some(undo) => toasts.undoable(text, undo_later(toasts, undo)),
+                    Some(undo) => offer_undo(toasts, text, undo),
                     None => toasts.say(text),
                 }
             }

@@ -8,7 +8,7 @@ use protocol::{
 
 use super::Step;
 use crate::error::ApiError;
-use crate::features::kanban::form::{assignee_select, undo_later};
+use crate::features::kanban::form::{assignee_select, offer_undo};
 use crate::features::kanban::server_fns::{block_card, edit_card, read_card, reclaim_card, retry_card};
 use crate::features::kanban::words;
 use crate::i18n::t;
@@ -124,7 +124,7 @@ fn form(detail: CardDetail, step: Step, done: Callback<TaskCard>, toasts: Toasts
                     let text = fields.told(&written.card);
                     done.run(written.card);
                     match written.undo {
-                        Some(undo) => toasts.undoable(text, undo_later(toasts, undo)),
+                        Some(undo) => offer_undo(toasts, text, undo),
                         None => toasts.say(text),
                     }
                 }

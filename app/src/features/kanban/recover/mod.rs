@@ -43,6 +43,12 @@ impl Step {
         }
     }
 
+    /// Whether it makes sense for a card whose profile runs a program: no model works for that.
+    #[must_use]
+    pub fn suits(self, program: bool) -> bool {
+        !(program && matches!(self, Self::Model | Self::RetryWith))
+    }
+
     /// Whether a card waits only because an attempt failed.
     #[must_use]
     pub fn rests(wait: Option<&WaitReason>) -> bool {

@@ -240,7 +240,7 @@ fn land(drag: &Drag, target: Option<Target>) {
             target::shake(&element);
             let text = words::why_not(drag.card.state, state);
             board.announce(text.clone());
-            drag.toasts.show(Toast { text, tone: Tone::Warning, action: None, stays: false });
+            drag.toasts.show(Toast { text, tone: Tone::Warning, action: None, undo: None, stays: false });
         }
         None => board.announce(t::kanban_dropped_back(&words::label(drag.card.number))),
     }

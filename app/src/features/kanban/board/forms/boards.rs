@@ -8,9 +8,9 @@ use protocol::{BOARD_COLORS, BoardSettings, UndoId};
 use crate::features::kanban::board::BoardUi;
 use crate::features::kanban::board::model::Board;
 use crate::features::kanban::server_fns::{
-    archive_board, create_board, edit_board, read_board_settings, read_boards, restore_board, undo_write,
+    archive_board, create_board, edit_board, read_board_settings, read_boards, restore_board,
 };
-use crate::features::kanban::words;
+use crate::features::kanban::{take_back, words};
 use crate::i18n::t;
 use crate::ui::{Button, ButtonKind, CheckField, ErrorState, SelectField, TextArea, TextField, Toasts, skeleton_rows};
 
@@ -18,13 +18,44 @@ use crate::ui::{Button, ButtonKind, CheckField, ErrorState, SelectField, TextAre
 fn slug_of(name: &str) -> String {
     let mut slug = String::new();
     for c in name.trim().to_lowercase().chars() {
+        let plain = plain_letters(c);
         if c.is_ascii_alphanumeric() {
             slug.push(c);
+        } else if !plain.is_empty() {
+            slug.push_str(plain);
         } else if !slug.is_empty() && !slug.ends_with('-') {
             slug.push('-');
         }
     }
     slug.trim_end_matches('-').chars().take(64).collect()
+}
+
+/// A small letter with a mark as people write it without; empty for what has no such form.
+fn plain_letters(c: char) -> &'static str {
+    match c {
+        'ä' | 'æ' => "ae",
+        'ö' | 'œ' | 'ø' => "oe",
+        'ü' => "ue",
+        'ß' => "ss",
+        'þ' => "th",
+        'à'..='å' | 'ā' | 'ă' | 'ą' => "a",
+        'ç' | 'ć' | 'č' => "c",
+        'ď' | 'đ' | 'ð' => "d",
+        'è'..='ë' | 'ē' | 'ė' | 'ę' | 'ě' => "e",
+        'ğ' | 'ģ' => "g",
+        'ì'..='ï' | 'ī' | 'į' | 'ı' => "i",
+        'ķ' => "k",
+        'ĺ' | 'ļ' | 'ľ' | 'ł' => "l",
+        'ñ' | 'ń' | 'ņ' | 'ň' => "n",
+        'ò'..='õ' | 'ō' | 'ő' => "o",
+        'ŕ' | 'ř' => "r",
+        'ś' | 'ş' | 'š' | 'ș' => "s",
+        'ţ' | 'ť' | 'ț' => "t",
+        'ù'..='û' | 'ū' | 'ů' | 'ű' | 'ų' => "u",
+        'ý' | 'ÿ' => "y",
+        'ź' | 'ż' | 'ž' => "z",
+        _ => "",
+    }
 }
 
 /// A new board.
@@ -236,22 +267,18 @@ fn settings_form(board: Board, ui: BoardUi, old: BoardSettings) -> AnyView {
 /// what was on screen belongs to the board that is gone.
 fn say_moved(toasts: Toasts, text: String, undo: Option<UndoId>, go: impl Fn() + Clone + Send + Sync + 'static) {
     let Some(undo) = undo else { return toasts.say(text) };
-    let take_back = Callback::new(move |()| {
+    let back = Callback::new(move |()| {
         let go = go.clone();
         spawn_local(async move {
-            match undo_write(undo).await {
-                Ok(undone) => {
-                    toasts.say(words::undone(&undone));
-                    // Nobody is led away from a page they have gone to meanwhile.
-                    if window().location().pathname().is_ok_and(|path| path.starts_with("/board")) {
-                        go();
-                    }
-                }
-                Err(error) => toasts.fail(error.message),
+            let Some(undone) = take_back(toasts, undo).await else { return };
+            toasts.say(words::undone(&undone));
+            // Nobody is led away from a page they have gone to meanwhile.
+            if window().location().pathname().is_ok_and(|path| path.starts_with("/board")) {
+                go();
             }
         });
     });
-    toasts.undoable(text, take_back);
+    toasts.undoable(text, undo, back);
 }
 
 /// Boards that were put away, each with a way back.
@@ -342,6 +369,8 @@ mod tests {
     fn a_name_gives_a_short_name() {
         assert_eq!(super::slug_of("  Home Lab — 2! "), "home-lab-2");
         assert_eq!(super::slug_of("日本"), "");
+        assert_eq!(super::slug_of("Häuser & Straße"), "haeuser-strasse");
+        assert_eq!(super::slug_of("Crème brûlée, Łódź"), "creme-brulee-lodz");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use protocol::{MAX_PROPOSED, SwarmParams, SwarmWorker};
 
 use crate::features::kanban::board::BoardUi;
 use crate::features::kanban::board::model::Board;
-use crate::features::kanban::form::undo_later;
+use crate::features::kanban::form::offer_undo;
 use crate::features::kanban::server_fns::create_swarm;
 use crate::i18n::t;
 use crate::ui::{Button, ButtonKind, Drafts, Icon, SelectField, TextArea, Toasts, dom, icon};
@@ -79,7 +79,7 @@ pub(super) fn form(board: Board, ui: BoardUi) -> AnyView {
                     ui.form_open.set(false);
                     let text = t::swarm_made(i64::try_from(made.workers.len()).unwrap_or(i64::MAX));
                     match made.undo {
-                        Some(undo) => toasts.undoable(text, undo_later(toasts, undo)),
+                        Some(undo) => offer_undo(toasts, text, undo),
                         None => toasts.say(text),
                     }
                 }

@@ -4,7 +4,7 @@ use leptos::task::spawn_local;
 use protocol::{AcceptProposalParams, MAX_PROPOSED, Proposal, ProposalKind, ProposalState, ProposalView, ProposedTask};
 
 use super::Desk;
-use crate::features::kanban::form::undo_later;
+use crate::features::kanban::form::offer_undo;
 use crate::features::kanban::server_fns::accept_proposal;
 use crate::features::kanban::words;
 use crate::i18n::t;
@@ -88,7 +88,7 @@ impl Form {
                         made => t::triage_made(i64::try_from(made).unwrap_or(i64::MAX)),
                     };
                     if let Some(undo) = accepted.written.undo {
-                        toasts.undoable(text, undo_later(toasts, undo));
+                        offer_undo(toasts, text, undo);
                     }
                     self.desk.page.reload();
                 }
