@@ -238,8 +238,7 @@ impl Store {
                 .acquire_timeout(Duration::from_secs(30))
                 .test_before_acquire(false)
         };
-        let readers =
-            pool(readers.max(1)).connect_lazy_with(options.clone().create_if_missing(false).read_only(true));
+        let readers = pool(readers.max(1)).connect_lazy_with(options.clone().create_if_missing(false).read_only(true));
         let writing = options.pragma("cache_size", WRITER_CACHE);
         // What only reads never opens the writer: that is a fifth of the time of `hermes kanban list`.
         let writer = if is_current(&readers, path).await {
