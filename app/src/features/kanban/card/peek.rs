@@ -4,7 +4,7 @@ use protocol::{CardDetail, CardState};
 
 use super::activity::ActivityView;
 use super::model::CardPage;
-use super::{RecoverDialog, findings, runs, sections};
+use super::{RecoverDialog, findings, hand, runs, sections};
 use crate::i18n::t;
 use crate::live::{Live, Watch};
 use crate::outbox::Outbox;
@@ -28,6 +28,7 @@ pub fn CardPeek(
     view! {
         <div class="peek-body">
             <h2 class="peek-title" dir="auto">{move || title.get()}</h2>
+            {sections::glance(page)}
             {findings::banner(page)}
             {sections::ask(page)}
             {sections::result(page)}
@@ -38,5 +39,6 @@ pub fn CardPeek(
             {runs::newest(page)}
         </div>
         <RecoverDialog page />
+        {hand::overlays(page)}
     }
 }
