@@ -478,6 +478,16 @@ pub async fn delete_template(
     discard(core, actor, (board.id, Shelf::Templates), id.0).await
 }
 
+/// Labels in use on a board, those of most cards first.
+///
+/// # Errors
+/// `NotFound` for an unknown board.
+pub async fn labels(core: &Core, slug: &str) -> Result<Vec<String>, KanbanError> {
+    let (board, _) = board_settings(core, slug).await?;
+    let mut reader = core.store().reader().acquire().await?;
+    board_store::labels(&mut reader, board.id).await
+}
+
 /// The templates of a board, by name.
 ///
 /// # Errors

@@ -50,7 +50,7 @@ pub mod worker;
 
 pub use boards::{
     archive_board, board_settings, boards, create_board, delete_template, delete_view, edit_board, ensure_board,
-    left_board, restore_board, save_template, save_view, templates,
+    labels, left_board, restore_board, save_template, save_view, templates,
 };
 pub use bulk::change_cards;
 pub use claim::{Claim, claim_card_for, claim_next, claim_ready, release_due, starting_next};

@@ -75,6 +75,21 @@ async fn a_template_is_what_a_card_can_be_made_from_and_can_be_saved_again_when_
 }
 
 #[tokio::test]
+async fn the_labels_of_a_board_are_those_its_cards_have() {
+    let world = World::new().await;
+    kanban::create_board(&world.core, &ada(), "other", "").await.unwrap();
+    for labels in [&["ui", "bug"][..], &["bug"]] {
+        let labels = labels.iter().map(|&label| label.to_owned()).collect();
+        let params = CreateCardParams { labels, ..params("labelled") };
+        kanban::create_card(&world.core, &ada(), params).await.unwrap();
+    }
+    assert_eq!(kanban::labels(&world.core, "").await.unwrap(), ["bug", "ui"]);
+    assert!(kanban::labels(&world.core, "other").await.unwrap().is_empty());
+    let unknown = kanban::labels(&world.core, "nowhere").await;
+    assert!(matches!(unknown, Err(KanbanError::NotFound(_))));
+}
+
+#[tokio::test]
 async fn the_board_that_was_left_is_found_again_while_it_is_there() {
     let world = World::new().await;
     kanban::create_board(&world.core, &ada(), "work", "").await.unwrap();

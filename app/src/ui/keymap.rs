@@ -1,7 +1,9 @@
 //! Which key means what. Pages know keys by those they have at first; a person may have chosen others, in this browser.
 use std::cell::RefCell;
 
-use super::dom;
+use leptos::prelude::*;
+
+use super::{Overlays, dom};
 
 /// Remembers the chosen keys in this browser.
 const CHOSEN_KEY: &str = "hermes.keys";
@@ -83,6 +85,22 @@ pub fn reset() {
 #[must_use]
 pub fn is_changed() -> bool {
     with(|chosen| !chosen.is_empty())
+}
+
+/// Tells a page which single keys are pressed, by what they mean, while nothing lies over it and nobody types. Ends with
+/// the page.
+pub fn listen(heard: impl Fn(String) + Clone + 'static) {
+    let overlays = expect_context::<Overlays>();
+    Effect::new(move |_| {
+        let heard = heard.clone();
+        let handle = window_event_listener(leptos::ev::keydown, move |event| {
+            let command = event.ctrl_key() || event.meta_key() || event.alt_key();
+            if !command && !event.default_prevented() && !overlays.any() && !dom::is_typing() {
+                heard(meaning(&event.key()));
+            }
+        });
+        on_cleanup(move || handle.remove());
+    });
 }
 
 #[cfg(test)]

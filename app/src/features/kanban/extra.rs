@@ -46,8 +46,8 @@ pub fn extra(which: Extra) -> AnyView {
 /// What can be said about a card besides.
 #[derive(Debug, Clone, Copy)]
 pub enum About {
-    /// What was set on it beyond what most have, and the present.
-    Settings(RwSignal<CardDetail>, RwSignal<i64>),
+    /// What was set on it beyond what most have.
+    Settings(RwSignal<CardDetail>),
     /// What happened to it, and the present.
     History(RwSignal<CardDetail>, RwSignal<i64>),
 }
@@ -56,7 +56,7 @@ pub enum About {
 #[lazy]
 pub fn about(which: About) -> AnyView {
     match which {
-        About::Settings(detail, now) => settings::view(detail, now),
+        About::Settings(detail) => settings::view(detail),
         About::History(detail, now) => history::view(detail, now),
     }
 }

@@ -282,6 +282,13 @@ pub async fn read_templates(slug: String) -> Result<Vec<CardTemplate>, ApiError>
     Ok(agent_core::kanban::templates(&cx.core, &slug).await?)
 }
 
+/// Labels in use on the board of that slug, those of most cards first.
+#[server(endpoint = "kanban/labels", input = Json)]
+pub async fn read_labels(slug: String) -> Result<Vec<String>, ApiError> {
+    let cx = crate::ctx::ctx().await?;
+    Ok(agent_core::kanban::labels(&cx.core, &slug).await?)
+}
+
 /// Lets a card run again, with what shall be different. Fails with `Conflict` when it waits anyway.
 #[server(endpoint = "kanban/retry", input = Json)]
 pub async fn retry_card(params: RetryCardParams) -> Result<CardWritten, ApiError> {

@@ -4,6 +4,7 @@ mod comments;
 pub(in crate::features::kanban) mod findings;
 mod follow;
 pub(in crate::features::kanban) mod gone;
+mod hand;
 pub(in crate::features::kanban) mod history;
 pub(in crate::features::kanban) mod links;
 pub(in crate::features::kanban) mod log;
@@ -14,15 +15,14 @@ mod runs;
 mod sections;
 pub(in crate::features::kanban) mod settings;
 mod triage;
+mod verbs;
 
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::NavigateOptions;
-use leptos_router::hooks::{use_navigate, use_params_map};
+use leptos_router::hooks::use_params_map;
 use protocol::{CardDetail, CardRef, CardState, ErrorCode};
 
 use super::extra::{About, Extra, about, extra};
-use super::recover::Step;
 use super::server_fns::read_card;
 use super::{edit_in_place, words};
 use crate::error::ApiError;
@@ -31,9 +31,10 @@ use crate::i18n::t;
 use crate::layout::{LastBoard, NewCard};
 use crate::live::Live;
 use crate::outbox::Outbox;
-use crate::ui::{Chip, Dialog, ErrorPage, Icon, Menu, MenuItem, Toasts, icon, later, skeleton_rows};
+use crate::ui::{Chip, Dialog, ErrorPage, Icon, Toasts, icon, later, skeleton_rows};
 use activity::ActivityView;
 use model::CardPage;
+use verbs::Want;
 
 pub(in crate::features::kanban) use peek::CardPeek;
 
@@ -80,6 +81,7 @@ fn CardView(detail: CardDetail) -> impl IntoView {
     Effect::new(move |_| page.watch());
     Effect::new(move |_| page.keep_time());
     page.listen();
+    hand::listen(page);
     let editing = page.editing;
     let title = Memo::new(move |_| page.detail.with(|detail| detail.card.title.clone()));
     // What was tidied up is told where its log was.
@@ -107,6 +109,7 @@ fn CardView(detail: CardDetail) -> impl IntoView {
             <div class="card-main">
                 <Show when=move || !editing.get() fallback=move || view! { <InPlace page editing /> }>
                     <h1 class="card-heading" dir="auto">{move || title.get()}</h1>
+                    {sections::glance(page)}
                 </Show>
                 {findings::banner(page)}
                 {sections::ask(page)}
@@ -125,6 +128,7 @@ fn CardView(detail: CardDetail) -> impl IntoView {
             {sections::details(page)}
         </div>
         <RecoverDialog page />
+        {hand::overlays(page)}
         </Show>
     }
 }
@@ -169,36 +173,17 @@ fn RecoverDialog(page: CardPage) -> impl IntoView {
 /// Back, number, state, and what can be done with the card.
 #[component]
 fn CardHead(page: CardPage, editing: RwSignal<bool>) -> impl IntoView {
-    let open = RwSignal::new(false);
-    let button = NodeRef::<leptos::html::Button>::new();
-    let navigate = use_navigate();
     let last = expect_context::<LastBoard>();
     let slug = page.detail.with_untracked(|detail| detail.board.slug.clone());
-    let leave = Callback::new({
-        let slug = slug.clone();
-        move |()| navigate(&untrack(|| last.back_to(&slug)), NavigateOptions::default())
-    });
     let state = Memo::new(move |_| page.detail.with(|detail| detail.card.state));
     let number = page.detail.with_untracked(|detail| words::label(detail.card.number));
-    let items = Callback::new(move |()| {
-        let mut items = steps(page, state.get_untracked());
-        items.extend(targets(page));
-        let item =
-            |label: &str, icon, action| MenuItem { label: label.into(), icon, key: "", color: String::new(), action };
-        items.push(item(t::kanban_depends(), Icon::Link, Callback::new(move |()| page.linking.set(true))));
-        items.push(item(t::kanban_delete(), Icon::Trash, Callback::new(move |()| page.delete(leave))));
-        items
-    });
-    let anchor = Callback::new(move |()| button.get_untracked().map(Into::into));
     let named = number.clone();
-    let (choosing, pill) = (RwSignal::new(false), NodeRef::<leptos::html::Button>::new());
-    let at_pill = Callback::new(move |()| pill.get_untracked().map(Into::into));
     view! {
         <header class="card-bar">
             <a class="icon-btn" href=move || last.back_to(&slug) aria-label=t::card_back_to_board()>{icon(Icon::Back)}</a>
             <span class="card-number">{number.clone()}</span>
-            <button type="button" class="state-pill" node_ref=pill aria-haspopup="menu"
-                aria-label=move || t::kanban_state_menu(words::state_name(state.get()), &named) on:click=move |_| choosing.set(true)>
+            <button type="button" class="state-pill" data-hand="" aria-haspopup="menu"
+                aria-label=move || t::kanban_state_menu(words::state_name(state.get()), &named) on:click=hand::opens(page, Want::Status)>
                 {move || {
                     let state = state.get();
                     view! { <Chip tone=words::state_tone(state)><span class="icon-s">{icon(words::state_icon(state))}</span>{words::state_name(state)}</Chip> }
@@ -211,43 +196,10 @@ fn CardHead(page: CardPage, editing: RwSignal<bool>) -> impl IntoView {
             }}
             <span class="card-bar-gap"></span>
             <button type="button" class="icon-btn" aria-label=t::common_edit() on:click=move |_| editing.set(true)>{icon(Icon::Edit)}</button>
-            <button type="button" class="icon-btn" node_ref=button aria-haspopup="menu" aria-label=t::kanban_actions(&number)
-                on:click=move |_| open.set(true)>{icon(Icon::More)}</button>
+            <button type="button" class="icon-btn" data-hand="" data-more="" aria-haspopup="menu" aria-label=t::kanban_actions(&number)
+                on:click=hand::opens(page, Want::Everything)>{icon(Icon::More)}</button>
         </header>
-        <Menu open title=t::card_actions().to_owned() anchor items />
-        <Menu open=choosing title=t::kanban_move_title(&number) anchor=at_pill items=Callback::new(move |()| targets(page)) />
     }
-}
-
-/// Where the card may go, for its menus.
-fn targets(page: CardPage) -> Vec<MenuItem> {
-    let card = page.detail.with_untracked(|detail| detail.card.clone());
-    let item = |to: CardState| MenuItem {
-        label: if to == CardState::Archived {
-            t::kanban_archive().into()
-        } else {
-            t::kanban_move_to(words::state_name(to))
-        },
-        icon: words::state_icon(to),
-        key: "",
-        color: String::new(),
-        action: Callback::new(move |()| page.move_to(to)),
-    };
-    CardState::ALL.iter().copied().filter(|to| card.may_go_to(*to)).map(item).collect()
-}
-
-/// What gets the card going again, for its menu.
-fn steps(page: CardPage, state: CardState) -> Vec<MenuItem> {
-    let item = |&step: &Step| MenuItem {
-        label: step.name().into(),
-        icon: step.icon(),
-        key: "",
-        color: String::new(),
-        action: Callback::new(move |()| page.recover.start(step)),
-    };
-    let (rests, program) =
-        page.detail.with_untracked(|detail| (Step::rests(detail.card.wait.as_ref()), detail.runs_program));
-    Step::legal(state, rests).iter().filter(|step| step.suits(program)).map(item).collect()
 }
 
 /// The form in the place of title and description.

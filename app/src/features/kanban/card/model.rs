@@ -5,9 +5,11 @@ use leptos::task::spawn_local;
 use protocol::{CardDetail, CardRef, CardState, CardWritten, ErrorCode, MoveCardParams, StreamMessage};
 
 use super::activity::Activity;
+use super::hand::Hand;
+use super::verbs::{Want, work};
 use crate::features::kanban::form::offer_undo;
 use crate::features::kanban::recover::Recover;
-use crate::features::kanban::server_fns::{AddComment, MoveCard, delete_card, read_card};
+use crate::features::kanban::server_fns::{AddComment, MoveCard, read_card};
 use crate::features::kanban::words;
 use crate::i18n::t;
 use crate::live::{Live, Watch};
@@ -31,6 +33,8 @@ pub struct CardPage {
     pub linking: RwSignal<bool>,
     /// What is done to get it going again.
     pub recover: Recover,
+    /// The menu and the dialog of what can be done with it.
+    pub(super) hand: Hand,
     /// The server's clock minus ours.
     offset: StoredValue<i64>,
     owed: Owed,
@@ -56,6 +60,7 @@ impl CardPage {
             editing: RwSignal::new(false),
             linking: RwSignal::new(false),
             recover: Recover::new(),
+            hand: Hand::new(),
             activity,
             live,
             outbox,
@@ -177,24 +182,12 @@ impl CardPage {
         self.outbox.waiting().into_iter().filter(of_card).collect()
     }
 
-    /// Deletes the card and calls `gone`.
-    pub fn delete(self, gone: Callback<()>) {
-        let id = self.detail.with_untracked(|detail| detail.card.id);
-        spawn_local(async move {
-            match delete_card(id).await {
-                Ok(written) => {
-                    let text = t::kanban_deleted_toast(&words::label(written.card.number));
-                    if let Some(undo) = written.undo {
-                        offer_undo(self.toasts, text, undo);
-                    }
-                    gone.run(());
-                }
-                Err(error) => self.toasts.fail(error.message),
-            }
-        });
+    /// Does something that is fetched first.
+    pub(super) fn want(self, want: Want) {
+        spawn_local(async move { drop(work(self, want).await) });
     }
 
-    fn written(self, written: CardWritten, text: String) {
+    pub(super) fn written(self, written: CardWritten, text: String) {
         if let Some(undo) = written.undo {
             offer_undo(self.toasts, text, undo);
         }

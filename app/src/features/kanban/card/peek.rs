@@ -4,7 +4,7 @@ use protocol::{CardDetail, CardState};
 
 use super::activity::ActivityView;
 use super::model::CardPage;
-use super::{RecoverDialog, findings, gone_view, runs, sections};
+use super::{RecoverDialog, findings, gone_view, hand, runs, sections};
 use crate::i18n::t;
 use crate::live::{Live, Watch};
 use crate::outbox::Outbox;
@@ -29,6 +29,7 @@ pub fn CardPeek(
         <Show when=move || !page.gone.get() fallback=move || gone_view(page)>
         <div class="peek-body">
             <h2 class="peek-title" dir="auto">{move || title.get()}</h2>
+            {sections::glance(page)}
             {findings::banner(page)}
             {sections::ask(page)}
             {sections::result(page)}
@@ -39,6 +40,7 @@ pub fn CardPeek(
             {runs::newest(page)}
         </div>
         <RecoverDialog page />
+        {hand::overlays(page)}
         </Show>
     }
 }

@@ -1,5 +1,5 @@
-//! What was set on the card that few cards have: a time to be finished by, repetition, limits, skills. Made in the
-//! browser, which knows the local time.
+//! What was set on the card that few cards have: repetition, limits, skills. Made in the browser, which knows the local
+//! time.
 use leptos::prelude::*;
 use protocol::{CardDetail, CardSettings};
 
@@ -10,22 +10,21 @@ use crate::i18n::t;
 /// Whether anything is set that [`view`] shows.
 pub fn has_any(detail: &CardDetail) -> bool {
     let card = &detail.card;
-    let on_face = card.due_at.is_some() || card.tenant.is_some() || card.max_cost_micros.is_some();
+    let on_face = card.tenant.is_some() || card.max_cost_micros.is_some();
     on_face || detail.settings != CardSettings::default()
 }
 
 /// What is set, a row each, in the words of the form.
-pub fn view(detail: RwSignal<CardDetail>, now: RwSignal<i64>) -> AnyView {
+pub fn view(detail: RwSignal<CardDetail>) -> AnyView {
     let shown = Memo::new(move |_| {
         detail.with(|detail| {
             let card = &detail.card;
-            (card.due_at, card.state.is_finished(), card.tenant.clone(), card.max_cost_micros, detail.settings.clone())
+            (card.tenant.clone(), card.max_cost_micros, detail.settings.clone())
         })
     });
     (move || {
-        let (due_at, finished, tenant, cost, settings) = shown.get();
+        let (tenant, cost, settings) = shown.get();
         let rows = [
-            (t::kanban_due(), due_at.map(|at| due(at, finished, now))),
             (t::kanban_not_before(), settings.scheduled_at.map(|at| text(local_minute(at)))),
             (t::kanban_repeat(), settings.repeat.clone().map(text)),
             (t::card_max_cost(), cost.map(|cost| text(words::price(cost)))),
@@ -44,16 +43,6 @@ pub fn view(detail: RwSignal<CardDetail>, now: RwSignal<i64>) -> AnyView {
 
 fn text(value: String) -> AnyView {
     view! { <bdi>{value}</bdi> }.into_any()
-}
-
-/// The day and the hour, and how far away that is while it matters.
-fn due(at: i64, finished: bool, now: RwSignal<i64>) -> AnyView {
-    let distance = move || {
-        let left = at - now.get();
-        let class = if left < 0 { "card-due tone-danger" } else { "card-due" };
-        view! { <span class=class>{words::due(left)}</span> }
-    };
-    view! { {local_minute(at)}" "{(!finished).then_some(distance)} }.into_any()
 }
 
 fn tokens(settings: &CardSettings) -> Option<String> {

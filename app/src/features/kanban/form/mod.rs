@@ -1,5 +1,6 @@
 //! Writing a card: a new one, or what an existing one says. What was typed is never lost: a refusal leaves the form
 //! as it is and says why. The forms' code is fetched when the first of them opens.
+mod choices;
 mod draft;
 mod edit_card;
 mod finder;
@@ -24,6 +25,7 @@ use crate::ui::{Dialog, SelectField, Toasts, later};
 pub fn edit_in_place(detail: CardDetail, on_saved: Callback<TaskCard>, cancel: Callback<()>) -> AnyView {
     later(edit_card::in_place(detail, on_saved, cancel))
 }
+pub(crate) use choices::{label_choice, moment_choice};
 pub(crate) use finder::{Among, finder};
 
 /// What a new card starts with.

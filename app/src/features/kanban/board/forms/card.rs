@@ -5,94 +5,36 @@ use protocol::{BulkChange, CardDetail, CardId, CardLink, CardRef, TaskCard};
 
 use crate::features::kanban::board::BoardUi;
 use crate::features::kanban::board::model::Board;
-use crate::features::kanban::form::{Among, finder};
+use crate::features::kanban::form::{Among, finder, label_choice, moment_choice};
 use crate::features::kanban::server_fns::{link_cards, read_card, save_template, unlink_cards};
 use crate::features::kanban::words;
 use crate::i18n::t;
-use crate::ui::{Button, ButtonKind, ErrorState, Icon, TextField, Toasts, dom, icon, skeleton_rows};
-
-const HOUR: i64 = 3_600_000;
+use crate::ui::{Button, ButtonKind, ErrorState, Icon, TextField, Toasts, icon, skeleton_rows};
 
 /// Adds a label, or takes it away where all cards have it.
 pub(super) fn label(board: Board, ui: BoardUi, cards: Vec<CardId>) -> AnyView {
-    let name = RwSignal::new(String::new());
     let cards = StoredValue::new(cards);
-    let change = move |label: String| {
-        let all_have = cards.with_value(|cards| {
-            cards.iter().all(|id| board.face(*id).is_some_and(|card| card.labels.contains(&label)))
-        });
-        ui.form_open.set(false);
-        let change = if all_have { BulkChange::RemoveLabel(label) } else { BulkChange::AddLabel(label) };
-        board.change_all(cards.get_value(), change);
+    let all_have = move |label: &str| {
+        let has = |id: &CardId| board.face(*id).is_some_and(|card| card.labels.iter().any(|other| other == label));
+        cards.with_value(|cards| cards.iter().all(has))
     };
-    let known = board.around.with_untracked(|around| around.labels.clone());
-    let known = known
-        .into_iter()
-        .map(|label| {
-            let on = cards.with_value(|cards| {
-                cards.iter().all(|id| board.face(*id).is_some_and(|card| card.labels.contains(&label)))
-            });
-            let shown = label.clone();
-            view! {
-                <button type="button" class="choice" aria-pressed=if on { "true" } else { "false" }
-                    on:click=move |_| change(label.clone())>{shown}</button>
-            }
-        })
-        .collect_view();
-    let blank = Signal::derive(move || name.read().trim().is_empty());
-    view! {
-        <form class="dialog-body" on:submit=move |event: web_sys::SubmitEvent| {
-            event.prevent_default();
-            if !blank.get_untracked() {
-                change(name.get_untracked().trim().to_owned());
-            }
-        }>
-            <div class="choices">{known}</div>
-            <TextField label=t::kanban_new_label() value=name autofocus=true />
-            <div class="dialog-foot btn-row"><Button kind=ButtonKind::Primary submit=true disabled=blank>{t::kanban_add_label()}</Button></div>
-        </form>
-    }
-    .into_any()
+    let chosen = Callback::new(move |label: String| {
+        let change = if all_have(&label) { BulkChange::RemoveLabel(label) } else { BulkChange::AddLabel(label) };
+        ui.form_open.set(false);
+        board.change_all(cards.get_value(), change);
+    });
+    label_choice(board.around.with_untracked(|around| around.labels.clone()), all_have, chosen)
 }
 
 /// When cards start.
 pub(super) fn schedule(board: Board, ui: BoardUi, cards: Vec<CardId>) -> AnyView {
     let cards = StoredValue::new(cards);
-    let (at, problem) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
-    let blank = Signal::derive(move || at.read().trim().is_empty());
-    let start = move |at: i64| {
+    let chosen = Callback::new(move |at: Option<i64>| {
+        let Some(at) = at else { return };
         ui.form_open.set(false);
         board.change_all(cards.get_value(), BulkChange::Schedule(at));
-    };
-    let presets = [
-        (t::kanban_in_an_hour(), HOUR),
-        (t::kanban_in_three_hours(), 3 * HOUR),
-        (t::kanban_tomorrow(), 24 * HOUR),
-        (t::kanban_in_a_week(), 7 * 24 * HOUR),
-    ];
-    let presets = presets
-        .into_iter()
-        .map(|(name, ahead)| {
-            view! { <button type="button" class="choice" on:click=move |_| start(dom::now_ms() + ahead)>{name}</button> }
-        })
-        .collect_view();
-    view! {
-        <form class="dialog-body" on:submit=move |event: web_sys::SubmitEvent| {
-            event.prevent_default();
-            // The browser reads the local time that was picked.
-            let picked = js_sys::Date::parse(&at.get_untracked());
-            if picked.is_nan() {
-                problem.set(t::kanban_choose_time().into());
-            } else {
-                start(picked as i64);
-            }
-        }>
-            <div class="choices">{presets}</div>
-            <TextField label=t::kanban_start_at() value=at kind="datetime-local" error=problem />
-            <div class="dialog-foot btn-row"><Button kind=ButtonKind::Primary submit=true disabled=blank>{super::name_of(t::kanban_schedule())}</Button></div>
-        </form>
-    }
-    .into_any()
+    });
+    moment_choice(super::name_of(t::kanban_schedule()), None, chosen)
 }
 
 /// What a card waits for: the links it has, and a search for another.
