@@ -6,7 +6,7 @@ import { card, column, draggable, hydrated, middle, visit } from '../helpers.ts'
 
 test.use({ worldName: 'quiet' });
 
-const CARDS = 70;
+const CARDS = 92;
 
 /** No name is the beginning of another. */
 const named = (n: number) => `Number ${String(n).padStart(3, '0')}`;
@@ -58,6 +58,26 @@ test('a column draws what is seen, to its end and back', async ({ page, world })
   await expect(card(column(page, 'Ready'), named(1))).not.toBeAttached();
   await body(page).evaluate((element) => element.scrollTo(0, 0));
   await expect(card(column(page, 'Ready'), named(1))).toBeAttached();
+});
+
+/** Scrolls the column by so much and says where it is when that has been drawn. */
+const scrolledBy = (page: Page, by: number) =>
+  body(page).evaluate(async (element, by) => {
+    element.scrollBy(0, by);
+    for (let frame = 0; frame < 4; frame += 1) await new Promise(requestAnimationFrame);
+    return element.scrollTop;
+  }, by);
+
+test('a column scrolled in small steps never leaps', async ({ page, world }) => {
+  await longBoard(page, (...words) => world.hermes.cli(...words));
+  const last = card(column(page, 'Ready'), named(CARDS));
+  let before = 0;
+  for (let step = 0; step < 400 && (await last.count()) === 0; step += 1) {
+    const top = await scrolledBy(page, 100);
+    expect(top - before).toBeLessThan(400);
+    before = top;
+  }
+  await expect(last).toBeAttached();
 });
 
 test('what is in view stays where it is when something above goes @desktop', async ({ page, world }) => {
