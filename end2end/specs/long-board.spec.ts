@@ -80,6 +80,33 @@ test('a column scrolled in small steps never leaps', async ({ page, world }) => 
   await expect(last).toBeAttached();
 });
 
+test('with nothing focused the keyboard begins at the first card in view', async ({ page, world }) => {
+  await longBoard(page, (...words) => world.hermes.cli(...words));
+  await scrolledBy(page, 1000);
+  const before = await scrolledBy(page, 500);
+  const seen = await body(page).evaluate((element) => {
+    const top = element.getBoundingClientRect().top - 1;
+    const slots = [...element.querySelectorAll('[data-card]')];
+    const first = slots.find((slot) => slot.getBoundingClientRect().top >= top);
+    return first?.querySelector('article')?.getAttribute('aria-label') ?? '';
+  });
+  await page.keyboard.press('j');
+  await expect(card(column(page, 'Ready'), seen).getByRole('link').first()).toBeFocused();
+  expect(Math.abs((await scrolledBy(page, 0)) - before)).toBeLessThan(60);
+});
+
+test('the keyboard walks on beyond the cards that were loaded, and the focus is never lost', async ({ page, world }) => {
+  await longBoard(page, (...words) => world.hermes.cli(...words));
+  await card(column(page, 'Ready'), named(1)).getByRole('link').first().focus();
+  for (let step = 0; step < 50; step += 1) {
+    await page.keyboard.press('j');
+    expect(await page.evaluate(() => document.activeElement?.tagName)).not.toBe('BODY');
+  }
+  const focused = page.locator('[data-card]:focus-within');
+  await expect(focused).toContainText(named(51));
+  await expect(focused).toBeInViewport();
+});
+
 test('what is in view stays where it is when something above goes @desktop', async ({ page, world }) => {
   await longBoard(page, (...words) => world.hermes.cli(...words));
   const first = await card(column(page, 'Ready'), named(2)).getByRole('link').first().getAttribute('href');

@@ -3,9 +3,9 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use protocol::{BulkChange, CardId, CardState, TaskCard};
 
-use super::BoardUi;
 use super::forms::Form;
 use super::model::{Board, Place};
+use super::{BoardUi, focus};
 use crate::features::kanban::recover::Step;
 use crate::features::kanban::server_fns::delete_card;
 use crate::features::kanban::words;
@@ -25,6 +25,19 @@ pub enum MenuFor {
     Priority(Vec<CardId>),
     /// The boards.
     Boards,
+}
+
+impl MenuFor {
+    /// The card that has the focus when the menu has done its work.
+    fn card(&self) -> Option<CardId> {
+        match self {
+            Self::Everything(id) => Some(*id),
+            Self::Status(cards) | Self::Assignee(cards) | Self::Priority(cards) => {
+                focus::focused().filter(|id| cards.contains(id)).or_else(|| cards.first().copied())
+            }
+            Self::Boards => None,
+        }
+    }
 }
 
 /// The menu that is open.
@@ -70,6 +83,9 @@ impl BoardUi {
 
 #[lazy]
 fn menu_items(board: Board, ui: BoardUi, toasts: Toasts, menu: MenuFor) -> Vec<MenuItem> {
+    if let Some(id) = menu.card() {
+        focus::lend(id);
+    }
     match menu {
         MenuFor::Everything(id) => everything(board, ui, toasts, id),
         MenuFor::Status(cards) => statuses(board, &cards),

@@ -13,6 +13,7 @@ mod lanes;
 mod menu;
 pub(super) mod model;
 mod moving;
+mod pages;
 pub(super) mod peek;
 mod place;
 mod selection;

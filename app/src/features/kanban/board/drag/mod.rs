@@ -8,7 +8,6 @@ mod target;
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use leptos::html;
 use leptos::leptos_dom::helpers::TimeoutHandle;
 use leptos::prelude::*;
 use protocol::{CardId, TaskCard};
@@ -16,6 +15,7 @@ use wasm_bindgen::JsCast;
 use web_sys::{Element, Event, HtmlElement, KeyboardEvent, PointerEvent};
 
 use super::model::Board;
+use super::{BoardUi, focus};
 use crate::features::kanban::words;
 use crate::i18n::t;
 use crate::ui::dom::listen_first as on;
@@ -49,10 +49,10 @@ struct Drag {
 }
 
 /// Makes the cards below `root` draggable.
-pub fn attach(board: Board, root: NodeRef<html::Div>) {
+pub fn attach(board: Board, ui: BoardUi) {
     let toasts = expect_context::<Toasts>();
     Effect::new(move |_| {
-        let Some(root) = root.get() else { return };
+        let Some(root) = ui.root.get() else { return };
         let root: HtmlElement = root.into();
         let node = root.clone();
         // silent-ok: the name is a constant.
@@ -81,10 +81,12 @@ pub fn attach(board: Board, root: NodeRef<html::Div>) {
                 event.prevent_default();
             }
         });
-        on(&root, "click", |event: &Event| {
+        on(&root, "click", move |event: &Event| {
             if SWALLOW_CLICK.take() {
                 event.prevent_default();
                 event.stop_propagation();
+            } else if let Some(id) = opened_by(event, ui) {
+                focus::leave(id);
             }
         });
     });
@@ -112,6 +114,22 @@ pub fn lifted() -> Option<CardId> {
 #[must_use]
 pub fn is_lifted() -> bool {
     lifted().is_some()
+}
+
+/// What is at an event, or around it.
+fn around(event: &Event, selector: &str) -> Option<Element> {
+    event.target()?.dyn_into::<Element>().ok()?.closest(selector).ok().flatten()
+}
+
+/// The card at an event.
+fn card_at(event: &Event) -> Option<CardId> {
+    around(event, "[data-card]")?.get_attribute("data-card")?.parse().ok()
+}
+
+/// The card whose page a click opens, from its face or from the panel beside the board.
+fn opened_by(event: &Event, ui: BoardUi) -> Option<CardId> {
+    around(event, "a[href^='/card/']")?;
+    card_at(event).or_else(|| ui.peek.get_untracked())
 }
 
 fn is_ours(event: &PointerEvent) -> bool {
