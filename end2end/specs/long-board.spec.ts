@@ -107,6 +107,28 @@ test('the keyboard walks on beyond the cards that were loaded, and the focus is 
   await expect(focused).toBeInViewport();
 });
 
+test('a card is carried beyond the cards that were loaded', async ({ page, world }) => {
+  await longBoard(page, (...words) => world.hermes.cli(...words));
+  await card(column(page, 'Ready'), named(1)).getByRole('link').first().focus();
+  await page.keyboard.press('m');
+  for (let step = 0; step < 25; step += 1) await page.keyboard.press('ArrowDown');
+  const said = page.getByRole('status').filter({ hasText: /Ready, \d+ of / });
+  await expect
+    .poll(
+      async () => {
+        await page.keyboard.press('ArrowDown');
+        return said.textContent();
+      },
+      { intervals: [50] },
+    )
+    .toMatch(new RegExp(`Ready, 3[5-9] of ${CARDS}`));
+  await page.keyboard.press('Enter');
+  await page.reload();
+  await hydrated(page);
+  await expect(card(column(page, 'Ready'), named(2))).toBeAttached();
+  await expect(card(column(page, 'Ready'), named(1))).not.toBeAttached();
+});
+
 test('what is in view stays where it is when something above goes @desktop', async ({ page, world }) => {
   await longBoard(page, (...words) => world.hermes.cli(...words));
   const first = await card(column(page, 'Ready'), named(2)).getByRole('link').first().getAttribute('href');

@@ -1,11 +1,14 @@
 //! Move mode: a card is carried over the board by the arrow keys, Enter puts it down, Escape takes it back.
 use leptos::prelude::*;
-use protocol::{CardId, CardState, TaskCard};
+use protocol::{CardId, CardState, LaneBy, TaskCard};
 
 use super::model::{Board, Place};
 use super::{focus, lanes};
 use crate::features::kanban::words;
 use crate::i18n::t;
+
+/// So many places before the last card that is loaded, the next page is asked for.
+const SOON: usize = 10;
 
 /// A card that is being carried.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,14 +57,16 @@ impl Board {
         others.retain(|other| *other != id);
         let places = if self.has_places() { places } else { 0 };
         carried.index = carried.index.saturating_add_signed(places as isize).min(others.len());
+        if carried.index + SOON >= others.len() {
+            self.load_more(column);
+        }
         self.lay(&carried, &others);
+        // Of lanes it is not known how many cards there are beyond those that are loaded.
+        let has_lanes = self.view.with_untracked(|view| view.lanes != LaneBy::None);
+        let loaded = i64::try_from(others.len() + 1).unwrap_or(i64::MAX);
+        let all = if has_lanes { loaded } else { column.total.get_untracked().max(loaded) };
         let (name, place) = (words::label(carried.before.number), (carried.index + 1).to_string());
-        self.announce(t::kanban_announce_place(
-            &name,
-            words::state_name(carried.state),
-            &place,
-            &(others.len() + 1).to_string(),
-        ));
+        self.announce(t::kanban_announce_place(&name, words::state_name(carried.state), &place, &all.to_string()));
         self.carried.set(Some(carried));
     }
 
