@@ -171,6 +171,8 @@ test('the keyboard walks down a long column, and carries a card into view @deskt
   await expect(focused).toContainText(named(26));
   await expect(focused).toBeInViewport();
   await page.keyboard.press('m');
+  // Over Blocked, which asks for a question.
+  await page.keyboard.press('ArrowRight');
   await page.keyboard.press('ArrowRight');
   await page.keyboard.press('Enter');
   const carried = card(column(page, 'Done'), named(26));
@@ -201,6 +203,7 @@ test('what was taken back is done again, step by step @desktop', async ({ page, 
   for (const title of titles) {
     await card(column(page, 'Ready'), title).getByRole('link').first().focus();
     await page.keyboard.press('m');
+    await page.keyboard.press('ArrowRight');
     await page.keyboard.press('ArrowRight');
     await page.keyboard.press('Enter');
     await expect(card(column(page, 'Done'), title)).toBeAttached();

@@ -97,7 +97,7 @@ fn work(board: Board, ui: BoardUi, key: Option<Key>) {
 /// Does what a key means.
 fn press(board: Board, ui: BoardUi, key: Key) {
     if board.carried.with_untracked(Option::is_some) {
-        carry(board, &key);
+        carry(board, ui, &key);
         return;
     }
     if key.command {
@@ -167,13 +167,13 @@ fn act(board: Board, ui: BoardUi, key: &str) {
 }
 
 /// While a card is carried, the arrows move it.
-fn carry(board: Board, key: &Key) {
+fn carry(board: Board, ui: BoardUi, key: &Key) {
     match key.name.as_str() {
         "ArrowLeft" | "h" => board.carry(-1, 0),
         "ArrowRight" | "l" => board.carry(1, 0),
         "ArrowUp" | "k" => board.carry(0, -1),
         "ArrowDown" | "j" => board.carry(0, 1),
-        "Enter" | " " => board.put_down(),
+        "Enter" | " " => board.put_down(ui),
         "Escape" | "Tab" => board.carry_back(),
         _ => {}
     }

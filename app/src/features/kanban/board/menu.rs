@@ -5,7 +5,7 @@ use protocol::{BulkChange, CardId, CardState, TaskCard};
 
 use super::forms::Form;
 use super::model::{Board, Place};
-use super::{BoardUi, focus};
+use super::{BoardUi, focus, landing};
 use crate::features::kanban::recover::Step;
 use crate::features::kanban::server_fns::delete_card;
 use crate::features::kanban::words;
@@ -171,7 +171,7 @@ fn everything(board: Board, ui: BoardUi, toasts: Toasts, id: CardId) -> Vec<Menu
     }));
     items.push(item(t::kanban_label(), Icon::Label, "", move || ui.open_form(Form::Label(vec![id]))));
     items.push(item(t::kanban_depends(), Icon::Link, "D", move || ui.open_form(Form::Depends(id))));
-    if matches!(card.state, CardState::Triage | CardState::Todo | CardState::Scheduled | CardState::Ready) {
+    if landing::may_start_later(card.state) {
         items.push(item(t::kanban_schedule(), Icon::Clock, "", move || ui.open_form(Form::Schedule(vec![id]))));
     }
     if card.state.may_be_blocked() {

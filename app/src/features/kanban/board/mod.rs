@@ -9,6 +9,7 @@ mod forms;
 mod head;
 mod kept;
 mod keyboard;
+mod landing;
 mod lanes;
 mod menu;
 pub(super) mod model;

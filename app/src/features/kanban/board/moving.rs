@@ -3,7 +3,7 @@ use leptos::prelude::*;
 use protocol::{CardId, CardState, LaneBy, TaskCard};
 
 use super::model::{Board, Place};
-use super::{focus, lanes};
+use super::{BoardUi, focus, landing, lanes};
 use crate::features::kanban::words;
 use crate::i18n::t;
 
@@ -42,8 +42,8 @@ impl Board {
         let Some(mut carried) = self.carried.get_untracked() else { return };
         let id = carried.before.id;
         if columns != 0 {
-            let may = |state: &CardState| *state == carried.before.state || carried.before.may_go_to(*state);
-            let states: Vec<CardState> = CardState::COLUMNS.iter().copied().filter(may).collect();
+            let is_open = |state: &CardState| landing::is_open(&carried.before, true, *state);
+            let states: Vec<CardState> = CardState::COLUMNS.iter().copied().filter(is_open).collect();
             let at = states.iter().position(|state| *state == carried.state).unwrap_or(0);
             let next = if columns > 0 { at + 1 } else { at.wrapping_sub(1) };
             let Some(state) = states.get(next) else { return };
@@ -90,7 +90,7 @@ impl Board {
     }
 
     /// Puts the carried card down where it is.
-    pub fn put_down(self) {
+    pub fn put_down(self, ui: BoardUi) {
         let Some(carried) = self.carried.get_untracked() else { return };
         self.carried.set(None);
         let id = carried.before.id;
@@ -106,7 +106,7 @@ impl Board {
             self.announce(t::kanban_dropped_back(&words::label(carried.before.number)));
             return;
         }
-        self.move_card(id, carried.state, place);
+        landing::put(self, ui, vec![id], carried.state, place);
     }
 
     /// Takes the carried card back to where it was.

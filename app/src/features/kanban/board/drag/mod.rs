@@ -15,7 +15,7 @@ use wasm_bindgen::JsCast;
 use web_sys::{Element, Event, HtmlElement, KeyboardEvent, PointerEvent};
 
 use super::model::Board;
-use super::{BoardUi, focus};
+use super::{BoardUi, focus, landing};
 use crate::features::kanban::words;
 use crate::i18n::t;
 use crate::ui::dom::listen_first as on;
@@ -36,6 +36,7 @@ thread_local! {
 /// From pressing a card to letting it go.
 struct Drag {
     board: Board,
+    ui: BoardUi,
     toasts: Toasts,
     root: HtmlElement,
     slot: Element,
@@ -57,7 +58,7 @@ pub fn attach(board: Board, ui: BoardUi) {
         let node = root.clone();
         // silent-ok: the name is a constant.
         let _ = root.set_attribute("data-drag", "");
-        on(&root, "pointerdown", move |event: &PointerEvent| press(board, toasts, &node, event));
+        on(&root, "pointerdown", move |event: &PointerEvent| press(board, ui, toasts, &node, event));
         on(&root, "pointermove", moved);
         on(&root, "pointerup", |event: &PointerEvent| {
             if is_ours(event) {
@@ -136,7 +137,7 @@ fn is_ours(event: &PointerEvent) -> bool {
     DRAG.with_borrow(|drag| drag.as_ref().is_some_and(|drag| drag.pointer == event.pointer_id()))
 }
 
-fn press(board: Board, toasts: Toasts, root: &HtmlElement, event: &PointerEvent) {
+fn press(board: Board, ui: BoardUi, toasts: Toasts, root: &HtmlElement, event: &PointerEvent) {
     SWALLOW_CLICK.set(false);
     if event.button() != 0 || !event.is_primary() {
         finish(false); // a second finger means pinching
@@ -155,6 +156,7 @@ fn press(board: Board, toasts: Toasts, root: &HtmlElement, event: &PointerEvent)
     let at = (f64::from(event.client_x()), f64::from(event.client_y()));
     let drag = Drag {
         board,
+        ui,
         toasts,
         root: root.clone(),
         slot,
@@ -212,8 +214,8 @@ fn lift_now() {
 /// Once per frame while a card is in the air.
 fn frame() {
     let goes_on = DRAG.with_borrow_mut(|drag| {
-        let Some(Drag { lifted: Some(lifted), at, card, .. }) = drag.as_mut() else { return false };
-        lifted.follow(*at, card);
+        let Some(Drag { lifted: Some(lifted), at, .. }) = drag.as_mut() else { return false };
+        lifted.follow(*at);
         true
     });
     if goes_on {
@@ -230,7 +232,7 @@ fn finish(drop: bool) {
     let Some(mut lifted) = drag.lifted.take() else { return };
     if drop {
         // The pointer may have moved since the last frame.
-        lifted.follow(drag.at, &drag.card);
+        lifted.follow(drag.at);
     }
     // silent-ok: the capture may have ended with the pointer.
     let _ = drag.root.release_pointer_capture(drag.pointer);
@@ -253,10 +255,17 @@ fn land(drag: &Drag, target: Option<Target>) {
         return;
     }
     match target {
-        Some(Target::Legal { state, place, .. }) => board.move_cards(board.meant_by(drag.card.id), state, place),
+        Some(Target::Legal { state, place, .. }) => {
+            // The card itself first: it says what the drop means.
+            let mut cards = board.meant_by(drag.card.id);
+            if landing::asks(drag.card.state, state) {
+                cards.sort_by_key(|id| *id != drag.card.id);
+            }
+            landing::put(board, drag.ui, cards, state, place);
+        }
         Some(Target::Illegal { state, element, .. }) => {
             target::shake(&element);
-            let text = words::why_not(drag.card.state, state);
+            let text = words::why_not(&drag.card, state);
             board.announce(text.clone());
             drag.toasts.show(Toast { text, tone: Tone::Warning, action: None, stays: false });
         }
