@@ -62,6 +62,10 @@ test('the mouse drags a card, and only where it may go @desktop', async ({ page,
   await dragByMouse(page, card(column(page, 'Triage'), title), column(page, 'Todo'));
   await expect(toast(page, 'Todo is for cards that wait for another one')).toBeVisible();
   await expect(card(column(page, 'Triage'), title)).toBeVisible();
+
+  await card(page, title).click({ button: 'right' });
+  await expect(page.getByRole('menuitem', { name: /^Edit/ })).toBeVisible();
+  await expect(page.getByRole('menuitem', { name: 'Move to Todo' })).toBeHidden();
 });
 
 test('a card dropped on Blocked is asked for the question first @phone', async ({ page }) => {
@@ -114,6 +118,7 @@ test('a card moved by its menu keeps the focus, and when it is taken back', asyn
   const link = (name: 'Ready' | 'Done') => card(column(page, name), title).getByRole('link', { name: title });
   await link('Ready').focus();
   await page.keyboard.press('s');
+  await expect(page.getByRole('menuitem', { name: 'In Ready now' })).toBeVisible();
   await page.getByRole('menuitem', { name: 'Move to Done' }).press('Enter');
   await expect(link('Done')).toBeFocused();
   await expect(toast(page, /moved to Done/)).toBeVisible();

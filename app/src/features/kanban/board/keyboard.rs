@@ -24,6 +24,8 @@ const SOON: usize = 10;
 thread_local! {
     /// Steps beyond the last card that is loaded, while the next page is on its way.
     static AWAITED: Cell<usize> = const { Cell::new(0) };
+    /// Which way the selection was made larger last.
+    static EXTENDED: Cell<i32> = const { Cell::new(0) };
 }
 
 /// A key, without the event that brought it.
@@ -179,17 +181,23 @@ fn carry(board: Board, ui: BoardUi, key: &Key) {
     }
 }
 
-/// Selects the focused card and the next one, and goes there.
+/// Selects the focused card and the next one, and goes there; back over what it selected, it selects less.
 fn extend(board: Board, by: i32) {
     let Some(id) = focused_card() else { return step(board, by) };
-    if board.card(id).is_some_and(|model| !model.selected.get_untracked()) {
-        board.toggle(id);
-    }
+    let is_selected = |id: CardId| board.card(id).is_some_and(|model| model.selected.get_untracked());
     step(board, by);
-    if let Some(next) = focused_card().filter(|next| *next != id)
-        && board.card(next).is_some_and(|model| !model.selected.get_untracked())
-    {
-        board.toggle(next);
+    let Some(next) = focused_card().filter(|next| *next != id) else {
+        if !is_selected(id) {
+            board.toggle(id);
+        }
+        return;
+    };
+    if EXTENDED.get() == -by && is_selected(id) && is_selected(next) {
+        return board.toggle(id);
+    }
+    EXTENDED.set(by);
+    for id in [id, next].into_iter().filter(|id| !is_selected(*id)) {
+        board.toggle(id);
     }
 }
 

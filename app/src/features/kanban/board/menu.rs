@@ -88,7 +88,10 @@ fn menu_items(board: Board, ui: BoardUi, toasts: Toasts, menu: MenuFor) -> Vec<M
     }
     match menu {
         MenuFor::Everything(id) => everything(board, ui, toasts, id),
-        MenuFor::Status(cards) => statuses(board, &cards),
+        MenuFor::Status(cards) => {
+            let states: Vec<CardState> = cards.iter().filter_map(|id| Some(board.face(*id)?.state)).collect();
+            statuses(board, &cards, common(&states))
+        }
         MenuFor::Assignee(cards) => assignees(board, &cards),
         MenuFor::Priority(cards) => priorities(board, &cards),
         MenuFor::Boards => boards(board, ui),
@@ -104,15 +107,24 @@ fn item(
     MenuItem { label: label.into(), icon, key, color: String::new(), action: Callback::new(move |()| action()) }
 }
 
-/// The columns that at least one of the cards may go to; what the others say is told after.
-fn statuses(board: Board, cards: &[CardId]) -> Vec<MenuItem> {
+/// What all have, if they have the same.
+fn common<T: Copy + PartialEq>(all: &[T]) -> Option<T> {
+    let first = *all.first()?;
+    all.iter().all(|other| *other == first).then_some(first)
+}
+
+/// The columns that at least one of the cards may go to, and the one where they are; what the others say is told after.
+fn statuses(board: Board, cards: &[CardId], current: Option<CardState>) -> Vec<MenuItem> {
     let faces: Vec<TaskCard> = cards.iter().filter_map(|id| board.face(*id)).collect();
     let legal = |to: &CardState| *to != CardState::Archived && faces.iter().any(|card| card.may_go_to(*to));
     CardState::COLUMNS
         .iter()
         .copied()
-        .filter(legal)
+        .filter(|to| current == Some(*to) || legal(to))
         .map(|to| {
+            if current == Some(to) {
+                return item(t::kanban_is_in(words::state_name(to)), Icon::Check, "", || ());
+            }
             let cards = cards.to_vec();
             item(t::kanban_move_to(words::state_name(to)), words::state_icon(to), "", move || {
                 board.move_cards(cards.clone(), to, Place::default());
@@ -135,19 +147,24 @@ fn assignees(board: Board, cards: &[CardId]) -> Vec<MenuItem> {
 }
 
 fn priorities(board: Board, cards: &[CardId]) -> Vec<MenuItem> {
-    [2, 1, 0, -1]
+    let now: Vec<i32> = cards.iter().filter_map(|id| Some(board.face(*id)?.priority)).collect();
+    let current = common(&now);
+    [(2, "▲▲ "), (1, "▲ "), (0, ""), (-1, "▽ ")]
         .into_iter()
-        .map(|priority| {
+        .map(|(priority, sign)| {
             let cards = cards.to_vec();
             let name = words::priority_name(priority).unwrap_or(t::kanban_normal());
-            item(name, Icon::Warning, "", move || board.change_all(cards.clone(), BulkChange::Priority(priority)))
+            let icon = if current == Some(priority) { Icon::Check } else { Icon::Circle };
+            item(format!("{sign}{name}"), icon, "", move || {
+                board.change_all(cards.clone(), BulkChange::Priority(priority))
+            })
         })
         .collect()
 }
 
 fn everything(board: Board, ui: BoardUi, toasts: Toasts, id: CardId) -> Vec<MenuItem> {
     let Some(card) = board.face(id) else { return Vec::new() };
-    let mut items = statuses(board, &[id]);
+    let mut items = statuses(board, &[id], None);
     let status_count = items.len();
     if status_count > 3 {
         // One entry leads to the list, so that the rest of the menu fits on a phone.

@@ -319,7 +319,7 @@ fn BoardContent(page: BoardPage, view: Memo<BoardView>, route: String) -> impl I
                     </div>
                 }.into_any())}
             </div>
-            {shown_while(move || !board.selection.read().is_empty(), move || later(head::more(board, ui, true)))}
+            {shown_while(move || !board.selection.read().is_empty() || board.carried.read().is_some(), move || later(head::more(board, ui, true)))}
             {shown_while(move || ui.peek.read().is_some(), move || later(extra(Extra::Peek(board, ui))))}
             <p class="visually-hidden" role="status" aria-live="assertive">{move || board.announced.get()}</p>
         </div>

@@ -12,8 +12,9 @@ use leptos::leptos_dom::helpers::TimeoutHandle;
 use leptos::prelude::*;
 use protocol::{CardId, TaskCard};
 use wasm_bindgen::JsCast;
-use web_sys::{Element, Event, HtmlElement, KeyboardEvent, PointerEvent};
+use web_sys::{Element, Event, HtmlElement, KeyboardEvent, MouseEvent, PointerEvent};
 
+use super::menu::MenuFor;
 use super::model::Board;
 use super::{BoardUi, focus, landing};
 use crate::features::kanban::words;
@@ -71,9 +72,14 @@ pub fn attach(board: Board, ui: BoardUi) {
             }
         });
         on(&root, "dragstart", |event: &Event| event.prevent_default());
-        on(&root, "contextmenu", |event: &Event| {
-            if is_lifted() {
+        on(&root, "contextmenu", move |event: &MouseEvent| {
+            // A finger that holds still lifts; with Shift the browser's own menu comes.
+            let is_held = DRAG.with_borrow(|drag| drag.as_ref().is_some_and(|drag| drag.touch));
+            if is_held || is_lifted() {
                 event.prevent_default();
+            } else if let (false, Some(id)) = (event.shift_key(), card_at(event)) {
+                event.prevent_default();
+                ui.open_card_menu(MenuFor::Everything(id), id);
             }
         });
         on(&root, "touchmove", |event: &Event| {
