@@ -2,7 +2,7 @@
 //! change shows in another window without a reload, and what the server refuses goes back.
 
 import { expect, test } from '../fixtures.ts';
-import { card, chip, column, createCard, dragByMouse, Finger, middle, moveTo, pick, toast, undo, visit } from '../helpers.ts';
+import { card, chip, column, createCard, draggable, dragByMouse, Finger, middle, moveTo, pick, toast, undo, visit } from '../helpers.ts';
 
 test.use({ worldName: 'quiet' });
 
@@ -58,6 +58,76 @@ test('the mouse drags a card, and only where it may go @desktop', async ({ page,
   await dragByMouse(page, card(column(page, 'Triage'), title), column(page, 'Running'));
   await expect(toast(page, 'Running means that a worker acts')).toBeVisible();
   await expect(card(column(page, 'Triage'), title)).toBeVisible();
+  // It comes after no other card, so it would not stay in Todo.
+  await dragByMouse(page, card(column(page, 'Triage'), title), column(page, 'Todo'));
+  await expect(toast(page, 'Todo is for cards that wait for another one')).toBeVisible();
+  await expect(card(column(page, 'Triage'), title)).toBeVisible();
+
+  await card(page, title).click({ button: 'right' });
+  await expect(page.getByRole('menuitem', { name: /^Edit/ })).toBeVisible();
+  await expect(page.getByRole('menuitem', { name: 'Move to Todo' })).toBeHidden();
+});
+
+test('a card dropped on Blocked is asked for the question first @phone', async ({ page }) => {
+  const title = unique('Stop me');
+  await visit(page, '/board');
+  await createCard(page, { title });
+  const finger = await Finger.of(page);
+  await finger.lift(card(column(page, 'Ready'), title));
+  await finger.moveTo(await middle(chip(page, 'Blocked')));
+  await finger.letGo();
+  const dialog = page.getByRole('dialog', { name: 'Block', exact: true });
+  await dialog.getByRole('textbox').fill('Which way?');
+  await dialog.getByRole('button', { name: 'Block', exact: true }).click();
+  await expect(card(column(page, 'Blocked'), title)).toBeAttached();
+});
+
+test('a card carried to Blocked or Scheduled is asked for the rest first @desktop', async ({ page }) => {
+  const title = unique('Wait for me');
+  await visit(page, '/board');
+  await createCard(page, { title });
+  const link = card(page, title).getByRole('link', { name: title });
+  const said = (name: string) => page.getByRole('status').filter({ hasText: `, ${name}, ` });
+  await link.focus();
+  await page.keyboard.press('m');
+  await page.keyboard.press('ArrowLeft');
+  await expect(said('Scheduled')).toBeAttached();
+  await page.keyboard.press('Enter');
+  const later = page.getByRole('dialog', { name: 'Start later' });
+  await expect(later).toBeVisible();
+  await page.keyboard.press('Escape');
+  await expect(later).toBeHidden();
+  await expect(link).toBeFocused();
+  await expect(card(column(page, 'Ready'), title)).toBeAttached();
+
+  await page.keyboard.press('m');
+  await page.keyboard.press('ArrowRight');
+  await expect(said('Blocked')).toBeAttached();
+  await page.keyboard.press('Enter');
+  const dialog = page.getByRole('dialog', { name: 'Block', exact: true });
+  await dialog.getByRole('textbox').fill('Which way?');
+  await dialog.getByRole('button', { name: 'Block', exact: true }).click();
+  await expect(card(column(page, 'Blocked'), title).getByRole('link', { name: title })).toBeFocused();
+});
+
+test('a card moved by its menu keeps the focus, and when it is taken back', async ({ page }) => {
+  const title = unique('Stay with me');
+  await visit(page, '/board');
+  await createCard(page, { title });
+  await draggable(page);
+  const link = (name: 'Ready' | 'Done') => card(column(page, name), title).getByRole('link', { name: title });
+  await link('Ready').focus();
+  await page.keyboard.press('s');
+  await expect(page.getByRole('menuitem', { name: 'In Ready now' })).toBeVisible();
+  await page.getByRole('menuitem', { name: 'Move to Done' }).press('Enter');
+  await expect(link('Done')).toBeFocused();
+  await expect(toast(page, /moved to Done/)).toBeVisible();
+  await page.keyboard.press('Control+z');
+  await expect(link('Ready')).toBeFocused();
+
+  await card(page, title).getByRole('button', { name: /^Ready: move / }).click();
+  await page.getByRole('menuitem', { name: 'Move to Done' }).click();
+  await expect(link('Done')).toBeFocused();
 });
 
 test('a held finger lifts a card, and a chip takes it @phone', async ({ page, context }) => {
@@ -85,10 +155,10 @@ test('at the edge of the phone the page turns under a lifted card @phone', async
   await finger.lift(card(column(page, 'Triage'), title));
   await finger.moveTo({ x: 386, y: start.y });
   // Looked at in each frame: as long as the finger stays there, the next page follows soon.
-  await page.waitForFunction(() => document.querySelector("[data-chip='todo'][aria-pressed='true']") !== null);
+  await page.waitForFunction(() => document.querySelector("[data-chip='ready'][aria-pressed='true']") !== null);
   await finger.moveTo({ x: 195, y: start.y });
   await finger.letGo();
-  await expect(card(column(page, 'Todo').or(column(page, 'Ready')), title)).toBeAttached();
+  await expect(card(column(page, 'Ready'), title)).toBeAttached();
 });
 
 test('the menu moves a card as dragging does, offers legal columns only, and undo takes it back', async ({ page, context }) => {

@@ -6,7 +6,7 @@ import { card, column, draggable, hydrated, middle, visit } from '../helpers.ts'
 
 test.use({ worldName: 'quiet' });
 
-const CARDS = 70;
+const CARDS = 92;
 
 /** No name is the beginning of another. */
 const named = (n: number) => `Number ${String(n).padStart(3, '0')}`;
@@ -60,6 +60,75 @@ test('a column draws what is seen, to its end and back', async ({ page, world })
   await expect(card(column(page, 'Ready'), named(1))).toBeAttached();
 });
 
+/** Scrolls the column by so much and says where it is when that has been drawn. */
+const scrolledBy = (page: Page, by: number) =>
+  body(page).evaluate(async (element, by) => {
+    element.scrollBy(0, by);
+    for (let frame = 0; frame < 4; frame += 1) await new Promise(requestAnimationFrame);
+    return element.scrollTop;
+  }, by);
+
+test('a column scrolled in small steps never leaps', async ({ page, world }) => {
+  await longBoard(page, (...words) => world.hermes.cli(...words));
+  const last = card(column(page, 'Ready'), named(CARDS));
+  let before = 0;
+  for (let step = 0; step < 400 && (await last.count()) === 0; step += 1) {
+    const top = await scrolledBy(page, 100);
+    expect(top - before).toBeLessThan(400);
+    before = top;
+  }
+  await expect(last).toBeAttached();
+});
+
+test('with nothing focused the keyboard begins at the first card in view', async ({ page, world }) => {
+  await longBoard(page, (...words) => world.hermes.cli(...words));
+  await scrolledBy(page, 1000);
+  const before = await scrolledBy(page, 500);
+  const seen = await body(page).evaluate((element) => {
+    const top = element.getBoundingClientRect().top - 1;
+    const slots = [...element.querySelectorAll('[data-card]')];
+    const first = slots.find((slot) => slot.getBoundingClientRect().top >= top);
+    return first?.querySelector('article')?.getAttribute('aria-label') ?? '';
+  });
+  await page.keyboard.press('j');
+  await expect(card(column(page, 'Ready'), seen).getByRole('link').first()).toBeFocused();
+  expect(Math.abs((await scrolledBy(page, 0)) - before)).toBeLessThan(60);
+});
+
+test('the keyboard walks on beyond the cards that were loaded, and the focus is never lost', async ({ page, world }) => {
+  await longBoard(page, (...words) => world.hermes.cli(...words));
+  await card(column(page, 'Ready'), named(1)).getByRole('link').first().focus();
+  for (let step = 0; step < 50; step += 1) {
+    await page.keyboard.press('j');
+    expect(await page.evaluate(() => document.activeElement?.tagName)).not.toBe('BODY');
+  }
+  const focused = page.locator('[data-card]:focus-within');
+  await expect(focused).toContainText(named(51));
+  await expect(focused).toBeInViewport();
+});
+
+test('a card is carried beyond the cards that were loaded', async ({ page, world }) => {
+  await longBoard(page, (...words) => world.hermes.cli(...words));
+  await card(column(page, 'Ready'), named(1)).getByRole('link').first().focus();
+  await page.keyboard.press('m');
+  for (let step = 0; step < 25; step += 1) await page.keyboard.press('ArrowDown');
+  const said = page.getByRole('status').filter({ hasText: /Ready, \d+ of / });
+  await expect
+    .poll(
+      async () => {
+        await page.keyboard.press('ArrowDown');
+        return said.textContent();
+      },
+      { intervals: [50] },
+    )
+    .toMatch(new RegExp(`Ready, 3[5-9] of ${CARDS}`));
+  await page.keyboard.press('Enter');
+  await page.reload();
+  await hydrated(page);
+  await expect(card(column(page, 'Ready'), named(2))).toBeAttached();
+  await expect(card(column(page, 'Ready'), named(1))).not.toBeAttached();
+});
+
 test('what is in view stays where it is when something above goes @desktop', async ({ page, world }) => {
   await longBoard(page, (...words) => world.hermes.cli(...words));
   const first = await card(column(page, 'Ready'), named(2)).getByRole('link').first().getAttribute('href');
@@ -102,6 +171,8 @@ test('the keyboard walks down a long column, and carries a card into view @deskt
   await expect(focused).toContainText(named(26));
   await expect(focused).toBeInViewport();
   await page.keyboard.press('m');
+  // Over Blocked, which asks for a question.
+  await page.keyboard.press('ArrowRight');
   await page.keyboard.press('ArrowRight');
   await page.keyboard.press('Enter');
   const carried = card(column(page, 'Done'), named(26));
@@ -132,6 +203,7 @@ test('what was taken back is done again, step by step @desktop', async ({ page, 
   for (const title of titles) {
     await card(column(page, 'Ready'), title).getByRole('link').first().focus();
     await page.keyboard.press('m');
+    await page.keyboard.press('ArrowRight');
     await page.keyboard.press('ArrowRight');
     await page.keyboard.press('Enter');
     await expect(card(column(page, 'Done'), title)).toBeAttached();

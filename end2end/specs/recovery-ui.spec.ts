@@ -254,6 +254,9 @@ test('a card is looked at beside the board by keyboard, and the board stays wher
   await page.keyboard.press('Space');
   await page.keyboard.press('Enter');
   await expect(page).toHaveURL(/\/card\/\d+$/);
+  await expect(page.getByRole('link', { name: 'Back to the board' })).toBeVisible();
+  await page.goBack();
+  await expect(order[0]!).toBeFocused();
 });
 
 test('cards are chosen with a thumb and changed together @phone', async ({ page }) => {

@@ -65,6 +65,20 @@ test('cards are selected, changed together, and taken back on another device @de
   for (const title of titles) await expect(card(page, title)).not.toContainText('Urgent');
 });
 
+test('what was selected along the way is selected less on the way back @desktop', async ({ page }) => {
+  const titles = [unique('Along one'), unique('Along two'), unique('Along three')];
+  await visit(page, '/board');
+  for (const title of titles) await createCard(page, { title });
+  await draggable(page);
+  await card(page, titles[0] ?? '').getByRole('link').first().focus();
+  const bar = page.getByRole('toolbar', { name: 'Selected cards' });
+  for (const [key, count] of [['Shift+J', 2], ['Shift+J', 3], ['Shift+K', 2]] as const) {
+    await page.keyboard.press(key);
+    await expect(bar).toContainText(`${count} selected`);
+  }
+  await expect(card(page, titles[1] ?? '').getByRole('link').first()).toBeFocused();
+});
+
 test('a drag of a selected card moves the selection @desktop', async ({ page }) => {
   const titles = [unique('Drag one'), unique('Drag two')];
   await visit(page, '/board');
@@ -135,13 +149,16 @@ test('the keyboard carries a card, says each step, and Escape takes it back @des
   await createCard(page, { title });
   await card(page, title).getByRole('link', { name: title }).focus();
   await page.keyboard.press('m');
+  await expect(page.getByText('Enter drops')).toBeVisible();
   await page.keyboard.press('ArrowLeft');
   await expect(page.getByRole('status').filter({ hasText: /, \d+ of \d+/ })).toBeAttached();
   await page.keyboard.press('Escape');
+  await expect(page.getByText('Enter drops')).toBeHidden();
   await expect(card(column(page, 'Ready'), title)).toBeAttached();
   await card(page, title).getByRole('link', { name: title }).focus();
   await page.keyboard.press('m');
-  // Over the columns where it may not go.
+  // To where it starts later, then over the column where it may not go.
+  await page.keyboard.press('ArrowLeft');
   await page.keyboard.press('ArrowLeft');
   await expect(card(column(page, 'Triage'), title)).toBeAttached();
   await page.keyboard.press('Enter');

@@ -165,10 +165,16 @@ pub struct TaskCard {
 }
 
 impl TaskCard {
-    /// Whether a person may put it into that column.
+    /// Whether a person may put it into that column, and it would stay there: only what comes after another card waits,
+    /// and what waits for one is not ready.
     #[must_use]
     pub fn may_go_to(&self, to: CardState) -> bool {
-        self.state.manual_targets().contains(&to)
+        let stays = match to {
+            CardState::Todo => self.parent.is_some(),
+            CardState::Ready => !matches!(self.wait, Some(WaitReason::WaitingOn { .. })),
+            _ => true,
+        };
+        stays && self.state.manual_targets().contains(&to)
     }
 }
 

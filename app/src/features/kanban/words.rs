@@ -312,13 +312,20 @@ pub fn undone(undone: &UndoResult) -> String {
 
 /// Why a card cannot be put into a column by hand.
 #[must_use]
-pub fn why_not(from: CardState, to: CardState) -> String {
+pub fn why_not(card: &TaskCard, to: CardState) -> String {
+    let from = card.state;
     match to {
-        CardState::Running | CardState::Review | CardState::Blocked => t::kanban_only_worker(state_name(to)),
-        CardState::Scheduled => t::kanban_only_clock().to_owned(),
-        CardState::Todo if from == CardState::Ready => t::kanban_only_waiting().to_owned(),
+        CardState::Running => t::kanban_only_worker().to_owned(),
+        CardState::Review => t::kanban_only_review().to_owned(),
+        CardState::Blocked if from.may_be_blocked() => t::kanban_block_one().to_owned(),
+        CardState::Blocked if from == CardState::Review => t::kanban_asks_already().to_owned(),
+        CardState::Blocked => t::kanban_only_unfinished().to_owned(),
+        CardState::Scheduled => t::kanban_only_unbegun().to_owned(),
+        CardState::Todo if card.parent.is_none() || from == CardState::Ready => t::kanban_only_waiting().to_owned(),
+        CardState::Ready if from == CardState::Todo => t::kanban_still_waits().to_owned(),
         _ => {
-            let targets: Vec<&str> = from.manual_targets().iter().map(|state| state_name(*state)).collect();
+            let targets = CardState::COLUMNS.iter().filter(|state| card.may_go_to(**state));
+            let targets: Vec<&str> = targets.map(|state| state_name(*state)).collect();
             t::kanban_can_go(state_name(from), &targets.join(", "))
         }
     }

@@ -1,4 +1,4 @@
-//! The bar below the board while cards are selected.
+//! The bar below the board while cards are selected or one is carried.
 use leptos::prelude::*;
 use protocol::{BulkChange, CardId, CardState};
 
@@ -7,10 +7,24 @@ use super::forms::Form;
 use super::menu::MenuFor;
 use super::model::{Board, Place};
 use crate::i18n::t;
-use crate::ui::{Icon, icon};
+use crate::ui::{Icon, icon, shown_while};
 
-/// The bar.
+/// The bar; while a card is carried, the keys that carry it.
 pub(super) fn bar(board: Board, ui: BoardUi) -> AnyView {
+    let carries = Memo::new(move |_| board.carried.read().is_some());
+    let selects = Memo::new(move |_| !board.selection.read().is_empty());
+    view! {
+        {shown_while(move || carries.get(), move || view! {
+            // Screen readers hear it when the card is picked up.
+            <p class="bulk-bar carry-keys" aria-hidden="true">{t::kanban_carry_keys()}</p>
+        }.into_any())}
+        {shown_while(move || selects.get() && !carries.get(), move || verbs(board, ui))}
+    }
+    .into_any()
+}
+
+/// What can be done with the selected cards.
+fn verbs(board: Board, ui: BoardUi) -> AnyView {
     let count = Memo::new(move |_| i64::try_from(board.selection.read().len()).unwrap_or(i64::MAX));
     let cards = move || board.selection.get_untracked();
     let menu = move |menu: MenuFor, anchor: &str| ui.open_menu(menu, format!("[data-bulk='{anchor}']"));

@@ -130,6 +130,8 @@ fn Sentinel(board: Board, column: Column) -> impl IntoView {
         })
         .into_js_value();
         let options = web_sys::IntersectionObserverInit::new();
+        // A margin reaches beyond what is seen of the root only, and that is the column's own scroller.
+        options.set_root(node.parent_element().as_ref());
         options.set_root_margin("600px");
         let observer = web_sys::IntersectionObserver::new_with_options(callback.unchecked_ref(), &options);
         let Ok(observer) = observer else { return };

@@ -7,8 +7,14 @@ use protocol::CardId;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, FocusOptions, HtmlElement, ScrollIntoViewOptions, ScrollLogicalPosition};
 
+use super::model::Board;
+
 thread_local! {
     static HELD: Cell<Option<CardId>> = const { Cell::new(None) };
+    /// The card whose menu or form has the focus now.
+    static LENT: Cell<Option<CardId>> = const { Cell::new(None) };
+    /// The card whose page was opened from here.
+    static LEFT: Cell<Option<CardId>> = const { Cell::new(None) };
 }
 
 /// The card that gets the focus back; it is drawn wherever it stands.
@@ -23,38 +29,102 @@ pub fn card_of(target: Option<web_sys::EventTarget>) -> Option<CardId> {
     slot.get_attribute("data-card")?.parse().ok()
 }
 
-/// Before a card goes to another place: if it has the focus, it has it there again. Nothing scrolls.
+/// A menu or a form of this card opens; what it does to the card leaves the focus with the card.
+pub fn lend(id: CardId) {
+    LENT.set(Some(id));
+}
+
+/// Before a card goes to another place: if it has the focus, or what was opened from it has, it has it there again, or
+/// its neighbour where it is no longer shown. Nothing scrolls.
 pub fn keep(id: CardId) {
     let active = document().active_element();
-    if active.is_some_and(|active| active.closest(&slot(id)).is_ok_and(|found| found.is_some())) {
+    let is_within = |selector: &str| {
+        active.as_ref().is_some_and(|active| active.closest(selector).is_ok_and(|found| found.is_some()))
+    };
+    let is_lent = LENT.get() == Some(id) && (is_within("dialog") || is_free());
+    if is_lent {
+        LENT.set(None);
+    }
+    if is_lent || is_within(&slot(id)) {
         give(id, false);
     }
 }
 
-/// Gives a card the focus where it is drawn next, and brings it into view.
+/// Gives a card the focus where it is drawn next, also from another card, and brings it into view.
 pub fn follow(id: CardId) {
     give(id, true);
 }
 
 /// In the first frame its column chooses what is drawn; in the second it is there.
-fn give(id: CardId, into_view: bool) {
+fn give(id: CardId, follows: bool) {
     HELD.set(Some(id));
+    let before = find(id);
+    let beside = before.and_then(|slot| slot.next_element_sibling().or_else(|| slot.previous_element_sibling()));
     request_animation_frame(move || {
         request_animation_frame(move || {
             if HELD.get() != Some(id) {
                 return;
             }
             HELD.set(None);
-            let Ok(Some(slot)) = document().query_selector(&slot(id)) else { return };
+            let Some(slot) = find(id).or(beside) else { return };
             // Whoever has taken the focus meanwhile keeps it.
-            if document().active_element().is_none_or(|active| active.tag_name() == "BODY") {
+            if is_free() || (follows && focused().is_some()) {
                 focus_title(&slot);
             }
-            if into_view {
+            if follows {
                 show(&slot);
             }
         });
     });
+}
+
+/// The focused card.
+pub fn focused() -> Option<CardId> {
+    let slot = document().active_element()?.closest("[data-card]").ok().flatten()?;
+    slot.get_attribute("data-card")?.parse().ok()
+}
+
+/// A card that had the focus before its list was drawn anew has it again at once, unless it is elsewhere by now.
+pub(super) fn restore(id: CardId) {
+    if let (true, Some(slot)) = (is_free(), find(id)) {
+        focus_title(&slot);
+    }
+}
+
+/// A card's page is opened.
+pub(super) fn leave(id: CardId) {
+    LEFT.set(Some(id));
+}
+
+/// Back from a card's page: the card has the focus again as soon as it is on screen. Nothing scrolls: the columns are
+/// where they were left.
+pub(super) fn come_back(board: Board) {
+    if let Some(id) = LEFT.take().filter(|id| board.face(*id).is_some()) {
+        HELD.set(Some(id));
+        restore_soon(id, 0);
+    }
+}
+
+fn restore_soon(id: CardId, looks: u32) {
+    request_animation_frame(move || {
+        if HELD.get() != Some(id) {
+            return;
+        }
+        if find(id).is_none() && looks < 120 {
+            return restore_soon(id, looks + 1);
+        }
+        HELD.set(None);
+        restore(id);
+    });
+}
+
+fn is_free() -> bool {
+    document().active_element().is_none_or(|active| active.tag_name() == "BODY")
+}
+
+/// Where a card is drawn.
+pub(super) fn find(id: CardId) -> Option<Element> {
+    document().query_selector(&slot(id)).ok().flatten()
 }
 
 fn focus_title(slot: &Element) {

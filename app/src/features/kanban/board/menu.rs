@@ -6,9 +6,9 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use protocol::{BoardView, BulkChange, CardId, CardState, TaskCard};
 
-use super::BoardUi;
 use super::forms::Form;
 use super::model::{Board, Place};
+use super::{BoardUi, focus, landing};
 use crate::features::kanban::recover::Step;
 use crate::features::kanban::server_fns::delete_card;
 use crate::features::kanban::words;
@@ -79,6 +79,19 @@ pub async fn commands(card: Option<CardId>) -> Vec<Command> {
     found
 }
 
+impl MenuFor {
+    /// The card that has the focus when the menu has done its work.
+    fn card(&self) -> Option<CardId> {
+        match self {
+            Self::Everything(id) => Some(*id),
+            Self::Status(cards) | Self::Assignee(cards) | Self::Priority(cards) => {
+                focus::focused().filter(|id| cards.contains(id)).or_else(|| cards.first().copied())
+            }
+            Self::Boards => None,
+        }
+    }
+}
+
 /// The menu that is open.
 #[component]
 pub fn BoardMenu(board: Board, ui: BoardUi) -> impl IntoView {
@@ -122,9 +135,15 @@ impl BoardUi {
 
 #[lazy]
 fn menu_items(board: Board, ui: BoardUi, toasts: Toasts, menu: MenuFor) -> Vec<MenuItem> {
+    if let Some(id) = menu.card() {
+        focus::lend(id);
+    }
     match menu {
         MenuFor::Everything(id) => everything(board, ui, toasts, id),
-        MenuFor::Status(cards) => statuses(board, &cards),
+        MenuFor::Status(cards) => {
+            let states: Vec<CardState> = cards.iter().filter_map(|id| Some(board.face(*id)?.state)).collect();
+            statuses(board, &cards, common(&states))
+        }
         MenuFor::Assignee(cards) => assignees(board, &cards),
         MenuFor::Priority(cards) => priorities(board, &cards),
         MenuFor::Boards => boards(board, ui),
@@ -141,15 +160,24 @@ fn item(
     MenuItem { label: label.into(), icon, key, color: String::new(), action: Callback::new(move |()| action()) }
 }
 
-/// The columns that at least one of the cards may go to; what the others say is told after.
-fn statuses(board: Board, cards: &[CardId]) -> Vec<MenuItem> {
+/// What all have, if they have the same.
+fn common<T: Copy + PartialEq>(all: &[T]) -> Option<T> {
+    let first = *all.first()?;
+    all.iter().all(|other| *other == first).then_some(first)
+}
+
+/// The columns that at least one of the cards may go to, and the one where they are; what the others say is told after.
+fn statuses(board: Board, cards: &[CardId], current: Option<CardState>) -> Vec<MenuItem> {
     let faces: Vec<TaskCard> = cards.iter().filter_map(|id| board.face(*id)).collect();
     let legal = |to: &CardState| *to != CardState::Archived && faces.iter().any(|card| card.may_go_to(*to));
     CardState::COLUMNS
         .iter()
         .copied()
-        .filter(legal)
+        .filter(|to| current == Some(*to) || legal(to))
         .map(|to| {
+            if current == Some(to) {
+                return item(t::kanban_is_in(words::state_name(to)), Icon::Check, "", || ());
+            }
             let cards = cards.to_vec();
             item(t::kanban_move_to(words::state_name(to)), words::state_icon(to), "", move || {
                 board.move_cards(cards.clone(), to, Place::default());
@@ -172,19 +200,24 @@ fn assignees(board: Board, cards: &[CardId]) -> Vec<MenuItem> {
 }
 
 fn priorities(board: Board, cards: &[CardId]) -> Vec<MenuItem> {
-    [2, 1, 0, -1]
+    let now: Vec<i32> = cards.iter().filter_map(|id| Some(board.face(*id)?.priority)).collect();
+    let current = common(&now);
+    [(2, "▲▲ "), (1, "▲ "), (0, ""), (-1, "▽ ")]
         .into_iter()
-        .map(|priority| {
+        .map(|(priority, sign)| {
             let cards = cards.to_vec();
             let name = words::priority_name(priority).unwrap_or(t::kanban_normal());
-            item(name, Icon::Warning, "", move || board.change_all(cards.clone(), BulkChange::Priority(priority)))
+            let icon = if current == Some(priority) { Icon::Check } else { Icon::Circle };
+            item(format!("{sign}{name}"), icon, "", move || {
+                board.change_all(cards.clone(), BulkChange::Priority(priority))
+            })
         })
         .collect()
 }
 
 fn everything(board: Board, ui: BoardUi, toasts: Toasts, id: CardId) -> Vec<MenuItem> {
     let Some(card) = board.face(id) else { return Vec::new() };
-    let mut items = statuses(board, &[id]);
+    let mut items = statuses(board, &[id], None);
     let status_count = items.len();
     if status_count > 3 {
         // One entry leads to the list, so that the rest of the menu fits on a phone.
@@ -208,7 +241,7 @@ fn everything(board: Board, ui: BoardUi, toasts: Toasts, id: CardId) -> Vec<Menu
     }));
     items.push(item(t::kanban_label(), Icon::Label, "", move || ui.open_form(Form::Label(vec![id]))));
     items.push(item(t::kanban_depends(), Icon::Link, "D", move || ui.open_form(Form::Depends(id))));
-    if matches!(card.state, CardState::Triage | CardState::Todo | CardState::Scheduled | CardState::Ready) {
+    if landing::may_start_later(card.state) {
         items.push(item(t::kanban_schedule(), Icon::Clock, "", move || ui.open_form(Form::Schedule(vec![id]))));
     }
     if card.state.may_be_blocked() {

@@ -9,10 +9,12 @@ mod forms;
 mod head;
 mod kept;
 mod keyboard;
+mod landing;
 mod lanes;
 mod menu;
 pub(super) mod model;
 mod moving;
+mod pages;
 pub(super) mod peek;
 mod place;
 mod selection;
@@ -323,7 +325,7 @@ fn BoardContent(page: BoardPage, view: Memo<BoardView>, route: String) -> impl I
                     </div>
                 }.into_any())}
             </div>
-            {shown_while(move || !board.selection.read().is_empty(), move || later(head::more(board, ui, true)))}
+            {shown_while(move || !board.selection.read().is_empty() || board.carried.read().is_some(), move || later(head::more(board, ui, true)))}
             {shown_while(move || ui.peek.read().is_some(), move || later(extra(Extra::Peek(board, ui))))}
             <p class="visually-hidden" role="status" aria-live="assertive">{move || board.announced.get()}</p>
         </div>

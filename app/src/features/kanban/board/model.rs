@@ -6,19 +6,14 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 use protocol::{
-    AgeLimits, BoardDelta, BoardPage, BoardSummary, BoardView, CardId, CardSort, CardState, ColumnPage,
-    ColumnPageParams, ProfileSummary, SavedView, Slots, TaskCard,
+    AgeLimits, BoardDelta, BoardPage, BoardSummary, BoardView, CardId, CardSort, CardState, ColumnPage, ProfileSummary,
+    SavedView, Slots, TaskCard,
 };
 
 use super::{focus, kept, window};
-use crate::features::kanban::server_fns::{read_board, read_column};
 use crate::outbox::Outbox;
 use crate::ui::{Owed, Toasts, dom};
-
-/// Changes that come close together are looked at together where a view hides cards.
-const REFRESH_AFTER: Duration = Duration::from_millis(250);
 
 /// One card.
 #[derive(Debug, Clone)]
@@ -34,7 +29,7 @@ pub struct CardModel {
 }
 
 impl CardModel {
-    fn new(card: TaskCard) -> Self {
+    pub(super) fn new(card: TaskCard) -> Self {
         Self {
             card: ArcRwSignal::new(card),
             pending: ArcRwSignal::new(false),
@@ -57,7 +52,7 @@ pub struct Column {
     pub total: RwSignal<i64>,
     /// More of them are on their way.
     pub loading: RwSignal<bool>,
-    owed: Owed,
+    pub(super) owed: Owed,
 }
 
 impl Column {
@@ -126,12 +121,12 @@ pub struct Board {
     pub now: RwSignal<i64>,
     /// What screen readers hear.
     pub announced: RwSignal<String>,
-    cards: StoredValue<HashMap<CardId, CardModel>>,
+    pub(super) cards: StoredValue<HashMap<CardId, CardModel>>,
     /// The newest sequence number that is on screen.
     pub(super) seq: StoredValue<i64>,
     /// A look at what the view hides or shows now is due.
-    refreshing: StoredValue<bool>,
-    owed: Owed,
+    pub(super) refreshing: StoredValue<bool>,
+    pub(super) owed: Owed,
     pub(super) outbox: Outbox,
     /// How many writes had come to nothing when this was read.
     pub(super) undone: StoredValue<u32>,
@@ -235,22 +230,6 @@ impl Board {
         self.reload(self.seq.get_value());
     }
 
-    /// Looks soon at what the view shows: what changed may have come into it or left it.
-    pub(super) fn refresh_soon(self) {
-        if self.refreshing.get_value() {
-            return;
-        }
-        self.refreshing.set_value(true);
-        set_timeout(
-            move || {
-                if self.refreshing.try_set_value(false).is_none() {
-                    self.reload(self.seq.get_value());
-                }
-            },
-            REFRESH_AFTER,
-        );
-    }
-
     /// Says something to screen readers.
     pub fn announce(self, text: String) {
         self.announced.set(text);
@@ -295,39 +274,7 @@ impl Board {
         }
     }
 
-    /// Reads the whole board again, as it is at `seq` or later, after too much was missed.
-    pub fn reload(self, seq: i64) {
-        // Lower than before when the database was restored.
-        self.seq.set_value(seq);
-        let slug = self.summary.with_value(|board| board.slug.clone());
-        spawn_local(async move {
-            let view = self.view.get_untracked();
-            // As much as is there: nobody who scrolled down is thrown back. Another view begins at its beginning.
-            let loaded = (!self.loading.get_untracked()).then(|| self.loaded());
-            let answer = read_board(slug, view.to_query(), loaded).await;
-            if self.is_gone() || self.view.with_untracked(|shown| *shown != view) {
-                return; // the page has gone, or another view is on its way
-            }
-            self.loading.set(false);
-            match answer {
-                // Something newer came while it was on its way: what it lacks would be lost.
-                Ok(page) if page.seq < self.seq.get_value() => self.reload(self.seq.get_value()),
-                Ok(page) => {
-                    self.owed.settle();
-                    self.replace(page);
-                }
-                Err(error) => self.owed.try_again(error, move || self.reload(self.seq.get_value())),
-            }
-        });
-    }
-
-    /// How many cards of each column are loaded.
-    fn loaded(self) -> Vec<(CardState, u32)> {
-        let count = |column: &Column| column.ids.with_untracked(|ids| u32::try_from(ids.len()).unwrap_or(u32::MAX));
-        self.columns.with_value(|columns| columns.iter().map(|column| (column.state, count(column))).collect())
-    }
-
-    fn replace(self, page: BoardPage) {
+    pub(super) fn replace(self, page: BoardPage) {
         self.seq.set_value(page.seq);
         // What is still to be written stays as it was made.
         let is_guess = |id: CardId| self.card(id).is_some_and(|model| model.guessed_on.get_value().is_some());
@@ -454,50 +401,6 @@ impl Board {
         self.deselect(id);
     }
 
-    /// Loads the next page of a column.
-    pub fn load_more(self, column: Column) {
-        if column.loading.get_untracked() || !untrack(|| column.has_more()) {
-            return;
-        }
-        column.loading.set(true);
-        let after = column.ids.with_untracked(|ids| ids.last().copied()).and_then(|id| self.face(id));
-        let params = ColumnPageParams {
-            board_id: self.summary.with_value(|board| board.id),
-            state: column.state,
-            view: self.view.with_untracked(BoardView::to_query),
-            after: after.map(|card| card.id),
-        };
-        let asked = (params.view.clone(), params.after);
-        spawn_local(async move {
-            let page = read_column(params).await;
-            // The page may be gone by now.
-            if column.loading.try_set(false).is_some() {
-                return;
-            }
-            let last = column.ids.with_untracked(|ids| ids.last().copied());
-            if asked != (self.view.with_untracked(BoardView::to_query), last) {
-                return; // another view, or another end of the column, is shown by now
-            }
-            match page {
-                Ok(page) => {
-                    column.owed.settle();
-                    set_if_new(column.total, page.total);
-                    let mut ids = column.ids.get_untracked();
-                    for card in page.cards {
-                        if !ids.contains(&card.id) {
-                            ids.push(card.id);
-                        }
-                        self.cards.update_value(|cards| {
-                            cards.entry(card.id).or_insert_with(|| CardModel::new(card));
-                        });
-                    }
-                    column.ids.set(ids);
-                }
-                Err(error) => column.owed.try_again(error, move || self.load_more(column)),
-            }
-        });
-    }
-
     /// Takes over the server's answer to a write. Totals follow with the next delta.
     pub fn accept(self, card: TaskCard) {
         self.learn(&card);
@@ -531,6 +434,7 @@ impl Board {
     pub(super) fn unlist(self, id: CardId) {
         for column in self.columns.get_value() {
             if column.ids.with_untracked(|ids| ids.contains(&id)) {
+                focus::keep(id);
                 column.ids.update(|ids| ids.retain(|other| *other != id));
             }
         }
@@ -560,7 +464,7 @@ impl Board {
     }
 }
 
-fn set_if_new<T: PartialEq + Send + Sync + 'static>(signal: RwSignal<T>, value: T) {
+pub(super) fn set_if_new<T: PartialEq + Send + Sync + 'static>(signal: RwSignal<T>, value: T) {
     if signal.with_untracked(|old| *old != value) {
         signal.set(value);
     }

@@ -1,11 +1,14 @@
 //! Move mode: a card is carried over the board by the arrow keys, Enter puts it down, Escape takes it back.
 use leptos::prelude::*;
-use protocol::{CardId, CardState, TaskCard};
+use protocol::{CardId, CardState, LaneBy, TaskCard};
 
 use super::model::{Board, Place};
-use super::{focus, lanes};
+use super::{BoardUi, focus, landing, lanes};
 use crate::features::kanban::words;
 use crate::i18n::t;
+
+/// So many places before the last card that is loaded, the next page is asked for.
+const SOON: usize = 10;
 
 /// A card that is being carried.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,8 +42,8 @@ impl Board {
         let Some(mut carried) = self.carried.get_untracked() else { return };
         let id = carried.before.id;
         if columns != 0 {
-            let may = |state: &CardState| *state == carried.before.state || carried.before.may_go_to(*state);
-            let states: Vec<CardState> = CardState::COLUMNS.iter().copied().filter(may).collect();
+            let is_open = |state: &CardState| landing::is_open(&carried.before, true, *state);
+            let states: Vec<CardState> = CardState::COLUMNS.iter().copied().filter(is_open).collect();
             let at = states.iter().position(|state| *state == carried.state).unwrap_or(0);
             let next = if columns > 0 { at + 1 } else { at.wrapping_sub(1) };
             let Some(state) = states.get(next) else { return };
@@ -54,14 +57,16 @@ impl Board {
         others.retain(|other| *other != id);
         let places = if self.has_places() { places } else { 0 };
         carried.index = carried.index.saturating_add_signed(places as isize).min(others.len());
+        if carried.index + SOON >= others.len() {
+            self.load_more(column);
+        }
         self.lay(&carried, &others);
+        // Of lanes it is not known how many cards there are beyond those that are loaded.
+        let has_lanes = self.view.with_untracked(|view| view.lanes != LaneBy::None);
+        let loaded = i64::try_from(others.len() + 1).unwrap_or(i64::MAX);
+        let all = if has_lanes { loaded } else { column.total.get_untracked().max(loaded) };
         let (name, place) = (words::label(carried.before.number), (carried.index + 1).to_string());
-        self.announce(t::kanban_announce_place(
-            &name,
-            words::state_name(carried.state),
-            &place,
-            &(others.len() + 1).to_string(),
-        ));
+        self.announce(t::kanban_announce_place(&name, words::state_name(carried.state), &place, &all.to_string()));
         self.carried.set(Some(carried));
     }
 
@@ -85,7 +90,7 @@ impl Board {
     }
 
     /// Puts the carried card down where it is.
-    pub fn put_down(self) {
+    pub fn put_down(self, ui: BoardUi) {
         let Some(carried) = self.carried.get_untracked() else { return };
         self.carried.set(None);
         let id = carried.before.id;
@@ -101,7 +106,7 @@ impl Board {
             self.announce(t::kanban_dropped_back(&words::label(carried.before.number)));
             return;
         }
-        self.move_card(id, carried.state, place);
+        landing::put(self, ui, vec![id], carried.state, place);
     }
 
     /// Takes the carried card back to where it was.

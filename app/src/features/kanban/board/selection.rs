@@ -172,7 +172,11 @@ impl Board {
         for card in result.changed {
             self.accept(card);
         }
+        // What was refused stays selected, to be tried otherwise.
+        let mut kept = self.selection.get_untracked();
+        kept.retain(|id| result.refused.iter().any(|refused| refused.id == *id));
         self.clear_selection();
+        self.select(&kept);
         self.announce(text.clone());
         match result.undo {
             Some(_) if late && result.refused.is_empty() => {}

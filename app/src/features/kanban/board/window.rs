@@ -176,10 +176,15 @@ fn settle(window: &Rc<RefCell<Window>>) {
         settle_soon(window);
         return;
     }
+    let focused = focus::focused();
     if window.borrow_mut().follow() {
         let window = Rc::clone(window);
         // Behind the drawing, which waits in the same queue.
         spawn_local(async move {
+            // Cards that stay may all the same be taken out and put in again, which costs the focus.
+            if let Some(id) = focused {
+                focus::restore(id);
+            }
             if window.borrow_mut().follow() {
                 settle_soon(&window);
             }
@@ -282,10 +287,8 @@ impl Window {
     /// Cards that stay drawn wherever they are: what has the focus or is to get it, what is in the air, and what the
     /// keyboard carries.
     fn pinned(&self) -> impl Iterator<Item = CardId> + use<> {
-        let slot = document().active_element().and_then(|active| active.closest("[data-card]").ok().flatten());
-        let focused = slot.and_then(|slot| slot.get_attribute("data-card")?.parse().ok());
         let carried = self.board.carried.try_with_untracked(|carried| carried.as_ref().map(super::moving::Carried::id));
-        [focused, focus::held(), drag::lifted(), carried.flatten()].into_iter().flatten()
+        [focus::focused(), focus::held(), drag::lifted(), carried.flatten()].into_iter().flatten()
     }
 }
 

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use protocol::{CardId, CardSort, CardState, CardWritten, MoveCardParams, TaskCard, UndoId, UndoResult};
 
+use super::focus;
 use super::model::{Board, CardModel, Place};
 use crate::error::ApiError;
 use crate::features::kanban::server_fns::{MoveCard, last_redo, last_undo};
@@ -220,6 +221,9 @@ impl Board {
 
     /// Takes over what taking back led to.
     pub(super) fn accept_undone(self, undone: &UndoResult) {
+        if let [card] = undone.cards.as_slice() {
+            focus::follow(card.id);
+        }
         for card in &undone.cards {
             self.accept(card.clone());
         }

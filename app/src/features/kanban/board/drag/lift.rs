@@ -4,8 +4,8 @@ use protocol::{CardState, TaskCard};
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement};
 
-use super::target::{self, Geometry, Mark, Target};
-use crate::features::kanban::board::place;
+use super::target::{Geometry, Mark, Rules, Target};
+use crate::features::kanban::board::{landing, place};
 use crate::ui::dom;
 
 /// This close to an edge, the board scrolls.
@@ -22,8 +22,7 @@ pub(super) struct Lifted {
     ghost: Element,
     mark: Mark,
     geometry: Option<Geometry>,
-    /// Cards stand where people put them.
-    has_places: bool,
+    rules: Rules,
     /// From the pointer to the clone's corner.
     grip: (f64, f64),
     target: Option<Target>,
@@ -60,13 +59,19 @@ impl Lifted {
         let mark = Mark::new()?;
         dom::set_style(&ghost, "width", &format!("{}px", around.width()));
         dom::set_style(&ghost, "height", &format!("{}px", around.height()));
+        let open = CardState::ALL.iter().copied();
+        let rules = Rules {
+            from: card.state,
+            open: open.filter(|state| landing::is_open(card, count == 1, *state)).collect(),
+            has_places,
+        };
         set_class(slot, "is-lifted", true);
         set_class(root, "is-dragging", true);
         for state in CardState::COLUMNS {
-            let legal = target::is_legal(card, *state);
+            let is_open = rules.is_open(*state);
             for selector in [format!("[data-column='{state}']"), format!("[data-chip='{state}']")] {
                 if let Some(element) = root.query_selector(&selector).ok().flatten() {
-                    set_class(&element, if legal { "can-drop" } else { "cannot-drop" }, true);
+                    set_class(&element, if is_open { "can-drop" } else { "cannot-drop" }, true);
                 }
             }
         }
@@ -77,7 +82,7 @@ impl Lifted {
             ghost,
             mark,
             geometry: None,
-            has_places,
+            rules,
             grip: (around.left() - pointer.0, around.top() - pointer.1),
             target: None,
             dwell: None,
@@ -87,7 +92,7 @@ impl Lifted {
     }
 
     /// One frame: follows the pointer, scrolls at the edges, finds the target.
-    pub(super) fn follow(&mut self, at: (f64, f64), card: &TaskCard) {
+    pub(super) fn follow(&mut self, at: (f64, f64)) {
         let trusted = self.geometry.take().filter(|geometry| !self.scrolled && !geometry.is_old());
         let is_new = trusted.is_none();
         let mut geometry = trusted.unwrap_or_else(|| Geometry::measure(&self.root, &self.columns));
@@ -100,7 +105,7 @@ impl Lifted {
             return;
         }
         self.last = at;
-        let target = geometry.find(at, &self.slot, card, self.has_places, &mut self.mark);
+        let target = geometry.find(at, &self.slot, &self.rules, &mut self.mark);
         self.geometry = Some(geometry);
         let is_illegal = |target: &Option<Target>| matches!(target, Some(Target::Illegal { .. }));
         if is_illegal(&target) != is_illegal(&self.target) {

@@ -8,14 +8,15 @@ mod target;
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use leptos::html;
 use leptos::leptos_dom::helpers::TimeoutHandle;
 use leptos::prelude::*;
 use protocol::{CardId, TaskCard};
 use wasm_bindgen::JsCast;
-use web_sys::{Element, Event, HtmlElement, KeyboardEvent, PointerEvent};
+use web_sys::{Element, Event, HtmlElement, KeyboardEvent, MouseEvent, PointerEvent};
 
+use super::menu::MenuFor;
 use super::model::Board;
+use super::{BoardUi, focus, landing};
 use crate::features::kanban::words;
 use crate::i18n::t;
 use crate::ui::dom::listen_first as on;
@@ -36,6 +37,7 @@ thread_local! {
 /// From pressing a card to letting it go.
 struct Drag {
     board: Board,
+    ui: BoardUi,
     toasts: Toasts,
     root: HtmlElement,
     slot: Element,
@@ -49,15 +51,15 @@ struct Drag {
 }
 
 /// Makes the cards below `root` draggable.
-pub fn attach(board: Board, root: NodeRef<html::Div>) {
+pub fn attach(board: Board, ui: BoardUi) {
     let toasts = expect_context::<Toasts>();
     Effect::new(move |_| {
-        let Some(root) = root.get() else { return };
+        let Some(root) = ui.root.get() else { return };
         let root: HtmlElement = root.into();
         let node = root.clone();
         // silent-ok: the name is a constant.
         let _ = root.set_attribute("data-drag", "");
-        on(&root, "pointerdown", move |event: &PointerEvent| press(board, toasts, &node, event));
+        on(&root, "pointerdown", move |event: &PointerEvent| press(board, ui, toasts, &node, event));
         on(&root, "pointermove", moved);
         on(&root, "pointerup", |event: &PointerEvent| {
             if is_ours(event) {
@@ -70,9 +72,14 @@ pub fn attach(board: Board, root: NodeRef<html::Div>) {
             }
         });
         on(&root, "dragstart", |event: &Event| event.prevent_default());
-        on(&root, "contextmenu", |event: &Event| {
-            if is_lifted() {
+        on(&root, "contextmenu", move |event: &MouseEvent| {
+            // A finger that holds still lifts; with Shift the browser's own menu comes.
+            let is_held = DRAG.with_borrow(|drag| drag.as_ref().is_some_and(|drag| drag.touch));
+            if is_held || is_lifted() {
                 event.prevent_default();
+            } else if let (false, Some(id)) = (event.shift_key(), card_at(event)) {
+                event.prevent_default();
+                ui.open_card_menu(MenuFor::Everything(id), id);
             }
         });
         on(&root, "touchmove", |event: &Event| {
@@ -81,10 +88,12 @@ pub fn attach(board: Board, root: NodeRef<html::Div>) {
                 event.prevent_default();
             }
         });
-        on(&root, "click", |event: &Event| {
+        on(&root, "click", move |event: &Event| {
             if SWALLOW_CLICK.take() {
                 event.prevent_default();
                 event.stop_propagation();
+            } else if let Some(id) = opened_by(event, ui) {
+                focus::leave(id);
             }
         });
     });
@@ -114,11 +123,27 @@ pub fn is_lifted() -> bool {
     lifted().is_some()
 }
 
+/// What is at an event, or around it.
+fn around(event: &Event, selector: &str) -> Option<Element> {
+    event.target()?.dyn_into::<Element>().ok()?.closest(selector).ok().flatten()
+}
+
+/// The card at an event.
+fn card_at(event: &Event) -> Option<CardId> {
+    around(event, "[data-card]")?.get_attribute("data-card")?.parse().ok()
+}
+
+/// The card whose page a click opens, from its face or from the panel beside the board.
+fn opened_by(event: &Event, ui: BoardUi) -> Option<CardId> {
+    around(event, "a[href^='/card/']")?;
+    card_at(event).or_else(|| ui.peek.get_untracked())
+}
+
 fn is_ours(event: &PointerEvent) -> bool {
     DRAG.with_borrow(|drag| drag.as_ref().is_some_and(|drag| drag.pointer == event.pointer_id()))
 }
 
-fn press(board: Board, toasts: Toasts, root: &HtmlElement, event: &PointerEvent) {
+fn press(board: Board, ui: BoardUi, toasts: Toasts, root: &HtmlElement, event: &PointerEvent) {
     SWALLOW_CLICK.set(false);
     if event.button() != 0 || !event.is_primary() {
         finish(false); // a second finger means pinching
@@ -137,6 +162,7 @@ fn press(board: Board, toasts: Toasts, root: &HtmlElement, event: &PointerEvent)
     let at = (f64::from(event.client_x()), f64::from(event.client_y()));
     let drag = Drag {
         board,
+        ui,
         toasts,
         root: root.clone(),
         slot,
@@ -194,8 +220,8 @@ fn lift_now() {
 /// Once per frame while a card is in the air.
 fn frame() {
     let goes_on = DRAG.with_borrow_mut(|drag| {
-        let Some(Drag { lifted: Some(lifted), at, card, .. }) = drag.as_mut() else { return false };
-        lifted.follow(*at, card);
+        let Some(Drag { lifted: Some(lifted), at, .. }) = drag.as_mut() else { return false };
+        lifted.follow(*at);
         true
     });
     if goes_on {
@@ -212,7 +238,7 @@ fn finish(drop: bool) {
     let Some(mut lifted) = drag.lifted.take() else { return };
     if drop {
         // The pointer may have moved since the last frame.
-        lifted.follow(drag.at, &drag.card);
+        lifted.follow(drag.at);
     }
     // silent-ok: the capture may have ended with the pointer.
     let _ = drag.root.release_pointer_capture(drag.pointer);
@@ -235,10 +261,17 @@ fn land(drag: &Drag, target: Option<Target>) {
         return;
     }
     match target {
-        Some(Target::Legal { state, place, .. }) => board.move_cards(board.meant_by(drag.card.id), state, place),
+        Some(Target::Legal { state, place, .. }) => {
+            // The card itself first: it says what the drop means.
+            let mut cards = board.meant_by(drag.card.id);
+            if landing::asks(drag.card.state, state) {
+                cards.sort_by_key(|id| *id != drag.card.id);
+            }
+            landing::put(board, drag.ui, cards, state, place);
+        }
         Some(Target::Illegal { state, element, .. }) => {
             target::shake(&element);
-            let text = words::why_not(drag.card.state, state);
+            let text = words::why_not(&drag.card, state);
             board.announce(text.clone());
             drag.toasts.show(Toast { text, tone: Tone::Warning, action: None, undo: None, stays: false });
         }

@@ -2,13 +2,13 @@
 use std::time::Duration;
 
 use leptos::prelude::{document, set_timeout};
-use protocol::{CardId, CardState, TaskCard};
+use protocol::{CardId, CardState};
 use wasm_bindgen::JsCast;
 use web_sys::{DomRect, Element};
 
 use super::lift::window_width;
 use crate::features::kanban::board::model::Place;
-use crate::features::kanban::board::place;
+use crate::features::kanban::board::{landing, place};
 use crate::ui::dom;
 
 /// What is under the card.
@@ -50,9 +50,26 @@ impl Target {
     }
 }
 
-/// Whether a person may put the card into that column.
-pub(super) fn is_legal(card: &TaskCard, state: CardState) -> bool {
-    state == card.state || card.may_go_to(state)
+/// Where the card in the air may land.
+pub(super) struct Rules {
+    /// Where it comes from.
+    pub(super) from: CardState,
+    /// Where it can be dropped.
+    pub(super) open: Vec<CardState>,
+    /// Cards stand where people put them.
+    pub(super) has_places: bool,
+}
+
+impl Rules {
+    /// Whether it can be dropped into that column.
+    pub(super) fn is_open(&self, state: CardState) -> bool {
+        self.open.contains(&state)
+    }
+
+    /// Whether it gets the place in the column where it is dropped.
+    fn has_place_in(&self, state: CardState) -> bool {
+        self.has_places && !landing::asks(self.from, state)
+    }
 }
 
 /// Where everything is while a card is in the air. Nothing moves before the drop but what is scrolled, so it is measured
@@ -143,33 +160,20 @@ impl Geometry {
     }
 
     /// Finds the target under a point and puts the mark there.
-    pub(super) fn find(
-        &mut self,
-        at: (f64, f64),
-        slot: &Element,
-        card: &TaskCard,
-        has_places: bool,
-        mark: &mut Mark,
-    ) -> Option<Target> {
-        let found = self.target_at(at, slot, card, has_places);
+    pub(super) fn find(&mut self, at: (f64, f64), slot: &Element, rules: &Rules, mark: &mut Mark) -> Option<Target> {
+        let found = self.target_at(at, slot, rules);
         let line = found.as_ref().and_then(|(_, line)| line.as_ref());
         mark.put(line);
         found.map(|(target, _)| target)
     }
 
-    fn target_at(
-        &mut self,
-        at: (f64, f64),
-        slot: &Element,
-        card: &TaskCard,
-        has_places: bool,
-    ) -> Option<(Target, Option<Line>)> {
+    fn target_at(&mut self, at: (f64, f64), slot: &Element, rules: &Rules) -> Option<(Target, Option<Line>)> {
         if let Some((state, chip, _)) = self.chips.iter().find(|(_, _, around)| holds(around, at)) {
             // Onto its own column means nothing.
-            if *state == card.state {
+            if *state == rules.from {
                 return None;
             }
-            let target = if is_legal(card, *state) {
+            let target = if rules.is_open(*state) {
                 Target::Legal { state: *state, place: Place::default(), chip: true }
             } else {
                 Target::Illegal { state: *state, element: chip.clone(), chip: true }
@@ -178,13 +182,13 @@ impl Geometry {
         }
         let column = self.column_at(at)?;
         let (state, element) = (column.state, column.element.clone());
-        if !is_legal(card, state) {
+        if !rules.is_open(state) {
             return Some((Target::Illegal { state, element, chip: false }, None));
         }
         // In any other order than people's own, a card has no place that one could choose.
-        if !has_places {
+        if !rules.has_place_in(state) {
             let target = Target::Legal { state, place: Place::default(), chip: false };
-            return (state != card.state).then_some((target, None));
+            return (state != rules.from).then_some((target, None));
         }
         let slots = self.cards_of(state, &element, slot);
         let index = slots.iter().position(|other| at.1 < f64::midpoint(other.top, other.bottom)).unwrap_or(slots.len());
@@ -196,7 +200,7 @@ impl Geometry {
             (None, None) => true,
             _ => false,
         };
-        if state == card.state
+        if state == rules.from
             && next_to_itself(slot.previous_element_sibling(), above)
             && next_to_itself(slot.next_element_sibling(), below)
         {
