@@ -5,6 +5,7 @@ pub(in crate::features::kanban) mod findings;
 mod follow;
 mod hand;
 pub(in crate::features::kanban) mod history;
+pub(in crate::features::kanban) mod last_seen;
 pub(in crate::features::kanban) mod links;
 pub(in crate::features::kanban) mod log;
 pub(in crate::features::kanban) mod map;
@@ -49,6 +50,7 @@ pub fn CardRoute() -> impl IntoView {
 /// The card of that number or id.
 #[component]
 fn CardAt(name: String) -> impl IntoView {
+    let card = name.parse::<CardRef>().ok();
     let detail = Resource::new_blocking(
         move || name.clone(),
         |name| async move {
@@ -64,7 +66,10 @@ fn CardAt(name: String) -> impl IntoView {
             {move || Suspend::new(async move {
                 match detail.await {
                     Ok(detail) => view! { <CardView detail /> }.into_any(),
-                    Err(error) => view! { <ErrorPage error retry /> }.into_any(),
+                    Err(error) => match card.filter(|_| error.code == ErrorCode::Network) {
+                        Some(card) => later(extra(Extra::LastSeen(card, error, retry))),
+                        None => view! { <ErrorPage error retry /> }.into_any(),
+                    },
                 }
             })}
         </Suspense>
