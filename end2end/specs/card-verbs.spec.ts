@@ -3,7 +3,7 @@
 
 import { type Page } from '@playwright/test';
 import { expect, test } from '../fixtures.ts';
-import { accessible, card, clearReady, createCard, openCard, toast, undo, visit } from '../helpers.ts';
+import { accessible, card, clearReady, controlled, createCard, openCard, toast, undo, visit } from '../helpers.ts';
 
 test.use({ worldName: 'quiet' });
 test.afterEach(({ world }) => clearReady(world));
@@ -132,4 +132,26 @@ test('who works on a card and how important it is stands under its title @phone'
   await priority.tap();
   await page.getByRole('menuitem', { name: 'Urgent' }).tap();
   await expect(priority).toHaveText(/Urgent$/);
+});
+
+test('a card that cannot be read is shown as its board knew it, and read when the network is back', async ({ page, context }) => {
+  const title = unique('Seen before the tunnel');
+  await visit(page, '/inbox');
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Board' }).click();
+  await createCard(page, { title });
+  await controlled(page);
+  await context.setOffline(true);
+  await card(page, title).getByRole('link', { name: title }).click();
+  await expect(page.getByRole('heading', { name: title })).toBeVisible();
+  await expect(page.getByText('As it was last seen.')).toBeVisible();
+  await expect(details(page)).toContainText('Ready');
+  await expect(page.getByRole('button', { name: 'Try again' })).toBeVisible();
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Inbox' }).click();
+  await expect(page.getByText('As it was last seen.')).toBeVisible();
+  await page.goBack();
+  await expect(page.getByRole('heading', { name: title })).toBeVisible();
+
+  await context.setOffline(false);
+  await expect(page.getByRole('textbox', { name: 'New comment' })).toBeVisible({ timeout: 20_000 });
+  await expect(page.getByText('As it was last seen.')).toBeHidden();
 });

@@ -161,3 +161,34 @@ test('neither scrolling nor the edge of the screen is a swipe @phone', async ({ 
   await row(page, title).getByRole('link', { name: title }).click();
   await expect(page).toHaveURL(/\/d\//);
 });
+
+test('the rows of the inbox are walked by keyboard, and Enter opens one @desktop', async ({ page }) => {
+  const titles = [`First asked ${Date.now()}`, `Then asked ${Date.now()}`];
+  for (const title of titles) await asked(page, title);
+  const link = (title: string) => page.getByRole('link', { name: title });
+  await expect(link(titles[0]!)).toBeVisible();
+  await page.keyboard.press('j');
+  await expect(page.getByRole('listitem').getByRole('link').and(page.locator(':focus'))).toBeVisible();
+  const [first, second] = (await link(titles[0]!).evaluate((one) => one === document.activeElement)) ? titles : titles.toReversed();
+  await expect(link(first!)).toBeFocused();
+  await page.keyboard.press('k');
+  await expect(link(first!)).toBeFocused();
+  await page.keyboard.press('j');
+  await expect(link(second!)).toBeFocused();
+  await page.keyboard.press('j');
+  await expect(link(second!)).toBeFocused();
+
+  await page.keyboard.press('?');
+  const keys = page.getByRole('dialog', { name: 'Keyboard' });
+  await keys.getByRole('button', { name: /^Next card/ }).click();
+  await page.keyboard.press('n');
+  await page.keyboard.press('Escape');
+  await expect(keys).toBeHidden();
+  await link(first!).focus();
+  await page.keyboard.press('j');
+  await expect(link(first!)).toBeFocused();
+  await page.keyboard.press('n');
+  await expect(link(second!)).toBeFocused();
+  await page.keyboard.press('Enter');
+  await expect(page).toHaveURL(/\/d\//);
+});

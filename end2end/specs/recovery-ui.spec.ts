@@ -231,6 +231,7 @@ test('a card is looked at beside the board by keyboard, and the board stays wher
   await page.keyboard.press('Space');
   const panel = page.getByRole('complementary', { name: /^Peek: T-\d+$/ });
   await expect(panel.getByText(/is about\./)).toBeVisible();
+  for (const name of [/^Assignee: /, /^Priority: /, /^Labels: /]) await expect(panel.getByRole('button', { name })).toBeVisible();
   expect(await order[0]!.boundingBox()).toEqual(before);
   expect((await panel.boundingBox())!.width).toBe(480);
   await accessible(page, 'the panel');
@@ -240,7 +241,20 @@ test('a card is looked at beside the board by keyboard, and the board stays wher
   await page.keyboard.press('k');
   await expect(panel).toHaveAttribute('aria-label', shown!);
 
+  // Tab leads into the panel and back; what is said there stands beside it.
+  await page.keyboard.press('Tab');
+  await expect(panel.getByRole('link', { name: 'Open the full page' })).toBeFocused();
   const edge = panel.getByRole('separator', { name: 'Width of the panel' });
+  await page.keyboard.press('Shift+Tab');
+  await expect(edge).toBeFocused();
+  await page.keyboard.press('Shift+Tab');
+  await expect(order[0]!).toBeFocused();
+  await panel.getByRole('button', { name: /^Priority: / }).click();
+  await page.getByRole('menuitem', { name: 'High' }).click();
+  await expect(panel.getByRole('button', { name: /^Priority: / })).toHaveText(/High$/);
+  const said = await toast(page, /saved/).boundingBox();
+  expect(said!.x + said!.width).toBeLessThanOrEqual((await panel.boundingBox())!.x);
+
   await edge.focus();
   await page.keyboard.press('ArrowLeft');
   await expect(edge).toHaveAttribute('aria-valuenow', '504');

@@ -4,12 +4,14 @@ mod snoozed;
 mod swipe;
 mod verbs;
 
+use std::cell::RefCell;
+
 use leptos::html;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::use_navigate;
-use protocol::{DecisionId, DecisionKind, DecisionView, Inbox};
+use protocol::{DecisionId, DecisionKind, DecisionView, ErrorCode, Inbox};
 
 use crate::features::decisions::{KindChip, read_inbox};
 use crate::features::kanban::words;
@@ -17,8 +19,13 @@ use crate::features::push::AskForPush;
 use crate::i18n::t;
 use crate::layout::Finding;
 use crate::live::Live;
-use crate::ui::{ErrorState, Icon, Menu, MenuItem, Toasts, icon, later, skeleton_rows, time};
+use crate::ui::{Dialog, ErrorState, Icon, Menu, MenuItem, Toasts, icon, keymap, later, skeleton_rows, time};
 use verbs::{Want, work};
+
+thread_local! {
+    /// The inbox as it was left: better than nothing while the server cannot be reached.
+    static LEFT: RefCell<Option<Inbox>> = const { RefCell::new(None) };
+}
 
 /// The inbox.
 #[component]
@@ -38,7 +45,17 @@ pub fn InboxPage() -> impl IntoView {
                 {move || Suspend::new(async move {
                     match first.await {
                         Ok(inbox) => view! { <Rows first=inbox /> }.into_any(),
-                        Err(error) => view! { <ErrorState error retry=Callback::new(move |()| first.refetch()) /> }.into_any(),
+                        Err(error) => {
+                            let left = (error.code == ErrorCode::Network).then(|| LEFT.take()).flatten();
+                            view! {
+                                {left.map(|first| view! {
+                                    <p class="muted" role="status">{t::inbox_last_seen()}</p>
+                                    <Rows first />
+                                })}
+                                <ErrorState error retry=Callback::new(move |()| first.refetch()) />
+                            }
+                            .into_any()
+                        }
                     }
                 })}
             </Suspense>
@@ -60,6 +77,8 @@ struct Tray {
     /// The decision that the menu puts off, and its card's name.
     menu_for: RwSignal<Option<(DecisionId, String)>>,
     items: StoredValue<Vec<MenuItem>>,
+    /// The list of the keys is open.
+    keys_open: RwSignal<bool>,
     go: StoredValue<Go>,
     live: Live,
     toasts: Toasts,
@@ -76,6 +95,7 @@ impl Tray {
             menu_open: RwSignal::new(false),
             menu_for: RwSignal::new(None),
             items: StoredValue::new(Vec::new()),
+            keys_open: RwSignal::new(false),
             go: StoredValue::new(Box::new(go)),
             live: expect_context(),
             toasts: expect_context(),
@@ -114,6 +134,13 @@ fn Rows(first: Inbox) -> impl IntoView {
             tray.want(Want::Swipes);
         }
     });
+    Effect::new(move |_| on_cleanup(move || LEFT.set(inbox.try_get_untracked())));
+    keymap::listen(move |key| match key.as_str() {
+        "j" | "J" => tray.want(Want::Step(1)),
+        "k" | "K" => tray.want(Want::Step(-1)),
+        "?" => tray.keys_open.set(true),
+        _ => {}
+    });
     let now = time::ticking();
     let rest = move || inbox.with(|inbox| inbox.total - inbox.open.len() as i64);
     let title =
@@ -135,6 +162,7 @@ fn Rows(first: Inbox) -> impl IntoView {
         <Snoozed tray />
         <AskForPush />
         <Menu open=tray.menu_open title=Signal::derive(title) anchor=Callback::new(anchor) items=Callback::new(move |()| tray.items.get_value()) />
+        <Dialog open=tray.keys_open title=t::kanban_shortcuts().to_owned()>{later(work(tray, Want::Keys))}</Dialog>
     }
 }
 

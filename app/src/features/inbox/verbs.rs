@@ -8,13 +8,15 @@ use protocol::{
     DecisionId, DecisionVerb, DecisionView, ErrorCode, SettleDecisionOutcome, SettleDecisionParams,
     SnoozeDecisionParams, UndoId,
 };
+use wasm_bindgen::JsCast;
 
 use super::{Tray, moments, snoozed, swipe};
 use crate::error::ApiError;
 use crate::features::decisions::{done_word, settle_decision, settled_sentence, snooze_decision};
 use crate::features::kanban::{self, words};
+use crate::features::keys;
 use crate::i18n::t;
-use crate::ui::{Icon, MenuItem, time};
+use crate::ui::{Icon, MenuItem, dom, time};
 
 /// What is wanted of the code that is fetched after the first paint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +29,10 @@ pub(super) enum Want {
     Approve(DecisionId),
     /// The list of what was put off.
     Snoozed,
+    /// That the focus goes to another row: as many further down.
+    Step(i32),
+    /// The list of the keys.
+    Keys,
 }
 
 /// All of it is one file of code: each file more would be named in the first load.
@@ -34,11 +40,30 @@ pub(super) enum Want {
 pub(super) fn work(tray: Tray, want: Want) -> AnyView {
     match want {
         Want::Snoozed => return snoozed::list(tray),
+        Want::Keys => return view! { <div class="dialog-body">{keys::list()}</div> }.into_any(),
+        Want::Step(by) => step(tray, by),
         Want::Swipes => swipe::attach(tray),
         Want::Choices(id) => open_choices(tray, id),
         Want::Approve(id) => spawn_local(approve(tray, id)),
     }
     ().into_any()
+}
+
+/// The focus goes along the rows; from elsewhere to the first. Each row is a link, which Enter opens.
+fn step(tray: Tray, by: i32) {
+    let Some(Some(list)) = tray.list.try_get_untracked() else { return };
+    let Ok(rows) = list.query_selector_all(".inbox-row") else { return };
+    let row = |at: u32| rows.item(at).and_then(|row| row.dyn_into::<web_sys::Element>().ok());
+    let active = document().active_element();
+    let own = active.and_then(|active| active.closest(".inbox-item").ok()??.query_selector(".inbox-row").ok()?);
+    let at = own.and_then(|own| (0..rows.length()).find(|at| row(*at).as_ref() == Some(&own)));
+    let next = match at {
+        Some(at) => at.checked_add_signed(by).and_then(row),
+        None => row(0),
+    };
+    if let Some(next) = next {
+        dom::focus(&next);
+    }
 }
 
 /// The decision as its row shows it; `None` when the row or the page has gone.

@@ -1,12 +1,13 @@
 //! Parts of cards that few look at: logs, the map, dialogs. They are two files of code, each fetched when the first of its
 //! parts is opened: each file more would be named in the first load.
 use leptos::prelude::*;
-use protocol::{CardDetail, CardId, RunId, TaskCard};
+use protocol::{CardDetail, CardId, CardRef, RunId, TaskCard};
 
 use super::board::{self, model::Board};
 use super::board::{BoardUi, peek};
-use super::card::{gone, history, links, log, map, settings};
+use super::card::{gone, history, last_seen, links, log, map, settings};
 use super::recover::{self, Step};
+use crate::error::ApiError;
 use crate::ui::Toasts;
 
 /// Which part.
@@ -25,6 +26,8 @@ pub enum Extra {
     Peek(Board, BoardUi),
     /// That a card was deleted, and the way back: its number, and what reads it again.
     Gone(CardId, i64, Callback<()>, Toasts),
+    /// A card as it was last seen, what went wrong, and another try.
+    LastSeen(CardRef, ApiError, Callback<()>),
     /// That a board was put away, and the way back.
     Archived(Board),
 }
@@ -39,6 +42,7 @@ pub fn extra(which: Extra) -> AnyView {
         Extra::Recover(card, step, done) => recover::loader(card, step, done),
         Extra::Peek(board, ui) => peek::panel(board, ui),
         Extra::Gone(card, number, look, toasts) => gone::view(card, number, look, toasts),
+        Extra::LastSeen(card, error, retry) => last_seen::view(card, error, retry),
         Extra::Archived(board) => board::archived_notice(board),
     }
 }

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 
 use leptos::prelude::*;
-use protocol::{BoardPage, ColumnPage};
+use protocol::{BoardPage, CardRef, ColumnPage, TaskCard};
 
 use super::model::Board;
 use crate::ui::dom;
@@ -49,6 +49,18 @@ pub fn take(slug: &str, query: &str) -> Option<BoardPage> {
     }
     UNDONE.set(Some(kept.undone));
     Some(kept.page)
+}
+
+/// A card's face as it was when the board was left.
+pub fn face(card: CardRef) -> Option<TaskCard> {
+    let is_it = |face: &&TaskCard| match card {
+        CardRef::Id(id) => face.id == id,
+        CardRef::Number(number) => face.number == number,
+    };
+    KEPT.with_borrow(|kept| {
+        let columns = &kept.as_ref()?.page.columns;
+        columns.iter().flat_map(|column| &column.cards).find(is_it).cloned()
+    })
 }
 
 /// How many writes had come to nothing when what was taken last was read; it may show some that have since.

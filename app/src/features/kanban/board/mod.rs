@@ -7,7 +7,7 @@ mod face;
 mod focus;
 mod forms;
 mod head;
-mod kept;
+pub(super) mod kept;
 mod keyboard;
 mod landing;
 mod lanes;

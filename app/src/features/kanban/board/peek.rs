@@ -43,6 +43,10 @@ pub fn panel(board: Board, ui: BoardUi) -> AnyView {
             if let Some(around) = ui.root.get_untracked() {
                 dom::set_style(&around, "--peek", &width);
             }
+            // Messages, which lie over everything, stand beside it.
+            if let Some(page) = document().document_element() {
+                dom::set_style(&page, "--peek", &width);
+            }
         }
     });
     Effect::new(move |_| {
@@ -61,6 +65,7 @@ pub fn panel(board: Board, ui: BoardUi) -> AnyView {
     };
     let on_watch = Callback::new(listen);
     on_cleanup(move || listen(Watch::default()));
+    lead(board, ui, root);
     let face = Memo::new(move |_| ui.peek.get().and_then(|id| board.card(id)).map(|model| model.card.get()));
     let label = move || face.with(|face| face.as_ref().map(|card| t::peek_label(&words::label(card.number))));
     let head = move || {
@@ -95,6 +100,31 @@ pub fn panel(board: Board, ui: BoardUi) -> AnyView {
         </aside>
     }
     .into_any()
+}
+
+/// Tab leads from the card into the panel that shows it, and back: in the document all other cards lie between.
+fn lead(board: Board, ui: BoardUi, root: NodeRef<html::Aside>) {
+    let handle = window_event_listener(ev::keydown, move |event| {
+        let carried = board.carried.try_with_untracked(Option::is_some).unwrap_or(true);
+        if event.key() != "Tab" || event.ctrl_key() || event.alt_key() || event.meta_key() || carried {
+            return;
+        }
+        let Some(shown) = ui.peek.try_get_untracked().flatten() else { return };
+        let Some(active) = document().active_element() else { return };
+        let card = document().query_selector(&format!("[data-card='{shown}'] a.card-title")).ok().flatten();
+        let panel = root.try_get_untracked().flatten();
+        let part = |selector: &str| panel.as_ref().and_then(|panel| panel.query_selector(selector).ok().flatten());
+        let to = match event.shift_key() {
+            false if card.as_ref() == Some(&active) => part(".peek-head a"),
+            true if part(".peek-edge").as_ref() == Some(&active) => card,
+            _ => None,
+        };
+        if let Some(to) = to {
+            event.prevent_default();
+            dom::focus(&to);
+        }
+    });
+    on_cleanup(move || handle.remove());
 }
 
 /// The edge that is dragged; arrow keys move it, too.

@@ -70,12 +70,7 @@ pub(super) fn opens(page: CardPage, want: Want) -> impl Fn(web_sys::MouseEvent) 
 }
 
 /// A button that shows what is set and changes it.
-pub(super) fn value(
-    page: CardPage,
-    name: &'static str,
-    want: Want,
-    shown: impl Fn() -> AnyView + Send + 'static,
-) -> AnyView {
+pub(super) fn value(page: CardPage, name: &'static str, want: Want, shown: AnyView) -> AnyView {
     let popup = if matches!(want, Want::Open(_)) { "dialog" } else { "menu" };
     view! {
         <button type="button" class="set" data-hand="" aria-haspopup=popup on:click=opens(page, want)>

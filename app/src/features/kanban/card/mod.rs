@@ -6,6 +6,7 @@ mod follow;
 pub(in crate::features::kanban) mod gone;
 mod hand;
 pub(in crate::features::kanban) mod history;
+pub(in crate::features::kanban) mod last_seen;
 pub(in crate::features::kanban) mod links;
 pub(in crate::features::kanban) mod log;
 pub(in crate::features::kanban) mod map;
@@ -50,6 +51,7 @@ pub fn CardRoute() -> impl IntoView {
 /// The card of that number or id.
 #[component]
 fn CardAt(name: String) -> impl IntoView {
+    let card = name.parse::<CardRef>().ok();
     let detail = Resource::new_blocking(
         move || name.clone(),
         |name| async move {
@@ -65,7 +67,10 @@ fn CardAt(name: String) -> impl IntoView {
             {move || Suspend::new(async move {
                 match detail.await {
                     Ok(detail) => view! { <CardView detail /> }.into_any(),
-                    Err(error) => view! { <ErrorPage error retry /> }.into_any(),
+                    Err(error) => match card.filter(|_| error.code == ErrorCode::Network) {
+                        Some(card) => later(extra(Extra::LastSeen(card, error, retry))),
+                        None => view! { <ErrorPage error retry /> }.into_any(),
+                    },
                 }
             })}
         </Suspense>

@@ -151,13 +151,13 @@ fn facts(page: CardPage) -> AnyView {
 fn assignee(page: CardPage) -> AnyView {
     let set = move |detail: &CardDetail| detail.card.assignee.clone();
     let shown = move || page.detail.with(set).unwrap_or_else(|| t::kanban_unassigned().into()).into_any();
-    value(page, t::kanban_assignee(), Want::Assignee, shown)
+    value(page, t::kanban_assignee(), Want::Assignee, shown.into_any())
 }
 
 fn priority(page: CardPage) -> AnyView {
     let set = move |detail: &CardDetail| words::priority_name(detail.card.priority);
     let shown = move || page.detail.with(set).unwrap_or(t::kanban_normal()).into_any();
-    value(page, t::kanban_priority(), Want::Priority, shown)
+    value(page, t::kanban_priority(), Want::Priority, shown.into_any())
 }
 
 fn labels(page: CardPage) -> AnyView {
@@ -169,7 +169,7 @@ fn labels(page: CardPage) -> AnyView {
         let label = |label: String| view! { <span class="label" dir="auto">{label}</span> };
         view! { <span class="card-labels">{labels.into_iter().map(label).collect_view()}</span> }.into_any()
     };
-    value(page, t::kanban_labels(), Want::Open(Sheet::Labels), shown)
+    value(page, t::kanban_labels(), Want::Open(Sheet::Labels), shown.into_any())
 }
 
 /// The day and the hour, which only the browser knows, and how far away that is while it matters.
@@ -184,5 +184,5 @@ fn due(page: CardPage) -> AnyView {
         let distance = (!finished).then(|| view! { <span class=class>{words::due(left)}</span> });
         view! { {in_browser.get().then(|| local_minute(at))}" "{distance} }.into_any()
     };
-    value(page, t::kanban_due(), Want::Open(Sheet::Due), shown)
+    value(page, t::kanban_due(), Want::Open(Sheet::Due), shown.into_any())
 }
