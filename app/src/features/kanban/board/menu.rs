@@ -87,7 +87,7 @@ impl MenuFor {
             Self::Status(cards) | Self::Assignee(cards) | Self::Priority(cards) => {
                 focus::focused().filter(|id| cards.contains(id)).or_else(|| cards.first().copied())
             }
-            Self::Boards => None,
+            Self::Boards | Self::Board => None,
         }
     }
 }
