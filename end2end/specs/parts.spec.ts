@@ -3,8 +3,12 @@
 import { expect, test } from '../fixtures.ts';
 import { createCard, hydrated, toast, visit } from '../helpers.ts';
 
-// What the worker keeps is always there.
-test.use({ worldName: 'quiet', serviceWorkers: 'block' });
+test.use({ worldName: 'quiet' });
+
+// What the worker keeps is always there; not every browser has one.
+test.beforeEach(async ({ page }) => {
+  await page.addInitScript(() => Reflect.deleteProperty(Navigator.prototype, 'serviceWorker'));
+});
 
 const PARTS = '**/pkg/**/*.wasm';
 const unique = (text: string) => `${text} ${Date.now()}`;
@@ -42,8 +46,9 @@ test('a page that is older than its server leads to the newer one', async ({ pag
   const message = toast(page, 'the server has a newer version');
   await expect(message).toBeVisible();
   await page.unroute('**/pkg/**');
+  const reloaded = page.waitForEvent('load');
   await message.getByRole('button', { name: 'Reload' }).click();
-  await page.waitForLoadState();
+  await reloaded;
   await hydrated(page);
   await page.getByRole('button', { name: /^Move to…, edit or archive / }).first().click();
   await expect(page.getByRole('menuitem').first()).toBeVisible();
