@@ -134,8 +134,9 @@ pub(super) async fn take_undo(
     now: i64,
     oldest: i64,
 ) -> Result<Option<TakenUndo>, KanbanError> {
-    let row: Option<(Option<Uuid>, Option<Uuid>, String, i64, i64)> =
-        sqlx::query_as(TAKE_UNDO).bind(id.0).bind(now).bind(oldest).fetch_optional(tx).await?;
+    /// Card, board, inverse, revision, kind.
+    type Entry = (Option<Uuid>, Option<Uuid>, String, i64, i64);
+    let row: Option<Entry> = sqlx::query_as(TAKE_UNDO).bind(id.0).bind(now).bind(oldest).fetch_optional(tx).await?;
     let Some((card, board, inverse, revision, kind)) = row else { return Ok(None) };
     let subject = match (card, board) {
         (Some(card), _) => Subject::Card(CardId(card), revision),

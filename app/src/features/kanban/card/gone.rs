@@ -39,8 +39,10 @@ pub fn view(id: CardId, number: i64, look: Callback<()>, toasts: Toasts) -> AnyV
     });
     view! {
         <div class="state">
-            <h1 class="state-title" role="alert">{title}</h1>
-            <p class="state-hint">{t::card_gone_hint()}</p>
+            <div role="alert">
+                <h1 class="state-title">{title}</h1>
+                <p class="state-hint">{t::card_gone_hint()}</p>
+            </div>
             <div class="btn-row">
                 <a class="btn" href="/board">{t::shell_to_board()}</a>
                 <Button kind=ButtonKind::Primary busy on_press=restore>{t::kanban_restore()}</Button>
