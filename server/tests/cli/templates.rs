@@ -26,7 +26,7 @@ fn a_template_is_saved_from_a_card_and_used() {
     let saved: CardTemplate = home.json(&["kanban", "templates", "save", "Bug", "--from", "1", "--label", "urgent"]);
     assert_eq!((saved.params.title.as_str(), saved.params.labels.len(), saved.params.due_at), ("Fix a bug", 2, None));
     let listed: Vec<CardTemplate> = home.json(&["kanban", "templates", "list"]);
-    assert_eq!(listed, [saved.clone()]);
+    assert_eq!(listed, std::slice::from_ref(&saved));
     let shown: CardTemplate = home.json(&["kanban", "templates", "show", "bug"]);
     assert_eq!(shown.id, saved.id, "small letters will do");
     let shown = home.run(&["kanban", "templates", "show", "Bug"]).stdout;
